@@ -1,0 +1,84 @@
+/* engine: sockets, in-flight table, timing wheel, pacing and counters. Single-threaded; completions only from
+ * moon_engine_turn(), never from inside submit or cancel.
+ *
+ *   one turn:  receive until empty -> complete (done callbacks) -> expire timers -> send
+ *
+ * In that order, or every stall would turn queued answers into timeouts. */
+#ifndef MOON_ENGINE_ENGINE_H
+#define MOON_ENGINE_ENGINE_H
+
+#include "../base/list.h"
+#include "../session/exchange.h"
+#include "counters.h"
+#include "io.h"
+
+struct moon_engine; /* opaque */
+
+struct moon_engine_config {
+  uint32_t max_in_flight;     /* requests on the wire: 10,000 */
+  uint32_t max_waiting;       /* requests taken but not yet on the wire, whole engine: 100,000; beyond it submit says MOON_E_BUDGET */
+  uint32_t max_waiting_peer;  /* the same for one agent: 1,000 */
+  uint32_t packets_per_s;     /* all agents; 0: no limit */
+  uint32_t receive_buffer;    /* octets asked of the kernel: 4 MiB */
+  uint32_t retry_percent;     /* retry budget: this many per cent of first tries, 10 */
+  uint32_t retry_per_s;       /* or this many a second, whichever is more: 50 */
+  struct moon_addr source4, source6; /* bind address; family 0: any */
+  uint64_t seed;              /* of ids and jitter; 0: from the kernel */
+  struct moon_counters *counters; /* borrowed; NULL: own */
+  /* Something an operator should know, at most once per peer and cause: quirks, kernel gave a smaller buffer, drops.
+   * peer may be NULL. text is one line, lent. May be NULL. */
+  void (*notice)(void *arg, void *peer_user, const char *text);
+  /* Called in every turn after completions and before timers expire: the host starts what became ready. May be NULL. */
+  void (*ready)(void *arg);
+  void *arg;
+};
+MOON_API void moon_engine_config_init(struct moon_engine_config *c); /* the defaults above */
+
+/* Opens its sockets: one IPv4 and one IPv6 UDP socket, unconnected (IPv6 may be missing on the host). io and loop are borrowed.
+ * MOON_E_NOMEM, MOON_E_CONFIG with a line through notice. */
+MOON_API enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct moon_io *io, void *loop, struct moon_engine **out);
+/* Outstanding requests are dropped without their done callback. */
+MOON_API void moon_engine_free(struct moon_engine *e);
+MOON_API void moon_engine_turn(struct moon_engine *e);
+MOON_API uint64_t moon_engine_now(const struct moon_engine *e);      /* monotonic us, of the turn under way */
+MOON_API uint64_t moon_engine_next_us(const struct moon_engine *e);  /* when a turn is due; UINT64_MAX: not before something is readable */
+MOON_API size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap);
+MOON_API struct moon_counters *moon_engine_counters(struct moon_engine *e);
+/* Have a turn run soon although nothing is readable: something was submitted from outside a turn. */
+MOON_API void moon_engine_kick(struct moon_engine *e);
+
+/* One agent as the engine sees it: what is known of it, its queue, its window. */
+struct moon_peer; /* opaque */
+MOON_API enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
+                                     const struct moon_policy *policy, void *user, struct moon_peer **out);
+/* Cancels what is waiting. */
+MOON_API void moon_peer_free(struct moon_engine *e, struct moon_peer *p);
+MOON_API struct moon_target *moon_peer_target(struct moon_peer *p);
+
+/* Slot and generation: what may be kept across a wait. {0, 0} is nobody's. */
+struct moon_ticket { uint32_t slot, generation; };
+
+/* *o and what it lends are valid during the call. May submit and cancel, may not free the engine. */
+typedef void moon_done(void *arg, const struct moon_outcome *o);
+
+/* Takes the request; it leaves at the end of this turn or when windows allow. request is borrowed until done or cancel.
+ * deadline_us: the latest moment for a verdict (0: only (retries + 1) * timeout); past it the verdict is timeout.
+ * MOON_E_BUDGET: a queue is full, MOON_E_NOMEM. An open breaker is told through done (MOON_E_DOWN), not here. */
+MOON_API enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, const struct moon_request *request,
+                                          uint64_t deadline_us, moon_done *done, void *arg, struct moon_ticket *out);
+/* Its slot is free at once, done is not called, a late answer counts as late. A stale ticket is harmless. */
+MOON_API void moon_engine_cancel(struct moon_engine *e, struct moon_ticket t);
+
+/* Timers of the host on the engine's wheel, 1 ms steps, never early. Embed, zero-initialise with moon_timer_init. */
+typedef void moon_timer_fn(void *arg);
+struct moon_timer {
+  struct moon_list node;
+  uint64_t at_us;
+  moon_timer_fn *fn;
+  void *arg;
+};
+MOON_API void moon_timer_init(struct moon_timer *t, moon_timer_fn *fn, void *arg);
+MOON_API void moon_timer_start(struct moon_engine *e, struct moon_timer *t, uint64_t at_us); /* restarts a running one */
+MOON_API void moon_timer_stop(struct moon_engine *e, struct moon_timer *t);                  /* harmless when not running */
+
+#endif

@@ -1,0 +1,93 @@
+/* target: what is known of one agent: where it is, how to ask, how fast it answers, what it cannot do.
+ *
+ * No clock, no heap: times are monotonic microseconds handed in, memory is the caller's. Learned from answers that matched
+ * by id and source (v3: that verified) and from nothing else. */
+#ifndef MOON_SESSION_TARGET_H
+#define MOON_SESSION_TARGET_H
+
+#include "../wire/message.h"
+#include "addr.h"
+
+/* Secret; never printed, wiped by moon_credential_fini. Shared by all targets that name it. */
+struct moon_credential {
+  char name[64];                          /* as configured, for errors and status */
+  uint8_t community[MOON_COMMUNITY_MAX];
+  uint8_t community_len;
+  uint8_t version;                        /* enum moon_version */
+};
+MOON_API void moon_credential_fini(struct moon_credential *c);
+
+/* When to ask, when to stop asking. Shared by many targets. */
+struct moon_policy {
+  uint64_t timeout_us;       /* of one try, and of RTO at most: 2 s */
+  uint64_t rto_floor_us;     /* never try again earlier: 200 ms */
+  uint64_t trial_us;         /* an open breaker lets one request through this often: 30 s */
+  uint32_t retries;          /* tries - 1; giving up after (retries + 1) * timeout_us */
+  uint32_t breaker_after;    /* silent requests in a row; 0: no breaker */
+  uint32_t window;           /* requests in flight to one agent: 2 */
+  uint32_t packets_per_s;    /* to one agent; 0: no limit */
+};
+/* The defaults above. */
+MOON_API void moon_policy_init(struct moon_policy *p);
+
+/* RFC 6298 2: smoothed round trip and its variation; one for small requests, one for bulk. */
+struct moon_rtt {
+  uint32_t srtt_us;   /* 0: no sample yet */
+  uint32_t rttvar_us;
+};
+MOON_API void moon_rtt_sample(struct moon_rtt *r, uint64_t rtt_us);
+/* SRTT + max(G, 4 * RTTVAR), between floor and ceiling; the ceiling while there is no sample. */
+MOON_API uint64_t moon_rtt_timeout(const struct moon_rtt *r, uint64_t floor_us, uint64_t ceiling_us);
+
+enum moon_kind { MOON_KIND_GET, MOON_KIND_BULK, MOON_KIND_N };
+
+enum moon_quirk { /* what was seen of an agent; each is said once */
+  MOON_QUIRK_TRAILING = 1 << 0,      /* octets after the message */
+  MOON_QUIRK_EMPTY_INTEGER = 1 << 1,
+  MOON_QUIRK_NEGATIVE_COUNTER = 1 << 2,
+  MOON_QUIRK_WRONG_ORDER = 1 << 3,   /* varbinds not in the order asked */
+  MOON_QUIRK_FEWER = 1 << 4,         /* fewer varbinds than asked */
+  MOON_QUIRK_NOT_INCREASING = 1 << 5,
+  MOON_QUIRK_ALIAS = 1 << 6,         /* answers from another address */
+  MOON_QUIRK_NO_BULK = 1 << 7        /* the ladder went down to GETNEXT */
+};
+
+struct moon_target {
+  struct moon_addr addr;
+  struct moon_addr alias;                  /* learned source of answers; family 0: none */
+  const struct moon_credential *credential; /* borrowed */
+  const struct moon_policy *policy;         /* borrowed */
+  struct moon_rtt rtt[MOON_KIND_N];
+  uint64_t last_answer_us;                 /* 0: never */
+  uint64_t trial_at_us;                    /* breaker open: next request let through */
+  uint32_t silent;                         /* requests in a row without any answer */
+  uint32_t quirks;                         /* enum moon_quirk seen */
+  uint16_t reps;                           /* what bulk repetitions worked; 0: not known yet */
+  uint16_t reps_max;                       /* learned ceiling; 0: none. 1 with MOON_QUIRK_NO_BULK: GETNEXT */
+  uint16_t get_max;                        /* varbinds a GET may carry; 0: no limit learned */
+  uint16_t reply_max;                      /* octets of a reply: towards the path MTU, 1472 */
+  bool strict_source;                      /* an answer from another address is not one */
+  bool open;                               /* breaker */
+  bool trial;                              /* the one trial is under way */
+  bool kind_pad;
+};
+
+/* Borrows credential and policy for the life of the target. */
+MOON_API void moon_target_init(struct moon_target *t, const struct moon_addr *addr, const struct moon_credential *credential,
+                               const struct moon_policy *policy);
+
+/* May a request start now? MOON_OK, or MOON_E_DOWN while the breaker is open. With an open breaker whose trial is due
+ * *trial is set: this one is the trial, and moon_target_settle() must follow for it. */
+MOON_API enum moon_err moon_target_admit(struct moon_target *t, uint64_t now_us, bool *trial);
+/* The request is over: MOON_OK and every code an agent itself sends close the breaker and clear silence; timeout, refused,
+ * unreachable count towards it. cancelled and others only end a trial. Returns true when the breaker opened or closed by this. */
+MOON_API bool moon_target_settle(struct moon_target *t, enum moon_err e, bool was_trial, uint64_t now_us);
+/* Any datagram that is an answer of this agent, late ones too: closes the breaker; rtt_us 0: not measurable. True as above. */
+MOON_API bool moon_target_heard(struct moon_target *t, enum moon_kind kind, uint64_t rtt_us, uint64_t now_us);
+/* Is this source the agent? Strict: its address. Else the IP may differ, and on a matching id it is learned as alias
+ * (call only when the id matched). */
+MOON_API bool moon_target_accepts(struct moon_target *t, const struct moon_addr *source);
+/* Note a quirk. True the first time: say it. */
+MOON_API bool moon_target_quirk(struct moon_target *t, enum moon_quirk q);
+
+#endif

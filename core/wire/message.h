@@ -1,0 +1,43 @@
+/* message: the envelope around a PDU.
+ *
+ *   v1, v2c   SEQ { version  community  PDU }                                            RFC 1901 3
+ *   v3        SEQ { version  SEQ { msgID msgMaxSize flags model }  params  scopedPDU }   RFC 3412 6
+ *
+ * A request of one shape is encoded once: its varbind list is kept, and only the header of some 30 octets in front of it
+ * is written per try, with the id of that try. */
+#ifndef MOON_WIRE_MESSAGE_H
+#define MOON_WIRE_MESSAGE_H
+
+#include "pdu.h"
+
+#define MOON_DATAGRAM_MAX 65507  /* UDP over IPv4 */
+#define MOON_COMMUNITY_MAX 255
+
+enum moon_version { MOON_V1 = 0, MOON_V2C = 1, MOON_V3 = 3 };
+
+/* What is needed to find out whose answer this is, without decoding the PDU. */
+struct moon_peek {
+  uint32_t id;     /* request-id (v1, v2c) or msgID (v3) */
+  uint8_t version; /* enum moon_version */
+  uint8_t pdu_type; /* v1, v2c; 0 for v3 */
+};
+
+struct moon_message {
+  const uint8_t *community;
+  size_t community_len;
+  struct moon_pdu pdu;     /* unless trap */
+  struct moon_trap_v1 trap; /* when is_trap_v1 */
+  uint8_t version;
+  bool is_trap_v1;
+  bool trailing;           /* octets after the message: counted as a quirk, not an error */
+};
+
+/* Reads only headers. MOON_E_VERSION for other versions, MOON_E_SHORT..MOON_E_RANGE for what is no message at all. */
+MOON_API enum moon_err moon_message_peek(const uint8_t *p, size_t n, struct moon_peek *out);
+/* v1 and v2c. *out lends from p. */
+MOON_API enum moon_err moon_message_decode(const uint8_t *p, size_t n, struct moon_message *out);
+/* v1 and v2c, backwards; ids have 4 octets. pdu->varbinds must not lie inside w's buffer unless it is w->p. */
+MOON_API void moon_message_encode(struct moon_writer *w, uint8_t version, const uint8_t *community, size_t community_len,
+                                  const struct moon_pdu *pdu);
+
+#endif

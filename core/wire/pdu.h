@@ -1,0 +1,80 @@
+/* pdu: protocol data units (RFC 3416 3, RFC 1157 4.1.6) and their variable bindings.
+ *
+ *   PDU   [A0..A8]  request-id  error-status|non-repeaters  error-index|max-repetitions  { { name value }* }
+ *   Trap  [A4]      enterprise  agent-addr  generic-trap  specific-trap  time-stamp     { { name value }* }
+ *
+ * Decoding checks the frame and lends the varbind list; varbinds are read one by one and point into the datagram. */
+#ifndef MOON_WIRE_PDU_H
+#define MOON_WIRE_PDU_H
+
+#include "ber.h"
+#include "oid.h"
+
+#define MOON_VARBINDS_MAX 2048 /* in one PDU: more than any 64 KiB datagram of real names holds */
+
+enum moon_pdu_type {
+  MOON_PDU_GET = 0xa0,
+  MOON_PDU_GET_NEXT = 0xa1,
+  MOON_PDU_RESPONSE = 0xa2,
+  MOON_PDU_SET = 0xa3,
+  MOON_PDU_TRAP_V1 = 0xa4,
+  MOON_PDU_GET_BULK = 0xa5,
+  MOON_PDU_INFORM = 0xa6,
+  MOON_PDU_TRAP = 0xa7,
+  MOON_PDU_REPORT = 0xa8
+};
+
+struct moon_varbind {
+  const uint8_t *oid;   /* content octets, well-formed, never empty */
+  const uint8_t *value; /* content octets; NULL-ness says nothing, see value_len */
+  uint32_t value_len;
+  uint16_t oid_len;     /* 1..MOON_OID_MAX_LEN */
+  uint8_t type;         /* enum moon_type, or whatever the agent sent */
+};
+
+struct moon_pdu {
+  const uint8_t *varbinds; /* content of the VarBindList */
+  size_t varbinds_len;
+  int32_t request_id;
+  int32_t error_status;    /* GETBULK: non-repeaters */
+  int32_t error_index;     /* GETBULK: max-repetitions */
+  uint8_t type;            /* enum moon_pdu_type, not MOON_PDU_TRAP_V1 */
+};
+
+struct moon_trap_v1 {
+  const uint8_t *enterprise; /* OID content */
+  size_t enterprise_len;
+  const uint8_t *varbinds;
+  size_t varbinds_len;
+  int32_t generic, specific;
+  uint32_t uptime; /* hundredths of a second */
+  uint8_t agent[4];
+};
+
+/* One PDU of any type but Trap v1; the reader stands at its tag. MOON_E_TAG, MOON_E_SHORT, MOON_E_LENGTH, MOON_E_RANGE. */
+MOON_API enum moon_err moon_pdu_decode(struct moon_reader *r, struct moon_pdu *out);
+MOON_API enum moon_err moon_trap_v1_decode(struct moon_reader *r, struct moon_trap_v1 *out);
+/* Written backwards in front of what w holds. request_id takes exactly 4 octets, so it can be patched. */
+MOON_API void moon_pdu_encode(struct moon_writer *w, const struct moon_pdu *pdu);
+MOON_API void moon_trap_v1_encode(struct moon_writer *w, const struct moon_trap_v1 *trap);
+
+/* Next varbind of a list; set the reader on pdu->varbinds first. false: the list is over, r->err tells whether cleanly.
+ * The name is checked to be a well-formed OID, the value only to lie inside. */
+MOON_API bool moon_varbind_get(struct moon_reader *r, struct moon_varbind *out);
+/* Written in front; a caller adds them last to first. */
+MOON_API void moon_varbind_put(struct moon_writer *w, const struct moon_varbind *vb);
+
+/* Is the content one the type can have? MOON_E_LENGTH, MOON_E_RANGE, MOON_E_TAG (unknown type). Quirks that have one
+ * sensible reading (empty integers, negative counters) pass. */
+MOON_API enum moon_err moon_varbind_check(const struct moon_varbind *vb);
+/* noSuchObject, noSuchInstance, endOfMibView */
+static inline bool moon_varbind_is_exception(const struct moon_varbind *vb) { return vb->type >= 0x80 && vb->type <= 0x82; }
+/* Signed value of an INTEGER, unsigned value of Counter32, Gauge32, TimeTicks, UInteger32, Counter64. MOON_E_TAG otherwise. */
+MOON_API enum moon_err moon_varbind_i64(const struct moon_varbind *vb, int64_t *out);
+MOON_API enum moon_err moon_varbind_u64(const struct moon_varbind *vb, uint64_t *out);
+/* Opaque that wraps a float, a double, or a 64-bit integer (net-snmp: 9f 78 04, 9f 79 08, 9f 76 n, 9f 7a n, 9f 7b n).
+ * *kind is 0x78, 0x79 (out->real), 0x76, 0x7b (out->uint), 0x7a (out->sint). MOON_E_TAG: plain Opaque. */
+union moon_opaque { double real; uint64_t uint; int64_t sint; };
+MOON_API enum moon_err moon_varbind_opaque(const struct moon_varbind *vb, uint8_t *kind, union moon_opaque *out);
+
+#endif
