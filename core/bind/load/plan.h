@@ -1,0 +1,65 @@
+/* plan: everything a process tree needs to know to work, as plain data: what the configuration, the command line, the target
+ * files and the probe files said. Made in a short-lived child that has a Lua state, read by processes that have none.
+ *
+ * One block of memory owns it all; moon_plan_free ends it. Strings are NUL-terminated and lent by the plan. */
+#ifndef MOON_BIND_LOAD_PLAN_H
+#define MOON_BIND_LOAD_PLAN_H
+
+#include "../../base/sample.h"
+#include "../../session/target.h"
+
+struct moon_source { const char *name; const char *path; const uint8_t *text; uint32_t len; }; /* a probe file or a module beside it */
+struct moon_pair { const char *key, *value; };
+
+struct moon_plan_job {
+  const char *name;        /* "" for a probe without jobs */
+  double every_s;          /* 0: only once */
+  double timeout_s;        /* of one run */
+  bool atomic;
+};
+
+struct moon_plan_probe {
+  const char *name;        /* unique; file name without .lua unless said otherwise */
+  const struct moon_source *sources; /* [0] the probe, then its modules */
+  const struct moon_plan_job *jobs;
+  const struct moon_pair *args;      /* handed to the chunk as a table of strings: local args = ... */
+  const char *const *match; /* sysObjectID prefixes from the configuration, or NULL */
+  uint64_t version;        /* hash of all sources */
+  uint32_t n_sources, n_jobs, n_args, n_match;
+  bool trusted;
+  bool allow_set;
+};
+
+struct moon_plan_target {
+  const char *name;        /* as configured: `device` label, shard key */
+  const char *host;        /* as configured, for errors */
+  struct moon_addr addr;   /* family 0: could not be resolved, see error */
+  const char *error;       /* why not, or NULL */
+  const struct moon_label *labels;
+  const uint16_t *credentials; /* tried in order */
+  struct moon_addr source; /* bind address; family 0: any */
+  uint32_t n_labels, n_credentials;
+  bool strict_source;
+};
+
+struct moon_plan {
+  const struct moon_credential *credentials;
+  const struct moon_plan_probe *probes;
+  const struct moon_plan_target *targets;
+  const char *const *outputs;  /* "json", "table", "null" */
+  uint32_t n_credentials, n_probes, n_targets, n_outputs;
+  struct moon_policy policy;
+  uint32_t workers;            /* 1 */
+  uint32_t max_coroutines;     /* runs at once a worker: 1,000 */
+  uint32_t max_in_flight;      /* requests on the wire a worker: 10,000 */
+  uint32_t packets_per_s;      /* a worker; 0: no limit */
+  uint32_t max_children;       /* of one run: 64 */
+  double grace_s;              /* at SIGTERM: 5 */
+  const char *loop;            /* "libev" or "epoll" */
+  const char *run_dir;         /* control socket and counters; NULL: none */
+  bool once;
+};
+
+MOON_API void moon_plan_free(struct moon_plan *p); /* wipes credentials */
+
+#endif

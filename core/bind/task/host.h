@@ -1,0 +1,65 @@
+/* host: one Lua state on one engine: probes of a plan run against its targets. What a worker is, less the process.
+ *
+ * Runs are started when they are due and a slot is free (max_coroutines), each as a pooled coroutine; a request parks it, its
+ * outcome resumes it. Cancelling drops a coroutine where it is parked. All Lua runs interpreted. Single-threaded. */
+#ifndef MOON_BIND_TASK_HOST_H
+#define MOON_BIND_TASK_HOST_H
+
+#include "../../engine/engine.h"
+#include "../load/plan.h"
+
+struct moon_host; /* opaque */
+
+/* X(field, help): a block beside struct moon_counters, same rules. */
+#define MOON_RUN_COUNTERS(X)                                             \
+  X(runs_started, "runs started")                                        \
+  X(runs_ok, "runs that ended well")                                     \
+  X(runs_failed, "runs that returned an error or raised one")            \
+  X(runs_timeout, "runs cancelled because their time was over")          \
+  X(runs_cancelled, "runs cut off by a stop")                            \
+  X(runs_active, "runs under way now")                                   \
+  X(runs_waiting, "runs due, waiting for a slot")                        \
+  X(runs_skipped, "runs not started: the one before was still going")    \
+  X(script_errors, "runs ended by a script error")                       \
+  X(samples, "samples handed to the outputs")                            \
+  X(samples_nil, "samples skipped because their value was nil")          \
+  X(resumes, "coroutines resumed")                                       \
+  X(tasks_active, "coroutines parked or running now")                    \
+  X(output_full, "times runs waited for a slow output")
+
+struct moon_run_counters {
+#define MOON_RUN_COUNTER_FIELD(field, help) uint64_t field;
+  MOON_RUN_COUNTERS(MOON_RUN_COUNTER_FIELD)
+#undef MOON_RUN_COUNTER_FIELD
+};
+
+enum moon_level { MOON_LOG_ERROR, MOON_LOG_WARN, MOON_LOG_INFO, MOON_LOG_DEBUG };
+
+struct moon_host_config {
+  struct moon_engine *engine;        /* borrowed; its ready hook must call moon_host_ready */
+  const struct moon_plan *plan;      /* borrowed until free */
+  const uint32_t *shard;             /* which targets of the plan are ours; borrowed during new; NULL: all */
+  uint32_t n_shard;
+  struct moon_run_counters *counters; /* borrowed; NULL: own */
+  /* A run ended: its record. false: no room now; the host keeps it, starts nothing new and offers it again after
+   * moon_host_output_ready(). Time parked on output counts against nobody. */
+  bool (*sink)(void *arg, const uint8_t *record, uint32_t n);
+  /* One line, or several for a traceback; lent. */
+  void (*log)(void *arg, enum moon_level level, const char *text);
+  /* plan->once: every run is over and handed out. Called once, from a turn. */
+  void (*done)(void *arg);
+  void *arg;
+};
+
+/* MOON_E_NOMEM, MOON_E_CONFIG (a probe that does not load; told through log). */
+MOON_API enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host **out);
+MOON_API void moon_host_free(struct moon_host *h);
+/* To be called by the engine's ready hook: starts runs that are due, resumes what was woken. */
+MOON_API void moon_host_ready(struct moon_host *h);
+MOON_API void moon_host_output_ready(struct moon_host *h);
+/* Start nothing new; runs under way may finish until deadline_us, then they are cancelled; done is called. */
+MOON_API void moon_host_drain(struct moon_host *h, uint64_t deadline_us);
+/* Lines of an engine notice about a peer carry its target's name: give the engine this as notice, with the host as arg. */
+MOON_API void moon_host_notice(void *host, void *peer_user, const char *text);
+
+#endif
