@@ -1,18 +1,138 @@
 # make           build/moonpoll, the libraries and the Lua module
 # make demo      installs what is missing, builds, polls agents for a moment
 # make test      installs what the tests need and runs them
-# V=1 shows the commands; O=DIR builds elsewhere; SAN=1 with address and undefined behaviour sanitizers.
+# V=1 shows the commands; O=DIR builds elsewhere; SAN=1 with address and undefined behaviour sanitizers; CC=clang.
+# All targets: all deps test-deps test test-unit test-lua test-e2e test-long fuzz coverage mutants bench demo install clean
 
 O ?= build
-CC ?= gcc
+B = $(O)$(if $(SAN),/san-$(SAN))
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 V ?= 0
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+FUZZ_SECONDS ?= 60
 Q_0 = @
 Q = $(Q_$(V))
 say_0 = @printf '  %-5s %s\n'
 say_1 = @:
 say = $(say_$(V))
 
+VERSION := $(shell sed -n 's/^.define MOON_VERSION "\(.*\)"/\1/p' core/moonpoll.h)
+ABI := $(word 1,$(subst ., ,$(VERSION)))
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wmisleading-indentation $(if $(CI),-Werror)
 SAN_1 = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SAN_fuzz = $(SAN_1) -fsanitize=fuzzer-no-link
 OPT ?= $(if $(SAN),-O1,-O2)
 BASE = -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden $(WARN) $(SAN_$(SAN)) $(EXTRA_CFLAGS)
+LUA_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
+LUA_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
+LIBS = -Wl,--as-needed $(LUA_LIBS) -lev -ljansson -lssl -lcrypto -lpthread -lm -ldl
+
+# Other flags, other objects.
+ifneq ($(shell cat $(B)/.flags 2>/dev/null),$(strip $(CC) $(BASE)))
+$(shell mkdir -p $(B) && echo '$(strip $(CC) $(BASE))' >$(B)/.flags)
+endif
+
+# What exists is built: sources by wildcard, modules of the Lua library too.
+objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
+CORE_O := $(call objs,core/base/*.c core/wire/*.c core/session/*.c)
+ENGINE_O := $(call objs,core/engine/*.c)
+VALUE_O := $(call objs,core/bind/value/*.c)
+BIND_O := $(call objs,core/bind/*.c core/bind/*/*.c)
+MAIN_O := $(call objs,core/main/*.c)
+LUA_SRC := $(sort $(shell find lua/moonpoll -name '*.lua' 2>/dev/null))
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+HELP_O := $(call objs,$(filter-out %_test.c,$(wildcard tests/unit/*.c)))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+BENCH := $(patsubst bench/micro/%.c,$(B)/bench/%,$(wildcard bench/micro/*_bench.c))
+# Tests and benches above the boundary link the bindings and the program's parts too; those below build without them.
+HIGH := $(shell grep -lE '(bind|main)/|lua\.h' tests/unit/*.c bench/micro/*.c 2>/dev/null)
+high = $(if $(filter $(1),$(HIGH)),$(B)/obj/main.a $(B)/obj/bind.a)
+
+CORE_A = $(B)/libmoonpoll.a
+ENGINE_A = $(B)/libmoonpoll-engine.a
+OUT = $(CORE_A) $(B)/libmoonpoll.so $(ENGINE_A) $(B)/libmoonpoll-engine.so $(if $(VALUE_O),$(B)/lib/moonpoll/core.so) \
+  $(if $(MAIN_O),$(B)/moonpoll)
+TEST_ENV = B="$(B)" CC="$(CC)"
+
+all: $(OUT)
+$(CORE_A): $(CORE_O)
+$(ENGINE_A): $(CORE_O) $(ENGINE_O)
+$(B)/obj/bind.a: $(BIND_O) $(B)/obj/embedded.o
+$(B)/obj/main.a: $(filter-out %/main.o,$(MAIN_O))
+%.a:
+	$(say) AR $@
+	$(Q)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
+$(B)/libmoonpoll.so: $(CORE_O)
+$(B)/libmoonpoll-engine.so: $(CORE_O) $(ENGINE_O)
+$(B)/libmoonpoll.so $(B)/libmoonpoll-engine.so:
+	$(say) LINK $@
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -shared -Wl,-soname,$(@F).$(ABI) -o $@ $^ -Wl,--as-needed -lev -lcrypto
+$(B)/lib/moonpoll/core.so: $(VALUE_O) $(CORE_O)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(LDFLAGS) -shared -o $@ $^ -Wl,--as-needed -lcrypto
+$(B)/moonpoll: $(filter %/main.o,$(MAIN_O)) $(B)/obj/main.a $(B)/obj/bind.a $(ENGINE_A)
+	$(say) LINK $@
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -Wl,-E -o $@ $^ $(LIBS)
+
+$(B)/obj/%.o: %.c $(B)/.flags
+	$(say) CC $<
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(CFLAGS) $(CPPFLAGS) -Icore $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/obj/embedded.o: $(B)/embedded.c
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) -c -o $@ $<
+$(B)/embedded.c: $(LUA_SRC) tests/embed.sh
+	$(say) LUA $@
+	$(Q)mkdir -p $(@D) && sh tests/embed.sh $(LUA_SRC) >$@.tmp && mv $@.tmp $@
+
+.SECONDEXPANSION:
+$(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(HELP_O) $$(call high,tests/unit/%.c) $(ENGINE_A)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+$(BENCH): $(B)/bench/%: $(B)/obj/bench/micro/%.o $$(call high,bench/micro/%.c) $(ENGINE_A)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(SAN)),,$(B)/obj/tests/fuzz/replay.o) $(ENGINE_A)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) -o $@ $^ -Wl,--as-needed -lev -lcrypto
+
+deps:
+	@sh tests/deps.sh build
+test-deps:
+	@sh tests/deps.sh build test
+test-build: all $(UNIT) $(FUZZ)
+bench-build: all $(BENCH)
+fuzz-build: $(FUZZ)
+test: test-deps
+	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua e2e lint"
+test-unit:
+	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz"
+test-lua:
+	@$(MAKE) --no-print-directory SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=lua
+test-e2e:
+	@$(MAKE) --no-print-directory SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=e2e
+test-long: test
+	@$(MAKE) --no-print-directory SAN=1 test-run RUN=long
+test-run:
+	@$(TEST_ENV) sh tests/run.sh $(RUN)
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-build && sh tests/fuzz.sh $(O)/san-fuzz $(FUZZ_SECONDS)
+coverage:
+	@sh tests/coverage.sh $(O)/coverage
+mutants:
+	@sh tests/mutants.sh $(O)/mutants
+bench: bench-build
+	@for b in $(BENCH); do echo "== $${b##*/}"; $$b || exit 1; done
+demo: deps
+	@$(MAKE) --no-print-directory all && B="$(B)" sh tests/demo.sh
+
+install: all
+	@B="$(B)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" VERSION="$(VERSION)" ABI="$(ABI)" sh tests/install.sh
+clean:
+	rm -rf $(O)
+
+.PHONY: all deps test-deps test-build bench-build fuzz-build test test-unit test-lua test-e2e test-long test-run fuzz coverage mutants \
+  bench demo install clean
+.SECONDARY:
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
