@@ -1,0 +1,31 @@
+/* load: the command line, the configuration file, target files and probe files become a plan. Everything that evaluates Lua or
+ * JSON happens in a child process that is gone afterwards; the caller gets plain data or one line that names the place. */
+#ifndef MOON_BIND_LOAD_LOAD_H
+#define MOON_BIND_LOAD_LOAD_H
+
+#include "plan.h"
+
+/* What the command line said; NULL or 0: not said (the configuration or the default holds). All borrowed. */
+struct moon_load_options {
+  const char *config;               /* --config FILE */
+  const char *const *probes;        /* PROBE... files; added to the configuration's */
+  const char *const *targets;       /* --targets, each a comma-separated list of hosts, a file of lines, or a file_sd JSON file */
+  const struct moon_pair *args;     /* --arg key=value, for all probes of the command line */
+  const char *const *outputs;       /* -o */
+  const char *version;              /* -v 1 | 2c (| 3) */
+  const char *community;            /* -c; wiped by the owner afterwards */
+  const char *loop;                 /* --loop */
+  const char *run_dir;              /* --run-dir */
+  double timeout_s;                 /* -t; < 0: not said */
+  double every_s;                   /* --every; < 0: not said */
+  int32_t retries;                  /* -r; < 0: not said */
+  uint32_t n_probes, n_targets, n_args, n_outputs;
+  uint32_t workers, max_coroutines, max_in_flight, per_device, packets_per_s;
+  bool once;
+};
+
+/* *out belongs to the caller (moon_plan_free). On failure `error` holds one line: file, line or key, what is wrong.
+ * MOON_E_CONFIG: somebody must mend something; MOON_E_NOMEM. May block: reads files, resolves names. */
+MOON_API enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **out, char *error, size_t cap);
+
+#endif
