@@ -59,9 +59,9 @@ MOON_API void moon_record_begin(struct moon_record *r, struct moon_text device, 
                                 const struct moon_label *labels, uint32_t n_labels);
 MOON_API void moon_record_labels(struct moon_record *r, const struct moon_label *labels, uint32_t n);
 MOON_API void moon_record_sample(struct moon_record *r, const struct moon_sample *s);
-/* Forget all samples: an atomic run that failed. */
+/* Forget all samples, and that they were too many: an atomic run that failed, a run over its limit. */
 MOON_API void moon_record_drop_samples(struct moon_record *r);
-/* Fills in the head; r->p, r->n are the record. */
+/* Fills in the head (n_samples is r's own); r->p, r->n are the record. r->err when it is not whole. */
 MOON_API enum moon_err moon_record_end(struct moon_record *r, const struct moon_run_head *head);
 
 /* Reading; everything lends from the record. MOON_E_SHORT for a record that is not one. */
@@ -70,6 +70,7 @@ struct moon_record_reader {
   struct moon_text device, probe, job;
   const uint8_t *base_labels; uint32_t n_base_labels;  /* see moon_record_label */
   const uint8_t *p, *end;
+  enum moon_err err;      /* MOON_E_SHORT: next said END because what follows is no item */
 };
 MOON_API enum moon_err moon_record_open(struct moon_record_reader *r, const uint8_t *p, size_t n);
 enum moon_item { MOON_ITEM_END, MOON_ITEM_LABELS, MOON_ITEM_SAMPLE };
