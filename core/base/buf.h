@@ -25,7 +25,7 @@ struct moon_writer {
   uint8_t *start;
   uint8_t *p;   /* first octet written */
   uint8_t *end;
-  enum moon_err err; /* MOON_E_SPACE once something did not fit */
+  enum moon_err err; /* first error: MOON_E_SPACE once something did not fit */
 };
 
 static inline void moon_reader_init(struct moon_reader *r, const uint8_t *p, size_t n) {
@@ -44,10 +44,13 @@ static inline void moon_writer_init(struct moon_writer *w, uint8_t *buf, size_t 
   w->p = w->end = buf + cap;
   w->err = MOON_OK;
 }
+static inline void moon_writer_fail(struct moon_writer *w, enum moon_err e) {
+  if (!w->err) { w->err = e; }
+}
 static inline size_t moon_writer_len(const struct moon_writer *w) { return (size_t)(w->end - w->p); }
 static inline void moon_writer_put(struct moon_writer *w, const void *src, size_t n) {
   if (w->err || (size_t)(w->p - w->start) < n) {
-    w->err = MOON_E_SPACE;
+    moon_writer_fail(w, MOON_E_SPACE);
     return;
   }
   w->p -= n;
@@ -55,7 +58,7 @@ static inline void moon_writer_put(struct moon_writer *w, const void *src, size_
 }
 static inline void moon_writer_put_u8(struct moon_writer *w, uint8_t b) {
   if (w->err || w->p == w->start) {
-    w->err = MOON_E_SPACE;
+    moon_writer_fail(w, MOON_E_SPACE);
     return;
   }
   *--w->p = b;

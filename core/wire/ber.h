@@ -33,6 +33,8 @@ enum moon_type { /* tags, RFC 2578 7.1, RFC 3416 3 */
 MOON_API void moon_ber_get_header(struct moon_reader *r, uint8_t *tag, size_t *len);
 /* A TLV of this tag; *body lends its content, r goes on behind it. MOON_E_TAG for another tag. */
 MOON_API void moon_ber_get_body(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
+/* The same for a message that was cut: content said to reach past the end of r is taken to end there. */
+MOON_API void moon_ber_get_body_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
 /* INTEGER of 1 to 8 octets that fits 32 bits. An empty one is 0 (seen on UPS cards; net-snmp reads it so too). */
 MOON_API int32_t moon_ber_get_i32(struct moon_reader *r);
 /* Any unsigned type with this tag, up to 9 octets with a leading zero. 32-bit types: see moon_ber_u32. */

@@ -14,7 +14,7 @@
 struct moon_oid { uint32_t arc[MOON_OID_MAX_ARCS]; uint32_t n; };
 
 /* Content octets to arcs and back. MOON_E_SHORT: last arc unfinished; MOON_E_RANGE: arc over 32 bits;
- * MOON_E_LIMIT: over 128 arcs; MOON_E_LENGTH: empty; encode: MOON_E_SYNTAX for arcs no encoding has (3.x, 1.40). */
+ * MOON_E_LIMIT: over 128 arcs; MOON_E_LENGTH: empty; MOON_E_SYNTAX: arc padded with 0x80 (X.690 8.19.2); encode: MOON_E_SYNTAX for arcs no encoding has (3.x, 1.40). */
 MOON_API enum moon_err moon_oid_decode(const uint8_t *p, size_t n, struct moon_oid *out);
 MOON_API enum moon_err moon_oid_encode(const struct moon_oid *oid, uint8_t *out, size_t cap, size_t *len);
 /* Only that the octets are a well-formed OID, without arcs: the check a decoder makes. Same errors. */
@@ -22,7 +22,8 @@ MOON_API enum moon_err moon_oid_check(const uint8_t *p, size_t n);
 
 /* Dotted text, leading dot optional, to content octets. At least two arcs. MOON_E_SYNTAX, MOON_E_RANGE, MOON_E_LIMIT, MOON_E_SPACE. */
 MOON_API enum moon_err moon_oid_parse(const char *text, size_t n, uint8_t *out, size_t cap, size_t *len);
-/* Content octets to dotted text without leading dot, NUL-terminated; returns its length, 0 when it does not fit or is malformed. */
+/* Content octets to dotted text without leading dot, NUL-terminated; returns its length, 0 when it does not fit or is malformed.
+ * No octets at all give "0.0": some agents send a null OID so, and net-snmp reads it so. */
 MOON_API size_t moon_oid_format(const uint8_t *p, size_t n, char *out, size_t cap);
 /* The same for index octets: what follows a column's prefix is arcs without the 40 * a + b rule. "" for n = 0 (returns 0, out = ""). */
 MOON_API size_t moon_oid_format_index(const uint8_t *p, size_t n, char *out, size_t cap);

@@ -53,19 +53,22 @@ struct moon_trap_v1 {
 
 /* One PDU of any type but Trap v1; the reader stands at its tag. MOON_E_TAG, MOON_E_SHORT, MOON_E_LENGTH, MOON_E_RANGE. */
 MOON_API enum moon_err moon_pdu_decode(struct moon_reader *r, struct moon_pdu *out);
+/* The same for a message that was cut: the PDU and its list may be said to reach past the end. What is there of the list
+ * is lent; moon_varbind_get gives its whole varbinds, then fails. */
+MOON_API enum moon_err moon_pdu_decode_cut(struct moon_reader *r, struct moon_pdu *out);
 MOON_API enum moon_err moon_trap_v1_decode(struct moon_reader *r, struct moon_trap_v1 *out);
 /* Written backwards in front of what w holds. request_id takes exactly 4 octets, so it can be patched. */
 MOON_API void moon_pdu_encode(struct moon_writer *w, const struct moon_pdu *pdu);
 MOON_API void moon_trap_v1_encode(struct moon_writer *w, const struct moon_trap_v1 *trap);
 
 /* Next varbind of a list; set the reader on pdu->varbinds first. false: the list is over, r->err tells whether cleanly.
- * The name is checked to be a well-formed OID, the value only to lie inside. */
+ * The name is checked to be a well-formed OID, the value only to lie inside. MOON_E_TRAILING: octets behind the value. */
 MOON_API bool moon_varbind_get(struct moon_reader *r, struct moon_varbind *out);
 /* Written in front; a caller adds them last to first. */
 MOON_API void moon_varbind_put(struct moon_writer *w, const struct moon_varbind *vb);
 
 /* Is the content one the type can have? MOON_E_LENGTH, MOON_E_RANGE, MOON_E_TAG (unknown type). Quirks that have one
- * sensible reading (empty integers, negative counters) pass. */
+ * sensible reading (empty integers, negative counters, an empty OID value for 0.0, INTEGERs of up to 64 bits) pass. */
 MOON_API enum moon_err moon_varbind_check(const struct moon_varbind *vb);
 /* noSuchObject, noSuchInstance, endOfMibView */
 static inline bool moon_varbind_is_exception(const struct moon_varbind *vb) { return vb->type >= 0x80 && vb->type <= 0x82; }
