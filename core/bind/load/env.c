@@ -1,0 +1,107 @@
+#include "env.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static const char *const BASE[] = {
+  "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
+  "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall", "_VERSION", NULL,
+};
+static const char *const BIT[] = {
+  "arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift", "tobit", "tohex", NULL,
+};
+static const char *const MATH[] = {
+  "abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor", "fmod", "frexp", "huge", "ldexp",
+  "log", "log10", "max", "min", "modf", "pi", "pow", "rad", "random", "sin", "sinh", "sqrt", "tan", "tanh", NULL,
+};
+static const char *const OS[] = {"clock", "date", "difftime", "time", NULL};
+static const char *const STRING[] = {
+  "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper", NULL,
+};
+static const char *const TABLE[] = {"concat", "insert", "maxn", "remove", "sort", NULL};
+
+/* Copies the named fields of the table at `from` to the one at the top. [-0, +0, m] */
+static void copy(lua_State *L, int from, const char *const *names) {
+  for (; *names; names++) {
+    lua_getfield(L, from, *names);
+    lua_setfield(L, -2, *names);
+  }
+}
+
+static void copy_library(lua_State *L, const char *library, const char *const *names) {
+  lua_getglobal(L, library);
+  int from = lua_gettop(L);
+  if (lua_istable(L, from)) {
+    lua_createtable(L, 0, 32);
+    copy(L, from, names);
+    lua_setfield(L, from - 1, library);
+  }
+  lua_pop(L, 1);
+}
+
+void moon_env_protect(lua_State *L) {
+  lua_getglobal(L, "string");
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, "dump");
+  }
+  lua_pop(L, 1);
+  lua_pushliteral(L, "");
+  if (lua_getmetatable(L, -1)) {
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+void moon_env_push(lua_State *L) {
+  luaL_checkstack(L, 4, NULL);
+  lua_createtable(L, 0, 32);
+  copy(L, LUA_GLOBALSINDEX, BASE);
+  copy_library(L, "bit", BIT);
+  copy_library(L, "math", MATH);
+  copy_library(L, "os", OS);
+  copy_library(L, "string", STRING);
+  copy_library(L, "table", TABLE);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "_G");
+}
+
+void moon_env_message(lua_State *L, const char *path) {
+  size_t n, path_n = strlen(path);
+  const char *message = lua_tolstring(L, -1, &n);
+  if (!message) {
+    lua_pushfstring(L, "%s: raised a %s instead of a message", path, luaL_typename(L, -1));
+    lua_replace(L, -2);
+    return;
+  }
+  if (path_n < 8 || strncmp(message, "...", 3) != 0) { return; }
+  for (size_t tail = 1; tail < path_n; tail++) { /* "...tail:3: what" */
+    size_t len = path_n - tail;
+    if (len + 3 < n && memcmp(message + 3, path + tail, len) == 0 && message[3 + len] == ':') {
+      lua_pushfstring(L, "%s%s", path, message + 3 + len);
+      lua_replace(L, -2);
+      return;
+    }
+  }
+}
+
+enum moon_err moon_env_compile(lua_State *L, const void *text, size_t n, const char *path, int env) {
+  if (env < 0 && env > LUA_REGISTRYINDEX) { env = lua_gettop(L) + 1 + env; }
+  if (n && *(const char *)text == LUA_SIGNATURE[0]) {
+    lua_pushfstring(L, "%s: bytecode is not loaded, only text", path);
+    return MOON_E_SYNTAX;
+  }
+  lua_pushfstring(L, "@%s", path);
+  int name = lua_gettop(L);
+  int failed = luaL_loadbufferx(L, text, n, lua_tostring(L, name), "t");
+  lua_remove(L, name);
+  if (failed) {
+    moon_env_message(L, path);
+    return MOON_E_SYNTAX;
+  }
+  lua_pushvalue(L, env);
+  lua_setfenv(L, -2);
+  return MOON_OK;
+}
