@@ -1,0 +1,205 @@
+#include "exchange.h"
+
+static uint32_t tries_max(const struct moon_exchange *x) {
+  uint32_t retries = x->target->policy->retries;
+  if (x->trial) {
+    return 1;
+  }
+  return retries < MOON_TRIES_MAX - 1 ? retries + 1 : MOON_TRIES_MAX;
+}
+
+void moon_exchange_init(struct moon_exchange *x, struct moon_target *t, const struct moon_request *r, uint64_t now_us) {
+  memset(x, 0, sizeof *x);
+  x->request = r;
+  x->target = t;
+  x->started_us = now_us;
+  x->give_up_us = now_us + tries_max(x) * t->policy->timeout_us;
+  x->next_us = x->give_up_us;
+}
+
+enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, uint32_t jitter, struct moon_writer *w) {
+  const struct moon_request *r = x->request;
+  const struct moon_credential *c = x->target->credential;
+  const struct moon_policy *policy = x->target->policy;
+  uint32_t max = tries_max(x);
+  if (x->tries >= max) {
+    return MOON_E_LIMIT;
+  }
+  if (c->version != MOON_V1 && c->version != MOON_V2C) {
+    return MOON_E_VERSION;
+  }
+  moon_writer_put(w, r->varbinds, r->varbinds_len);
+  const struct moon_pdu pdu = {
+    .varbinds = w->p,
+    .varbinds_len = r->varbinds_len,
+    .request_id = (int32_t)id,
+    .error_status = r->non_repeaters,
+    .error_index = r->max_repetitions,
+    .type = r->pdu_type,
+  };
+  moon_message_encode(w, c->version, c->community, c->community_len, &pdu);
+  if (w->err) {
+    return MOON_E_TOO_BIG;
+  }
+  if (x->tries == 0) {
+    /* What waited for its turn before it was sent has its full time still. */
+    x->sent_us[0] = now_us;
+    x->give_up_us = now_us + max * policy->timeout_us;
+  }
+  x->sent_us[1] = now_us;
+  x->tries++;
+  x->next_us = x->give_up_us;
+  if (x->tries < max) {
+    uint64_t rto = moon_rtt_timeout(&x->target->rtt[r->kind], policy->rto_floor_us, policy->timeout_us) << (x->tries - 1);
+    if (rto > policy->timeout_us) {
+      rto = policy->timeout_us; /* or the later tries would never be made */
+    }
+    rto = rto - rto / 10 + rto / 5 * (jitter & 1023) / 1023;
+    if (now_us + rto < x->give_up_us) {
+      x->next_us = now_us + rto;
+    }
+  }
+  return MOON_OK;
+}
+
+/* Constant time is not needed: the community crosses the network in clear. */
+static bool same_community(const struct moon_credential *c, const uint8_t *p, size_t n) {
+  return n == c->community_len && (n == 0 || memcmp(p, c->community, n) == 0);
+}
+
+/* A header whose content may be cut off: *body gets what is there. */
+static bool get_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
+  size_t len = 0, left = moon_reader_left(r);
+  if (left < 2 || r->p[0] != tag) {
+    return false;
+  }
+  size_t octets = r->p[1] & 0x80 ? r->p[1] & 0x7fu : 0;
+  if (octets > 4 || left < 2 + octets || r->p[1] == 0x80) {
+    return false;
+  }
+  if (octets == 0) {
+    len = r->p[1];
+  }
+  for (size_t i = 0; i < octets; i++) {
+    len = len << 8 | r->p[2 + i];
+  }
+  r->p += 2 + octets;
+  left -= 2 + octets;
+  moon_reader_init(body, r->p, len < left ? len : left);
+  r->p += len < left ? len : left;
+  return true;
+}
+
+/* A message that does not decode: is it ours at all, and what of its varbinds is there? False: not ours. */
+static bool salvage(const struct moon_credential *c, const uint8_t *p, size_t n, struct moon_pdu *pdu) {
+  struct moon_reader r, message, community, body, list;
+  moon_reader_init(&r, p, n);
+  if (!get_cut(&r, MOON_SEQUENCE, &message)) {
+    return false;
+  }
+  int32_t version = moon_ber_get_i32(&message);
+  moon_ber_get_body(&message, MOON_OCTET_STRING, &community);
+  if (message.err || version != c->version || !same_community(c, community.p, moon_reader_left(&community))) {
+    return false;
+  }
+  pdu->type = 0;
+  if (!get_cut(&message, MOON_PDU_RESPONSE, &body)) {
+    return true;
+  }
+  pdu->type = MOON_PDU_RESPONSE;
+  pdu->request_id = moon_ber_get_i32(&body);
+  pdu->error_status = moon_ber_get_i32(&body);
+  pdu->error_index = moon_ber_get_i32(&body);
+  if (!body.err && pdu->error_status == 0 && get_cut(&body, MOON_SEQUENCE, &list)) {
+    pdu->varbinds = list.p;
+    pdu->varbinds_len = moon_reader_left(&list);
+  }
+  return true;
+}
+
+static void judge(struct moon_exchange *x, struct moon_outcome *out) {
+  const struct moon_pdu *pdu = &out->pdu;
+  if (pdu->error_status == 0) {
+    return;
+  }
+  out->err = moon_err_from_status(pdu->error_status);
+  if (out->err == MOON_OK) {
+    out->err = MOON_E_GEN_ERR; /* negative */
+  }
+  if (pdu->error_index > 0 && pdu->error_index <= x->request->n_varbinds) {
+    out->error_index = (uint16_t)pdu->error_index;
+  }
+}
+
+enum moon_verdict moon_exchange_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint64_t sent_us, uint64_t now_us,
+                                     struct moon_outcome *out) {
+  struct moon_target *t = x->target;
+  const struct moon_credential *c = t->credential;
+  struct moon_message m;
+  struct moon_outcome o = {.received_us = now_us, .tries = x->tries};
+  if (moon_message_decode(p, n, &m) == MOON_OK) {
+    if (m.version != c->version || !same_community(c, m.community, m.community_len)) {
+      return MOON_VERDICT_DROP;
+    }
+    if (m.trailing) {
+      moon_target_quirk(t, MOON_QUIRK_TRAILING);
+    }
+    if (m.is_trap_v1 || m.pdu.type != MOON_PDU_RESPONSE) {
+      o.err = MOON_E_DECODE;
+      o.pdu.type = m.is_trap_v1 ? MOON_PDU_TRAP_V1 : m.pdu.type;
+    } else {
+      o.pdu = m.pdu;
+      judge(x, &o);
+    }
+  } else {
+    if (!salvage(c, p, n, &o.pdu)) {
+      return MOON_VERDICT_DROP;
+    }
+    o.err = MOON_E_DECODE;
+  }
+  uint64_t rtt = now_us > sent_us ? now_us - sent_us : 1;
+  o.rtt_us = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
+  moon_rtt_sample(&t->rtt[x->request->kind], rtt);
+  t->last_answer_us = now_us;
+  *out = o;
+  return MOON_VERDICT_MINE;
+}
+
+static enum moon_verdict give_up(const struct moon_exchange *x, uint64_t now_us, struct moon_outcome *out) {
+  *out = (struct moon_outcome){
+    .received_us = now_us,
+    .tries = x->tries,
+    .err = x->icmp ? (enum moon_err)x->icmp : MOON_E_TIMEOUT,
+  };
+  return MOON_VERDICT_MINE;
+}
+
+enum moon_verdict moon_exchange_expire(struct moon_exchange *x, uint64_t now_us, bool may_retry, struct moon_outcome *out) {
+  if (now_us < x->next_us) {
+    return MOON_VERDICT_DROP;
+  }
+  if (now_us >= x->give_up_us || x->tries >= tries_max(x)) {
+    return give_up(x, now_us, out);
+  }
+  if (!may_retry) {
+    x->next_us = x->give_up_us;
+    return MOON_VERDICT_DROP;
+  }
+  return MOON_VERDICT_AGAIN;
+}
+
+enum moon_verdict moon_exchange_icmp(struct moon_exchange *x, enum moon_err e, uint64_t now_us, struct moon_outcome *out) {
+  if (x->tries == 0) {
+    return MOON_VERDICT_DROP;
+  }
+  x->icmp = (uint8_t)e;
+  if (x->tries >= tries_max(x)) {
+    return give_up(x, now_us, out);
+  }
+  /* A port that is closed while an agent restarts opens again: wait before the next try, but not as long as for silence. */
+  uint64_t pause = now_us + x->target->policy->rto_floor_us;
+  if (pause < x->next_us) {
+    x->next_us = pause;
+  }
+  return MOON_VERDICT_DROP;
+}
