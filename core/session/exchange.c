@@ -67,52 +67,19 @@ static bool same_community(const struct moon_credential *c, const uint8_t *p, si
   return n == c->community_len && (n == 0 || memcmp(p, c->community, n) == 0);
 }
 
-/* A header whose content may be cut off: *body gets what is there. */
-static bool get_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
-  size_t len = 0, left = moon_reader_left(r);
-  if (left < 2 || r->p[0] != tag) {
-    return false;
-  }
-  size_t octets = r->p[1] & 0x80 ? r->p[1] & 0x7fu : 0;
-  if (octets > 4 || left < 2 + octets || r->p[1] == 0x80) {
-    return false;
-  }
-  if (octets == 0) {
-    len = r->p[1];
-  }
-  for (size_t i = 0; i < octets; i++) {
-    len = len << 8 | r->p[2 + i];
-  }
-  r->p += 2 + octets;
-  left -= 2 + octets;
-  moon_reader_init(body, r->p, len < left ? len : left);
-  r->p += len < left ? len : left;
-  return true;
-}
-
 /* A message that does not decode: is it ours at all, and what of its varbinds is there? False: not ours. */
 static bool salvage(const struct moon_credential *c, const uint8_t *p, size_t n, struct moon_pdu *pdu) {
-  struct moon_reader r, message, community, body, list;
+  struct moon_reader r, message, community;
+  struct moon_message m;
   moon_reader_init(&r, p, n);
-  if (!get_cut(&r, MOON_SEQUENCE, &message)) {
-    return false;
-  }
+  moon_ber_get_body_cut(&r, MOON_SEQUENCE, &message);
   int32_t version = moon_ber_get_i32(&message);
   moon_ber_get_body(&message, MOON_OCTET_STRING, &community);
   if (message.err || version != c->version || !same_community(c, community.p, moon_reader_left(&community))) {
     return false;
   }
-  pdu->type = 0;
-  if (!get_cut(&message, MOON_PDU_RESPONSE, &body)) {
-    return true;
-  }
-  pdu->type = MOON_PDU_RESPONSE;
-  pdu->request_id = moon_ber_get_i32(&body);
-  pdu->error_status = moon_ber_get_i32(&body);
-  pdu->error_index = moon_ber_get_i32(&body);
-  if (!body.err && pdu->error_status == 0 && get_cut(&body, MOON_SEQUENCE, &list)) {
-    pdu->varbinds = list.p;
-    pdu->varbinds_len = moon_reader_left(&list);
+  if (moon_message_decode_cut(p, n, &m) == MOON_OK && m.pdu.type == MOON_PDU_RESPONSE && m.pdu.error_status == 0) {
+    *pdu = m.pdu;
   }
   return true;
 }
