@@ -5,7 +5,7 @@
 # All targets: all deps test-deps test test-unit test-lua test-e2e test-long fuzz coverage mutants bench demo install clean
 
 O ?= build
-B = $(O)$(if $(SAN),/san-$(SAN))
+B = $(O)$(if $(SAN),/san$(patsubst 1,,$(SAN)))
 ifeq ($(origin CC),default)
 CC = gcc
 endif
@@ -117,7 +117,7 @@ test-long: test
 test-run:
 	@$(TEST_ENV) sh tests/run.sh $(RUN)
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-build && sh tests/fuzz.sh $(O)/san-fuzz $(FUZZ_SECONDS)
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-build && sh tests/fuzz.sh $(O)/sanfuzz $(FUZZ_SECONDS)
 coverage:
 	@sh tests/coverage.sh $(O)/coverage
 mutants:

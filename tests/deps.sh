@@ -1,0 +1,55 @@
+#!/bin/sh
+# deps.sh build|test...: installs what a fresh Debian 12 lacks for building (and testing), and says what. Asks nothing.
+# "a|b" is met by either. Both LuaJITs of Debian will do; they exclude each other, so what is there is kept.
+set -eu
+build="gcc libc6-dev pkg-config libluajit2-5.1-dev|libluajit-5.1-dev luajit2|luajit libev-dev libssl-dev libjansson-dev"
+test="libcmocka-dev lua-busted lua-check lua-cjson snmpd snmp g++"
+want=
+for set in "$@"; do
+  case $set in
+    build) want="$want $build" ;;
+    test) want="$want $test" ;;
+    demo) want="$want snmpd" ;;
+    *) echo "deps.sh: no set $set" >&2; exit 2 ;;
+  esac
+done
+have() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || {
+  echo "deps: this is no Debian; needed here under their names elsewhere:$want"
+  exit 0
+}
+missing=
+for p in $want; do
+  met=
+  for alt in $(echo "$p" | tr '|' ' '); do if have "$alt"; then met=1; fi; done
+  [ -n "$met" ] || missing="$missing ${p%%|*}"
+done
+[ -n "$missing" ] || exit 0
+root=
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "deps: missing:$missing; neither root nor sudo to install them" >&2; exit 2; }
+  root=sudo
+fi
+echo "deps: installing$missing"
+policy=/usr/sbin/policy-rc.d
+case " $missing " in
+  *" snmpd "*)
+    # Only the program is wanted: nobody asked for a service on port 161.
+    echo "deps: snmpd is installed without starting its service, and the service stays off (systemctl enable --now snmpd turns it on)"
+    if [ ! -e $policy ]; then
+      trap '$root rm -f $policy' EXIT
+      trap 'exit 130' INT TERM
+      $root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+    fi
+    ;;
+esac
+apt="$root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0"
+# shellcheck disable=SC2086 # lists
+{
+  $apt update >/dev/null
+  $apt install -y --no-install-recommends $missing >/dev/null
+}
+case " $missing " in
+  *" snmpd "*) if [ -d /run/systemd/system ]; then $root systemctl -q disable snmpd || true; fi ;;
+esac
+echo "deps: done"
