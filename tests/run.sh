@@ -30,7 +30,9 @@ tap() {
   # shellcheck disable=SC2086 # three numbers
   set -- $counts
   p=$1 f=$2 why=
-  if [ "$status" -ge 124 ] && [ "$status" -le 137 ]; then
+  if [ "$status" -eq 127 ]; then
+    f=1 why="is not built"
+  elif [ "$status" -ge 124 ] && [ "$status" -le 137 ]; then
     f=$((f + 1)) why="stopped after $limit s or killed"
   elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
     f=1 why="exit status $status"
@@ -53,7 +55,7 @@ tap() {
 busted_tap() { # NAME SECONDS FILE [VAR=VALUE...]
   name=$1 limit=$2 file=$3
   shift 3
-  tap "$name" "$limit" env "$@" busted --lua=luajit --helper= -o TAP "$file"
+  tap "$name" "$limit" env "$@" busted --lua=luajit -o TAP "$file"
 }
 
 for stage in "$@"; do

@@ -1,0 +1,198 @@
+--- What end-to-end tests share: processes started and stopped by pid, free ports, the scripted agent, Debian's snmpd.
+local ffi = require "ffi"
+local net = require "agent.net"
+local cjson = require "cjson"
+
+ffi.cdef [[ int kill(int, int); int getpid(void); int usleep(uint32_t); ]]
+
+local _M = {}
+
+local base = (os.getenv "TMPDIR" or "/tmp") .. "/moonpoll-e2e-" .. ffi.C.getpid()
+local made, serial = false, 0
+local running = {}
+
+--- A new file name in this test's own directory.
+function _M.path(name)
+  if not made then
+    assert(os.execute("mkdir -p " .. base) == 0)
+    made = true
+  end
+  serial = serial + 1
+  return ("%s/%d-%s"):format(base, serial, name)
+end
+
+function _M.sleep(seconds) ffi.C.usleep(math.floor(seconds * 1e6)) end
+_M.now = net.now
+
+function _M.read(path)
+  local f = io.open(path, "rb")
+  if not f then return "" end
+  local s = f:read "*a"
+  f:close()
+  return s
+end
+
+function _M.write(name, text)
+  local path = _M.path(name)
+  local f = assert(io.open(path, "wb"))
+  f:write(text)
+  f:close()
+  return path
+end
+
+--- Waits until fn() is true-ish and returns that, or fails the test.
+function _M.wait_for(what, seconds, fn)
+  local limit = net.now() + seconds
+  repeat
+    local got = fn()
+    if got then return got end
+    _M.sleep(0.02)
+  until net.now() > limit
+  error("waited " .. seconds .. " s for " .. what, 2)
+end
+
+local function quote(s) return "'" .. tostring(s):gsub("'", "'\\''") .. "'" end
+_M.quote = quote
+
+local process = {}
+process.__index = process
+
+function process:signal(n) return ffi.C.kill(self.pid, n) == 0 end
+function process:alive() return _M.read(self.rc) == "" end
+function process:stdout() return _M.read(self.out) end
+function process:stderr() return _M.read(self.err) end
+--- Waits for the end; returns the exit status (128 + n for signal n). Past the limit it is killed and the test fails.
+function process:wait(seconds)
+  local limit = net.now() + (seconds or 20)
+  while self:alive() do
+    if net.now() > limit then
+      self:signal(9)
+      error(("still running after %d s: %s\nstderr: %s"):format(seconds or 20, self.what, self:stderr():sub(-2000)), 2)
+    end
+    _M.sleep(0.005)
+  end
+  running[self] = nil
+  return tonumber(_M.read(self.rc))
+end
+function process:stop(seconds)
+  if self:alive() then self:signal(15) end
+  return self:wait(seconds)
+end
+
+--- Starts a program. words: list. opts.env: {NAME = value}, opts.stdin: a file, opts.shell: a pipeline instead of words.
+function _M.start(words, opts)
+  opts = opts or {}
+  local out, err, rc, pid = _M.path "out", _M.path "err", _M.path "rc", _M.path "pid"
+  local parts = {}
+  for k, v in pairs(opts.env or {}) do parts[#parts + 1] = k .. "=" .. quote(v) end
+  if #parts > 0 then table.insert(parts, 1, "env") end
+  for _, w in ipairs(words) do parts[#parts + 1] = quote(w) end
+  local command = opts.shell or ("exec " .. table.concat(parts, " "))
+  -- The inner shell becomes the program, so that the pid is its own.
+  os.execute(("(sh -c %s >%s 2>%s <%s & echo $! >%s; wait $!; echo $? >%s.tmp; mv %s.tmp %s) >/dev/null 2>&1 &")
+    :format(quote(command), out, err, opts.stdin or "/dev/null", pid, rc, rc, rc))
+  local self = setmetatable({ out = out, err = err, rc = rc, what = command }, process)
+  self.pid = _M.wait_for("a pid", 5, function() return tonumber(_M.read(pid):match "%d+\n") end)
+  running[self] = true
+  return self
+end
+
+--- Runs to the end: status, stdout, stderr.
+function _M.run(words, opts)
+  local p = _M.start(words, opts)
+  local status = p:wait(opts and opts.seconds or 30)
+  return status, p:stdout(), p:stderr()
+end
+
+--- A UDP port nobody has on any address of this host now.
+function _M.free_port()
+  local fd, port = net.udp("0.0.0.0", 0)
+  _M.close(fd)
+  return port
+end
+ffi.cdef [[ int close(int); ]]
+function _M.close(fd) ffi.C.close(fd) end
+
+local agent = {}
+agent.__index = agent
+
+--- Sends a command to the scripted agent and returns its answer.
+function agent:command(text)
+  local fd = net.udp("127.0.0.1", 0)
+  local to = { addr = net.address "127.0.0.1", port = self.control_wire }
+  net.send(fd, text, to)
+  local limit, answer = net.now() + 5, nil
+  while not answer and net.now() < limit do
+    if net.wait({ fd }, 200)[fd] then answer = net.receive(fd) end
+  end
+  _M.close(fd)
+  return assert(answer, "the scripted agent is silent")
+end
+function agent:stats() return cjson.decode(self:command "stats") end
+--- Counts once nothing is queued any more.
+function agent:settled()
+  return _M.wait_for("the agent's queue", 10, function()
+    local s = self:stats()
+    return s.pending == 0 and s
+  end)
+end
+function agent:faults(address, list) assert(self:command("faults " .. address .. " " .. list) == "ok") end
+function agent:target(address) return address .. ":" .. self.port end
+function agent:stop()
+  self:command "quit"
+  assert(self.process:wait(5) == 0)
+  return cjson.decode(self.process:stdout():match "\n(.+)\n")
+end
+
+local bit = require "bit"
+--- The scripted agent. args: its options.
+function _M.agent(args)
+  local words = { "luajit", "tests/agent/agent.lua" }
+  for _, a in ipairs(args or {}) do words[#words + 1] = a end
+  local p = _M.start(words)
+  local line = _M.wait_for("the agent's port", 5, function()
+    if not p:alive() then error(p:stderr()) end
+    return p:stdout():match "^(.-)\n"
+  end)
+  local ports = cjson.decode(line)
+  local control = ports.control
+  return setmetatable({ process = p, port = ports.port,
+    control_wire = bit.bor(bit.lshift(bit.band(control, 255), 8), bit.rshift(control, 8)) }, agent)
+end
+
+--- Debian's snmpd on a free port of 127.0.0.1 and ::1, community "public" to read, "private" to write.
+-- Returns {process=, port=, target=, target6=}.
+function _M.snmpd()
+  local dir = _M.path "snmpd"
+  assert(os.execute("mkdir -p " .. dir) == 0)
+  local port = _M.free_port()
+  local conf = dir .. "/snmpd.conf"
+  local f = assert(io.open(conf, "w"))
+  f:write(("agentaddress udp:127.0.0.1:%d,udp6:[::1]:%d\n"):format(port, port), [[
+rocommunity public
+rocommunity6 public
+rwcommunity private 127.0.0.1
+sysLocation "the test rack"
+sysServices 72
+]])
+  f:close()
+  local p = _M.start({ "snmpd", "-f", "-Lf", dir .. "/log", "-C", "-c", conf, "-I", "-smux", "-p", dir .. "/pid" },
+    { env = { MIBS = "", PATH = "/usr/sbin:/sbin:" .. os.getenv "PATH", SNMP_PERSISTENT_DIR = dir, SNMPCONFPATH = dir } })
+  _M.wait_for("snmpd", 10, function()
+    if not p:alive() then error(p:stderr() .. _M.read(dir .. "/log")) end
+    return os.execute(("MIBS= snmpget -v2c -c public -t 0.3 -r 0 127.0.0.1:%d .1.3.6.1.2.1.1.3.0 >/dev/null 2>&1"):format(port)) == 0
+  end)
+  return { process = p, port = port, target = "127.0.0.1:" .. port, target6 = "udp6:[::1]:" .. port }
+end
+
+--- Stops whatever a test left running and removes its files. Call from teardown.
+function _M.cleanup()
+  for p in pairs(running) do
+    if p:alive() then p:signal(9) end
+    running[p] = nil
+  end
+  if made then os.execute("rm -rf " .. base) end
+  made = false
+end
+
+return _M
