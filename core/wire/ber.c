@@ -18,6 +18,11 @@ static bool read_header(struct moon_reader *r, uint8_t *tag, size_t *len) {
     return true;
   }
   n = r->p[1] & 0x7fu;
+  if (n == 2 && left >= 4) { /* messages over 255 octets, and agents that always write two */
+    *len = (size_t)r->p[2] << 8 | r->p[3];
+    r->p += 4;
+    return true;
+  }
   if (n == 0 || n > 4) { /* 0x80: indefinite, not allowed by RFC 3417 8 */
     moon_reader_fail(r, MOON_E_LENGTH);
     return false;
@@ -42,7 +47,7 @@ void moon_ber_get_header(struct moon_reader *r, uint8_t *tag, size_t *len) {
   }
 }
 
-static void get_body(struct moon_reader *r, uint8_t want, struct moon_reader *body, bool may_be_cut) {
+void moon_ber_get_body_any(struct moon_reader *r, uint8_t want, struct moon_reader *body, bool may_be_cut) {
   uint8_t tag = 0;
   size_t len = 0, left;
   body->p = body->end = r->end;
@@ -59,14 +64,6 @@ static void get_body(struct moon_reader *r, uint8_t want, struct moon_reader *bo
     }
   }
   body->err = r->err;
-}
-
-void moon_ber_get_body(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
-  get_body(r, tag, body, false);
-}
-
-void moon_ber_get_body_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
-  get_body(r, tag, body, true);
 }
 
 /* 1 to 8 octets, big-endian, as they stand. Loads overlap instead of looping; none leaves the n octets. */
@@ -112,8 +109,14 @@ enum moon_err moon_ber_u64(const uint8_t *p, size_t n, uint64_t *out) {
 
 int32_t moon_ber_get_i32(struct moon_reader *r) {
   struct moon_reader body;
+  const uint8_t *p = r->p;
+  size_t left = moon_reader_left(r);
   int64_t v;
-  moon_ber_get_body(r, MOON_INTEGER, &body);
+  if (left >= 3 && p[0] == MOON_INTEGER && (uint8_t)(p[1] - 1) < 4 && p[1] <= left - 2) { /* 1 to 4 octets always fit */
+    r->p = p + 2 + p[1];
+    return (int32_t)load_signed(p + 2, p[1]);
+  }
+  moon_ber_get_body_any(r, MOON_INTEGER, &body, false);
   if (r->err) { return 0; }
   if (moon_ber_i64(body.p, moon_reader_left(&body), &v) || v < INT32_MIN || v > INT32_MAX) {
     moon_reader_fail(r, MOON_E_RANGE);
@@ -134,52 +137,57 @@ uint64_t moon_ber_get_u64(struct moon_reader *r, uint8_t tag) {
   return v;
 }
 
-void moon_ber_put_header(struct moon_writer *w, uint8_t tag, size_t len) {
-  if (len < 0x80) {
-    moon_writer_put_u8(w, (uint8_t)len);
-  } else {
-    uint8_t n = 0;
-    if (len > UINT32_MAX) {
-      moon_writer_fail(w, MOON_E_LENGTH);
-      return;
-    }
-    for (; len; len >>= 8, n++) { moon_writer_put_u8(w, (uint8_t)len); }
-    moon_writer_put_u8(w, 0x80 | n);
+/* Numbers and headers are written octet by octet where they belong: a memcpy of a variable few costs twice as much. */
+static inline uint8_t *reserve(struct moon_writer *w, size_t n) {
+  if (w->err || (size_t)(w->p - w->start) < n) {
+    moon_writer_fail(w, MOON_E_SPACE);
+    return NULL;
   }
-  moon_writer_put_u8(w, tag);
+  return w->p -= n;
+}
+
+void moon_ber_put_header(struct moon_writer *w, uint8_t tag, size_t len) {
+  uint8_t n = 0, *p;
+  size_t rest;
+  if (len >= 0x80) {
+    for (rest = len; rest; rest >>= 8) { n++; }
+  }
+  if (n > 4) {
+    moon_writer_fail(w, MOON_E_LENGTH);
+    return;
+  }
+  p = reserve(w, 2u + n);
+  if (!p) { return; }
+  p[0] = tag;
+  p[1] = n ? 0x80 | n : (uint8_t)len;
+  for (; n; n--, len >>= 8) { p[1 + n] = (uint8_t)len; }
+}
+
+/* The low n octets of v under a short header. */
+static void put_number(struct moon_writer *w, uint8_t tag, uint64_t v, size_t n) {
+  uint8_t *p = reserve(w, n + 2);
+  if (!p) { return; }
+  p[0] = tag;
+  p[1] = (uint8_t)n;
+  for (; n; n--, v >>= 8) { p[1 + n] = (uint8_t)v; } /* the ninth octet of a Counter64 is the 0 left over */
 }
 
 void moon_ber_put_i64(struct moon_writer *w, uint8_t tag, int64_t v) {
-  size_t n = 0;
-  uint8_t b;
-  do {
-    b = (uint8_t)v;
-    moon_writer_put_u8(w, b);
-    v >>= 8;
-    n++;
-  } while (v != (b & 0x80 ? -1 : 0));
-  moon_ber_put_header(w, tag, n);
+  size_t n = 1;
+  int64_t rest;
+  for (rest = v >> 7; rest != 0 && rest != -1; rest >>= 8) { n++; }
+  put_number(w, tag, (uint64_t)v, n);
 }
 
 void moon_ber_put_u64(struct moon_writer *w, uint8_t tag, uint64_t v) {
-  size_t n = 0;
-  uint8_t b;
-  do {
-    b = (uint8_t)v;
-    moon_writer_put_u8(w, b);
-    v >>= 8;
-    n++;
-  } while (v);
-  if (b & 0x80) {
-    moon_writer_put_u8(w, 0);
-    n++;
-  }
-  moon_ber_put_header(w, tag, n);
+  size_t n = 1;
+  uint64_t rest;
+  for (rest = v >> 7; rest != 0; rest >>= 8) { n++; }
+  put_number(w, tag, v, n);
 }
 
 void moon_ber_put_id(struct moon_writer *w, uint32_t id) {
-  uint8_t tlv[6] = {MOON_INTEGER, 4, (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
-  moon_writer_put(w, tlv, sizeof tlv);
+  put_number(w, MOON_INTEGER, id, 4);
 }
 
 void moon_ber_put_bytes(struct moon_writer *w, uint8_t tag, const uint8_t *p, size_t n) {

@@ -32,9 +32,9 @@ enum moon_type { /* tags, RFC 2578 7.1, RFC 3416 3 */
 /* One TLV header; the content must lie inside the reader. On return r->p is at the content. */
 MOON_API void moon_ber_get_header(struct moon_reader *r, uint8_t *tag, size_t *len);
 /* A TLV of this tag; *body lends its content, r goes on behind it. MOON_E_TAG for another tag. */
-MOON_API void moon_ber_get_body(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
+static inline void moon_ber_get_body(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
 /* The same for a message that was cut: content said to reach past the end of r is taken to end there. */
-MOON_API void moon_ber_get_body_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
+static inline void moon_ber_get_body_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
 /* INTEGER of 1 to 8 octets that fits 32 bits. An empty one is 0 (seen on UPS cards; net-snmp reads it so too). */
 MOON_API int32_t moon_ber_get_i32(struct moon_reader *r);
 /* Any unsigned type with this tag, up to 9 octets with a leading zero. 32-bit types: see moon_ber_u32. */
@@ -54,5 +54,24 @@ MOON_API void moon_ber_put_id(struct moon_writer *w, uint32_t id);              
 MOON_API void moon_ber_put_bytes(struct moon_writer *w, uint8_t tag, const uint8_t *p, size_t n);
 /* Close a constructed TLV: everything written since `mark` (an earlier w->p) becomes its content. */
 MOON_API void moon_ber_put_wrap(struct moon_writer *w, uint8_t tag, const uint8_t *mark);
+
+/* What the two do with long lengths and errors. */
+MOON_API void moon_ber_get_body_any(struct moon_reader *r, uint8_t tag, struct moon_reader *body, bool may_be_cut);
+
+/* Inline: nearly every length is below 128, and a call costs more than the work (wire_bench message_decode). */
+static inline bool moon_ber_get_short_body(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
+  const uint8_t *p = r->p;
+  size_t left = moon_reader_left(r); /* 0 after an error */
+  if (left < 2 || p[0] != tag || p[1] >= 0x80 || p[1] > left - 2) { return false; }
+  moon_reader_init(body, p + 2, p[1]);
+  r->p = body->end;
+  return true;
+}
+static inline void moon_ber_get_body(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
+  if (!moon_ber_get_short_body(r, tag, body)) { moon_ber_get_body_any(r, tag, body, false); }
+}
+static inline void moon_ber_get_body_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
+  if (!moon_ber_get_short_body(r, tag, body)) { moon_ber_get_body_any(r, tag, body, true); }
+}
 
 #endif

@@ -42,28 +42,26 @@ enum moon_err moon_message_peek(const uint8_t *p, size_t n, struct moon_peek *ou
 
 static enum moon_err decode(const uint8_t *p, size_t n, struct moon_message *out, bool may_be_cut) {
   struct moon_reader r, community;
-  struct moon_message m;
   const uint8_t *end;
+  bool is_trap_v1;
   int32_t version;
   open_message(&r, p, n, &version, may_be_cut);
   if (!r.err && version != MOON_V1 && version != MOON_V2C) { return MOON_E_VERSION; }
   moon_ber_get_body(&r, MOON_OCTET_STRING, &community);
   if (r.err) { return r.err; }
-  memset(&m, 0, sizeof m);
-  m.version = (uint8_t)version;
-  m.community = community.p;
-  m.community_len = moon_reader_left(&community);
-  m.is_trap_v1 = moon_reader_left(&r) && r.p[0] == MOON_PDU_TRAP_V1;
-  if (m.is_trap_v1) {
-    moon_trap_v1_decode(&r, &m.trap);
-    end = m.trap.varbinds + m.trap.varbinds_len;
+  is_trap_v1 = moon_reader_left(&r) && r.p[0] == MOON_PDU_TRAP_V1;
+  if (is_trap_v1) {
+    if (moon_trap_v1_decode(&r, &out->trap)) { return r.err; }
+    end = out->trap.varbinds + out->trap.varbinds_len;
   } else {
-    (may_be_cut ? moon_pdu_decode_cut : moon_pdu_decode)(&r, &m.pdu);
-    end = m.pdu.varbinds + m.pdu.varbinds_len;
+    if ((may_be_cut ? moon_pdu_decode_cut : moon_pdu_decode)(&r, &out->pdu)) { return r.err; }
+    end = out->pdu.varbinds + out->pdu.varbinds_len;
   }
-  if (r.err) { return r.err; }
-  m.trailing = end != p + n;
-  *out = m;
+  out->version = (uint8_t)version; /* nothing fails from here on */
+  out->community = community.p;
+  out->community_len = moon_reader_left(&community);
+  out->is_trap_v1 = is_trap_v1;
+  out->trailing = end != p + n;
   return MOON_OK;
 }
 

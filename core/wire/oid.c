@@ -12,15 +12,16 @@ static inline uint64_t load8(const uint8_t *p) {
 
 /* First octet in [i, n) that does not end an arc by itself; n when there is none. */
 static inline size_t find_long_arc(const uint8_t *p, size_t i, size_t n) {
-  while (n - i >= 8) {
-    uint64_t m = load8(p + i) & HIGH_BITS;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  for (; n - i >= 8; i += 8) {
+    uint64_t m = load8(p + i) & HIGH_BITS;
     if (m) { return i + (size_t)__builtin_ctzll(m) / 8; }
-#else
-    if (m) { return i + (size_t)__builtin_clzll(m) / 8; }
-#endif
-    i += 8;
   }
+  if (n >= 8 && i < n) { /* the last word again, without what lies before i */
+    uint64_t m = load8(p + n - 8) & (HIGH_BITS << 8 * (8 - (n - i)));
+    return m ? n - 8 + (size_t)__builtin_ctzll(m) / 8 : n;
+  }
+#endif
   while (i < n && p[i] < 0x80) { i++; }
   return i;
 }
@@ -47,6 +48,7 @@ static enum moon_err get_arc(const uint8_t *p, size_t n, size_t *at, uint64_t ma
 
 enum moon_err moon_oid_check(const uint8_t *p, size_t n) {
   size_t i, ended = 0;
+  if (moon_oid_is_plain(p, n)) { return MOON_OK; }
   if (n == 0) { return MOON_E_LENGTH; }
   if (n > MOON_OID_MAX_LEN) { return MOON_E_LIMIT; }
   for (i = find_long_arc(p, 0, n); i < n; i = find_long_arc(p, i, n)) {
@@ -156,14 +158,19 @@ enum moon_err moon_oid_parse_index(const char *text, size_t n, uint8_t *out, siz
   return e;
 }
 
+/* Room for at least one octet more is left behind what is printed: for the dot or the NUL. */
 static bool print_arc(char *out, size_t cap, size_t *len, uint64_t v) {
   char tmp[10];
   size_t n = 0;
+  if (v < 10 && cap - *len > 1) {
+    out[(*len)++] = (char)('0' + v);
+    return true;
+  }
   do {
     tmp[n++] = (char)('0' + v % 10);
     v /= 10;
   } while (v);
-  if (cap - *len <= n) { return false; } /* the dot or the NUL comes behind */
+  if (cap - *len <= n) { return false; }
   while (n) { out[(*len)++] = tmp[--n]; }
   return true;
 }

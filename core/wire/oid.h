@@ -20,6 +20,28 @@ MOON_API enum moon_err moon_oid_encode(const struct moon_oid *oid, uint8_t *out,
 /* Only that the octets are a well-formed OID, without arcs: the check a decoder makes. Same errors. */
 MOON_API enum moon_err moon_oid_check(const uint8_t *p, size_t n);
 
+/* True for most names: every arc is below 128, one octet each, and too few to be over the limit. Then it is well-formed. */
+static inline int moon_oid_is_plain(const uint8_t *p, size_t n) {
+  uint64_t bits = 0, v;
+  uint32_t a, b;
+  size_t i;
+  if (n - 1 >= MOON_OID_MAX_ARCS - 1) { return 0; } /* n = 0 too */
+  if (n >= 8) {
+    for (i = 0; i < n - 8; i += 8) {
+      memcpy(&v, p + i, 8);
+      bits |= v;
+    }
+    memcpy(&v, p + n - 8, 8);
+    return ((bits | v) & 0x8080808080808080u) == 0;
+  }
+  if (n >= 4) {
+    memcpy(&a, p, 4);
+    memcpy(&b, p + n - 4, 4);
+    return ((a | b) & 0x80808080u) == 0;
+  }
+  return (p[0] | p[n / 2] | p[n - 1]) < 0x80;
+}
+
 /* Dotted text, leading dot optional, to content octets. At least two arcs. MOON_E_SYNTAX, MOON_E_RANGE, MOON_E_LIMIT, MOON_E_SPACE. */
 MOON_API enum moon_err moon_oid_parse(const char *text, size_t n, uint8_t *out, size_t cap, size_t *len);
 /* Content octets to dotted text without leading dot, NUL-terminated; returns its length, 0 when it does not fit or is malformed.

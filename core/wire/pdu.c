@@ -1,37 +1,48 @@
 #include "pdu.h"
 
-typedef void body_getter(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
-
-static enum moon_err decode(struct moon_reader *r, struct moon_pdu *out, body_getter *get_body) {
+static inline enum moon_err decode(struct moon_reader *r, struct moon_pdu *out, bool may_be_cut) {
   struct moon_reader body, list;
-  struct moon_pdu pdu;
+  int32_t id, status, index;
+  uint8_t type;
   if (!r->err && !moon_reader_left(r)) { moon_reader_fail(r, MOON_E_SHORT); }
-  if (!r->err && (r->p[0] < MOON_PDU_GET || r->p[0] > MOON_PDU_REPORT || r->p[0] == MOON_PDU_TRAP_V1)) {
-    moon_reader_fail(r, MOON_E_TAG);
-  }
   if (r->err) { return r->err; }
-  pdu.type = r->p[0];
-  get_body(r, pdu.type, &body);
-  pdu.request_id = moon_ber_get_i32(&body);
-  pdu.error_status = moon_ber_get_i32(&body);
-  pdu.error_index = moon_ber_get_i32(&body);
-  get_body(&body, MOON_SEQUENCE, &list);
+  type = r->p[0];
+  if (type < MOON_PDU_GET || type > MOON_PDU_REPORT || type == MOON_PDU_TRAP_V1) {
+    moon_reader_fail(r, MOON_E_TAG);
+    return r->err;
+  }
+  if (may_be_cut) {
+    moon_ber_get_body_cut(r, type, &body);
+  } else {
+    moon_ber_get_body(r, type, &body);
+  }
+  id = moon_ber_get_i32(&body);
+  status = moon_ber_get_i32(&body);
+  index = moon_ber_get_i32(&body);
+  if (may_be_cut) {
+    moon_ber_get_body_cut(&body, MOON_SEQUENCE, &list);
+  } else {
+    moon_ber_get_body(&body, MOON_SEQUENCE, &list);
+  }
   if (body.err) {
     moon_reader_fail(r, body.err);
     return r->err;
   }
-  pdu.varbinds = list.p;
-  pdu.varbinds_len = moon_reader_left(&list);
-  *out = pdu;
+  out->varbinds = list.p;
+  out->varbinds_len = moon_reader_left(&list);
+  out->request_id = id;
+  out->error_status = status;
+  out->error_index = index;
+  out->type = type;
   return MOON_OK;
 }
 
 enum moon_err moon_pdu_decode(struct moon_reader *r, struct moon_pdu *out) {
-  return decode(r, out, moon_ber_get_body);
+  return decode(r, out, false);
 }
 
 enum moon_err moon_pdu_decode_cut(struct moon_reader *r, struct moon_pdu *out) {
-  return decode(r, out, moon_ber_get_body_cut);
+  return decode(r, out, true);
 }
 
 enum moon_err moon_trap_v1_decode(struct moon_reader *r, struct moon_trap_v1 *out) {
@@ -129,7 +140,8 @@ bool moon_varbind_get(struct moon_reader *r, struct moon_varbind *out) {
   n = p[3];
   if (all > left - 2 || n + 4 > all) { return get_any(r, out); } /* n + 4 > all also for a long form of n */
   len = p[5 + n];
-  if (n + 4 + len != all || (p[4 + n] & 0x1f) == 0x1f || moon_oid_check(p + 4, n)) { return get_any(r, out); }
+  if (n + 4 + len != all || (p[4 + n] & 0x1f) == 0x1f) { return get_any(r, out); }
+  if (!moon_oid_is_plain(p + 4, n) && moon_oid_check(p + 4, n)) { return get_any(r, out); }
   out->oid = p + 4;
   out->value = p + 6 + n;
   out->value_len = (uint32_t)len;
