@@ -26,6 +26,7 @@ struct moon_plan_probe {
   const char *const *match; /* sysObjectID prefixes from the configuration, or NULL */
   uint64_t version;        /* hash of all sources */
   uint32_t n_sources, n_jobs, n_args, n_match;
+  uint32_t max_children;   /* of one run: the plan's, or less as the probe's limits say */
   bool trusted;
   bool allow_set;
 };
@@ -46,8 +47,9 @@ struct moon_plan {
   const struct moon_credential *credentials;
   const struct moon_plan_probe *probes;
   const struct moon_plan_target *targets;
-  const char *const *outputs;  /* "json", "table", "null" */
-  uint32_t n_credentials, n_probes, n_targets, n_outputs;
+  const char *const *outputs;  /* "json", "table", "null"; none: nothing was said */
+  const char *const *warnings; /* one line each: the same agent under two names, a target given twice, ... */
+  uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings;
   struct moon_policy policy;
   uint32_t workers;            /* 1 */
   uint32_t max_coroutines;     /* runs at once a worker: 1,000 */
