@@ -54,7 +54,7 @@ high = $(if $(filter $(1),$(HIGH)),$(B)/obj/main.a $(B)/obj/bind.a)
 CORE_A = $(B)/libmoonpoll.a
 ENGINE_A = $(B)/libmoonpoll-engine.a
 OUT = $(CORE_A) $(B)/libmoonpoll.so $(ENGINE_A) $(B)/libmoonpoll-engine.so $(if $(VALUE_O),$(B)/lib/moonpoll/core.so) \
-  $(if $(MAIN_O),$(B)/moonpoll)
+  $(if $(wildcard core/main/main.c),$(B)/moonpoll)
 TEST_ENV = B="$(B)" CC="$(CC)"
 
 all: $(OUT)

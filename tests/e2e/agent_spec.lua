@@ -92,7 +92,9 @@ describe("the scripted agent", function()
       assert.equal(0, status)
       assert.truthy(out:find("Gauge32: 1000000000", 1, true), out)
     end
-    assert.truthy(select(2, tool("snmpget", "127.0.1.7", ".1.3.6.1.2.1.2.1.0")):find("INTEGER: 0", 1, true))
+    -- net-snmp 5.9 drops a message with an integer of no octets; that the agent sends one is what is seen here.
+    assert.equal(1, (tool("snmpget", "127.0.1.7", ".1.3.6.1.2.1.2.1.0")))
+    assert.equal(2, a:settled().faults.zero_length_integers)
   end)
 
   it("refuses", function()

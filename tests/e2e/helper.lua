@@ -126,7 +126,7 @@ function agent:command(text)
     if net.wait({ fd }, 200)[fd] then answer = net.receive(fd) end
   end
   _M.close(fd)
-  return assert(answer, "the scripted agent is silent")
+  return (assert(answer, "the scripted agent is silent"))
 end
 function agent:stats() return cjson.decode(self:command "stats") end
 --- Counts once nothing is queued any more.
