@@ -121,10 +121,11 @@ fuzz:
 coverage:
 	@sh tests/coverage.sh $(O)/coverage
 mutants:
-	@sh tests/mutants.sh $(O)/mutants
+	@luajit tests/mutants/run.lua $(O)/mutants $(ONLY)
 bench: bench-build
 	@for b in $(BENCH); do echo "== $${b##*/}"; $$b || exit 1; done
-demo: deps
+demo:
+	@sh tests/deps.sh build demo
 	@$(MAKE) --no-print-directory all && B="$(B)" sh tests/demo.sh
 
 install: all

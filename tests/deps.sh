@@ -44,11 +44,14 @@ case " $missing " in
     ;;
 esac
 apt="$root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0"
+log=$(mktemp)
 # shellcheck disable=SC2086 # lists
-{
-  $apt update >/dev/null
-  $apt install -y --no-install-recommends $missing >/dev/null
+{ $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1 || {
+  cat "$log" >&2
+  echo "deps: could not install them" >&2
+  exit 2
 }
+rm -f "$log"
 case " $missing " in
   *" snmpd "*) if [ -d /run/systemd/system ]; then $root systemctl -q disable snmpd || true; fi ;;
 esac

@@ -1,0 +1,37 @@
+#!/bin/sh
+# install.sh: what `make install` puts under $DESTDIR$PREFIX, from the build in $B.
+set -eu
+lib=$DESTDIR$LIBDIR
+put() { install -D -m "$1" "$2" "$3"; }
+[ ! -e "$B/moonpoll" ] || put 755 "$B/moonpoll" "$DESTDIR$PREFIX/bin/moonpoll"
+for l in moonpoll moonpoll-engine; do
+  put 644 "$B/lib$l.a" "$lib/lib$l.a"
+  put 755 "$B/lib$l.so" "$lib/lib$l.so.$VERSION"
+  ln -sf "lib$l.so.$VERSION" "$lib/lib$l.so.$ABI"
+  ln -sf "lib$l.so.$ABI" "$lib/lib$l.so"
+done
+# The public headers and what they include.
+${CC:-gcc} -MM -x c core/moonpoll.h core/engine/engine.h | tr ' ' '\n' | sed -n 's,^core/\(.*\.h\)$,\1,p' | sort -u | while read -r h; do
+  put 644 "core/$h" "$DESTDIR$PREFIX/include/moonpoll/$h"
+done
+[ ! -e "$B/lib/moonpoll/core.so" ] || put 755 "$B/lib/moonpoll/core.so" "$lib/lua/5.1/moonpoll/core.so"
+find lua -name '*.lua' | while read -r f; do put 644 "$f" "$DESTDIR$PREFIX/share/lua/5.1/${f#lua/}"; done
+find scripts -name '*.lua' | while read -r f; do put 644 "$f" "$DESTDIR$PREFIX/share/moonpoll/$f"; done
+for man in core/main/*.1; do [ ! -e "$man" ] || put 644 "$man" "$DESTDIR$PREFIX/share/man/man1/${man##*/}"; done
+pc() { # name, description, private libraries
+  mkdir -p "$lib/pkgconfig"
+  cat >"$lib/pkgconfig/$1.pc" <<PC
+prefix=$PREFIX
+libdir=$LIBDIR
+includedir=\${prefix}/include
+
+Name: $1
+Description: $2
+Version: $VERSION
+Cflags: -I\${includedir}
+Libs: -L\${libdir} -l$1
+Libs.private: $3
+PC
+}
+pc moonpoll "SNMP without sockets, clocks or threads" ""
+pc moonpoll-engine "SNMP requests on an event loop (contains moonpoll)" "-lev -lm"
