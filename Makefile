@@ -81,7 +81,7 @@ $(B)/obj/%.o: %.c $(B)/.flags
 	$(say) CC $<
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(CFLAGS) $(CPPFLAGS) -Icore $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/obj/embedded.o: $(B)/embedded.c
-	$(Q)mkdir -p $(@D) && $(CC) $(BASE) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) -Icore $(LUA_CFLAGS) -c -o $@ $<
 $(B)/embedded.c: $(LUA_SRC) tests/embed.sh
 	$(say) LUA $@
 	$(Q)mkdir -p $(@D) && sh tests/embed.sh $(LUA_SRC) >$@.tmp && mv $@.tmp $@

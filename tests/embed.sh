@@ -4,7 +4,7 @@
 set -eu
 name() { echo "$1" | sed 's,^lua/,,; s,\.lua$,,; s,/init$,,; s,/,.,g'; }
 for f in "$@"; do luajit -b -g -t h -n "$(name "$f")" "$f" -; done
-echo 'struct moon_embedded { const char *name; const unsigned char *code; unsigned long len; };'
+echo '#include "bind/value/value.h"'
 echo 'extern const struct moon_embedded moon_embedded[];'
 echo 'const struct moon_embedded moon_embedded[] = {'
 for f in "$@"; do
