@@ -23,6 +23,7 @@ struct moon_shape {
   const uint8_t *varbinds;       /* encoded content of the VarBindList, values NULL */
   uint32_t varbinds_len;
   uint16_t n;
+  uint16_t n_array;              /* leading names whose keys are 1, 2, ... */
   bool single;                   /* one OID text: the value itself is the result, not a row */
   /* private */
   struct moon_values *owner;     /* NULL once the state is closed */

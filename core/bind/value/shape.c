@@ -1,0 +1,319 @@
+#include "shape.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+#include "../../base/mem.h"
+#include "state.h"
+
+#define VARBIND_MAX_EXTRA 12 /* headers of the varbind and of the name, NULL value */
+
+/* One asked name while its shape is made. */
+struct asked {
+  const char *key;      /* string key, NULL for a number */
+  size_t key_len;
+  double number;
+  const char *text;     /* the OID as the script wrote it */
+  size_t text_len;
+  const uint8_t *oid;
+  size_t len;
+};
+
+/* Where the argument is and how to speak of it. */
+struct place { int idx, arg; const char *what; };
+
+static int fault(lua_State *L, const struct place *p, const char *text) {
+  if (p->what) { text = lua_pushfstring(L, "%s: %s", p->what, text); }
+  return luaL_argerror(L, p->arg, text);
+}
+
+static const char *key_text(lua_State *L, const struct asked *a) {
+  if (a->key) { return lua_pushfstring(L, "'%s'", a->key); }
+  return lua_pushfstring(L, "%f", a->number);
+}
+
+static uint64_t mix(uint64_t h, uint64_t x) {
+  h = (h ^ x) * 0x9e3779b97f4a7c15u;
+  return h ^ (h >> 29);
+}
+
+static bool is_oid_key(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TSTRING) { return true; }
+  if (lua_type(L, idx) != LUA_TNUMBER) { return false; }
+  double d = lua_tonumber(L, idx);
+  return d >= -9007199254740992.0 && d <= 9007199254740992.0 && d == (double)(int64_t)d;
+}
+
+static uint64_t identify(lua_State *L, int idx) {
+  uint64_t id = 0;
+  if (lua_type(L, idx) == LUA_TSTRING) { return (uint64_t)(uintptr_t)lua_tostring(L, idx); }
+  double d = lua_tonumber(L, idx);
+  memcpy(&id, &d, sizeof id);
+  return id;
+}
+
+static void reserve(lua_State *L, struct moon_values *v, size_t n) {
+  if (n <= v->scratch_cap) { return; }
+  size_t cap = v->scratch_cap ? 2 * v->scratch_cap : 64;
+  uint64_t *p = moon_mem_resize(v->scratch, cap, sizeof *p);
+  if (!p) { luaL_error(L, "not enough memory"); }
+  v->scratch = p;
+  v->scratch_cap = cap;
+}
+
+/* The argument's ident into v->scratch: what its strings are, in the table's own order. */
+static uint32_t read_ident(lua_State *L, struct moon_values *v, const struct place *p, uint64_t *hash) {
+  uint64_t h = 0;
+  uint32_t n = 0;
+  if (lua_type(L, p->idx) == LUA_TSTRING) {
+    reserve(L, v, 1);
+    v->scratch[0] = identify(L, p->idx);
+    *hash = mix(0, v->scratch[0]);
+    return 1;
+  }
+  if (lua_type(L, p->idx) != LUA_TTABLE) {
+    fault(L, p, lua_pushfstring(L, "an OID or a table of OIDs expected, got %s", luaL_typename(L, p->idx)));
+  }
+  lua_pushnil(L);
+  while (lua_next(L, p->idx)) {
+    if (!is_oid_key(L, -2)) {
+      fault(L, p, lua_pushfstring(L, "a key is a %s; keys are names or whole numbers", luaL_typename(L, -2)));
+    }
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      struct asked a = {.number = lua_tonumber(L, -2), .key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL};
+      fault(L, p, lua_pushfstring(L, "key %s: an OID expected, got %s", key_text(L, &a), luaL_typename(L, -1)));
+    }
+    if (n == 2 * MOON_SHAPE_NAMES_MAX) { fault(L, p, lua_pushfstring(L, "more than %d OIDs", MOON_SHAPE_NAMES_MAX)); }
+    reserve(L, v, n + 2);
+    uint64_t k = identify(L, -2), o = (uint64_t)(uintptr_t)lua_tostring(L, -1);
+    v->scratch[n++] = k;
+    v->scratch[n++] = o;
+    h = mix(mix(h, k), o);
+    lua_pop(L, 1);
+  }
+  if (n == 0) { fault(L, p, "no OIDs in the table"); }
+  *hash = h;
+  return n;
+}
+
+static int by_wire_order(const void *pa, const void *pb) {
+  const struct asked *a = pa, *b = pb;
+  if (!a->key != !b->key) { return a->key ? 1 : -1; }
+  if (!a->key) { return a->number < b->number ? -1 : a->number > b->number; }
+  int c = moon_oid_compare(a->oid, a->len, b->oid, b->len);
+  return c ? c : strcmp(a->key, b->key); /* the same OID under two keys */
+}
+
+/* Every asked name, parsed, in wire order; the memory is a userdata left on the stack. [-0, +1, m e] */
+static struct asked *read_names(lua_State *L, const struct place *p, uint32_t n, size_t *octets) {
+  size_t text = 0, at = 0;
+  bool single = lua_type(L, p->idx) == LUA_TSTRING;
+  struct asked one = {0};
+  if (single) {
+    one.text = lua_tolstring(L, p->idx, &text);
+    one.text_len = text;
+  } else {
+    for (lua_pushnil(L); lua_next(L, p->idx); lua_pop(L, 1)) { text += lua_objlen(L, -1); }
+  }
+  struct asked *a = lua_newuserdata(L, n * sizeof *a + text); /* an OID's octets are never more than its letters */
+  uint8_t *out = (uint8_t *)(a + n);
+  if (single) {
+    a[0] = one;
+  } else {
+    uint32_t i = 0;
+    for (lua_pushnil(L); lua_next(L, p->idx); lua_pop(L, 1), i++) {
+      a[i] = (struct asked){0};
+      if (lua_type(L, -2) == LUA_TSTRING) {
+        a[i].key = lua_tolstring(L, -2, &a[i].key_len);
+      } else {
+        a[i].number = lua_tonumber(L, -2);
+      }
+      a[i].text = lua_tolstring(L, -1, &a[i].text_len);
+    }
+  }
+  for (uint32_t i = 0; i < n; i++) {
+    enum moon_err e = moon_oid_parse(a[i].text, a[i].text_len, out + at, text - at, &a[i].len);
+    if (e) {
+      const char *why = e == MOON_E_LIMIT ? "has too many arcs" : e == MOON_E_RANGE ? "has an arc over 4294967295" : "is no OID";
+      if (single) { fault(L, p, lua_pushfstring(L, "'%s' %s", a[i].text, why)); }
+      fault(L, p, lua_pushfstring(L, "key %s: '%s' %s", key_text(L, &a[i]), a[i].text, why));
+    }
+    a[i].oid = out + at;
+    at += a[i].len;
+  }
+  qsort(a, n, sizeof *a, by_wire_order);
+  *octets = at;
+  return a;
+}
+
+/* What keeps every string of the ident alive, and the keys at hand: { key.., oid.. } or the one OID. [-0, +0, m] */
+static int anchor(lua_State *L, const struct place *p, const struct asked *a, uint32_t n) {
+  if (lua_type(L, p->idx) == LUA_TSTRING) {
+    lua_pushvalue(L, p->idx);
+    return luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  lua_createtable(L, (int)(2 * n), 0);
+  for (uint32_t i = 0; i < n; i++) {
+    if (a[i].key) {
+      lua_pushlstring(L, a[i].key, a[i].key_len);
+    } else {
+      lua_pushnumber(L, a[i].number);
+    }
+    lua_rawseti(L, -2, (int)i + 1);
+    lua_pushlstring(L, a[i].text, a[i].text_len);
+    lua_rawseti(L, -2, (int)(n + i) + 1);
+  }
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static uint16_t count_array(const struct asked *a, uint32_t n) {
+  uint16_t k = 0;
+  while (k < n && !a[k].key && a[k].number == k + 1) { k++; }
+  return k;
+}
+
+/* A new shape out of the argument whose ident is in v->scratch; not cached yet. */
+static struct moon_shape *make(lua_State *L, struct moon_values *v, const struct place *p, uint32_t n_ident, uint64_t hash) {
+  uint32_t n = n_ident == 1 ? 1 : n_ident / 2;
+  size_t octets;
+  int top = lua_gettop(L);
+  const struct asked *a = read_names(L, p, n, &octets);
+
+  size_t cap = octets + n * VARBIND_MAX_EXTRA;
+  struct moon_writer w;
+  moon_writer_init(&w, lua_newuserdata(L, cap), cap);
+  for (uint32_t i = n; i-- > 0;) {
+    struct moon_varbind vb = {.oid = a[i].oid, .oid_len = (uint16_t)a[i].len, .type = MOON_NULL};
+    moon_varbind_put(&w, &vb);
+  }
+  size_t len = moon_writer_len(&w);
+  int ref = anchor(L, p, a, n);
+
+  struct moon_shape *s = moon_mem_alloc(sizeof *s + n * sizeof *s->names + n_ident * sizeof *s->ident + octets + len);
+  if (!s || w.err) {
+    moon_mem_free(s);
+    luaL_unref(L, LUA_REGISTRYINDEX, ref);
+    luaL_error(L, "not enough memory");
+    return NULL;
+  }
+  struct moon_name *names = (struct moon_name *)(s + 1);
+  uint64_t *ident = (uint64_t *)(names + n);
+  uint8_t *out = (uint8_t *)(ident + n_ident);
+  for (uint32_t i = 0; i < n; i++) {
+    names[i] = (struct moon_name){.oid = out, .len = (uint16_t)a[i].len};
+    memcpy(out, a[i].oid, a[i].len);
+    out += a[i].len;
+  }
+  memcpy(ident, v->scratch, n_ident * sizeof *ident);
+  memcpy(out, w.p, len);
+  *s = (struct moon_shape){.names = names, .varbinds = out, .varbinds_len = (uint32_t)len, .n = (uint16_t)n, .single = n_ident == 1,
+                           .n_array = count_array(a, n), .owner = v, .hash = hash, .ident = ident, .n_ident = n_ident, .anchor = ref};
+  moon_list_init(&s->lru);
+  if (s->single) { s->n_array = 0; }
+  lua_settop(L, top);
+  return s;
+}
+
+static void uncache(struct moon_values *v, struct moon_shape *s) {
+  struct moon_shape **at = &v->bucket[s->hash % MOON_SHAPE_BUCKETS];
+  while (*at != s) { at = &(*at)->chain; }
+  *at = s->chain;
+  s->chain = NULL;
+  s->cached = false;
+  v->n_shapes--;
+  moon_list_remove(&s->lru);
+  moon_list_append(s->refs ? &v->held : &v->dead, &s->lru);
+}
+
+static void bury(lua_State *L, struct moon_values *v) {
+  struct moon_list *node;
+  while ((node = moon_list_take(&v->dead))) {
+    struct moon_shape *s = MOON_LIST_ENTRY(node, struct moon_shape, lru);
+    luaL_unref(L, LUA_REGISTRYINDEX, s->anchor);
+    moon_mem_free(s);
+  }
+}
+
+static struct moon_shape *check(lua_State *L, struct moon_values *v, const struct place *p) {
+  uint64_t hash;
+  uint32_t n = read_ident(L, v, p, &hash);
+  struct moon_shape *s = v->bucket[hash % MOON_SHAPE_BUCKETS];
+  while (s && (s->hash != hash || s->n_ident != n || memcmp(s->ident, v->scratch, n * sizeof *s->ident) != 0)) { s = s->chain; }
+  if (s) {
+    if (v->lru.next != &s->lru) {
+      moon_list_remove(&s->lru);
+      moon_list_prepend(&v->lru, &s->lru);
+    }
+    return s;
+  }
+  bury(L, v);
+  s = make(L, v, p, n, hash);
+  if (v->n_shapes == MOON_SHAPES_MAX) { uncache(v, MOON_LIST_ENTRY(v->lru.prev, struct moon_shape, lru)); }
+  s->chain = v->bucket[hash % MOON_SHAPE_BUCKETS];
+  v->bucket[hash % MOON_SHAPE_BUCKETS] = s;
+  s->cached = true;
+  v->n_shapes++;
+  moon_list_prepend(&v->lru, &s->lru);
+  return s;
+}
+
+struct moon_shape *moon_shape_check(lua_State *L, struct moon_values *v, int arg) {
+  struct place p = {.idx = arg, .arg = arg};
+  luaL_checkstack(L, MOON_VALUE_STACK, "moonpoll");
+  return check(L, v, &p);
+}
+
+struct moon_shape *moon_shape_check_field(lua_State *L, struct moon_values *v, int idx, int arg, const char *what) {
+  struct place p = {.idx = idx > 0 ? idx : lua_gettop(L) + 1 + idx, .arg = arg, .what = what};
+  luaL_checkstack(L, MOON_VALUE_STACK, "moonpoll");
+  return check(L, v, &p);
+}
+
+void moon_shape_hold(struct moon_shape *s) { s->refs++; }
+
+void moon_shape_release(struct moon_shape *s) {
+  if (!s || --s->refs > 0 || s->cached) { return; }
+  if (!s->owner) {
+    moon_mem_free(s);
+    return;
+  }
+  moon_list_remove(&s->lru);
+  moon_list_append(&s->owner->dead, &s->lru);
+}
+
+void moon_shape_push_keys(lua_State *L, const struct moon_shape *s) { lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchor); }
+
+void moon_shape_push_key(lua_State *L, const struct moon_shape *s, size_t i) {
+  if (s->single) {
+    lua_pushinteger(L, 1);
+    return;
+  }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchor);
+  lua_rawgeti(L, -1, (int)i + 1);
+  lua_replace(L, -2);
+}
+
+int moon_shape_find(lua_State *L, const struct moon_shape *s, int idx) {
+  int found = -1;
+  if (idx < 0) { idx += lua_gettop(L) + 1; }
+  for (int i = 0; i < s->n && found < 0; i++) {
+    moon_shape_push_key(L, s, (size_t)i);
+    if (lua_rawequal(L, -1, idx)) { found = i; }
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
+void moon_shapes_fini(struct moon_values *v) {
+  struct moon_list *lists[] = {&v->lru, &v->held, &v->dead}, *node;
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    while ((node = moon_list_take(lists[i]))) {
+      struct moon_shape *s = MOON_LIST_ENTRY(node, struct moon_shape, lru);
+      s->owner = NULL;
+      s->cached = false;
+      if (s->refs == 0) { moon_mem_free(s); }
+    }
+  }
+  v->n_shapes = 0;
+  memset(v->bucket, 0, sizeof v->bucket);
+}
