@@ -7,6 +7,7 @@
 #ifndef MOON_ENGINE_COUNTERS_H
 #define MOON_ENGINE_COUNTERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../base/err.h"
@@ -42,5 +43,8 @@ struct moon_counters {
 #undef MOON_COUNTER_FIELD
   uint64_t error[MOON_E_PUBLIC_N]; /* by code; [MOON_OK] stays 0 */
 };
+
+/* Do both balances hold? Of the engine that writes them: at the end of a turn. */
+MOON_API bool moon_counters_balanced(const struct moon_counters *c);
 
 #endif

@@ -1,0 +1,415 @@
+#include "inner.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/mem.h"
+
+#define BATCHES_PER_TURN 64
+#define ERRORS_PER_TURN 8
+#define DROPS_US 1000000
+#define SMALLEST_CHARGE 512 /* octets of receive buffer that the smallest datagram takes, or more */
+
+uint64_t moon_clock_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+void moon_engine_config_init(struct moon_engine_config *c) {
+  *c = (struct moon_engine_config){
+    .max_in_flight = 10000,
+    .max_waiting = 100000,
+    .max_waiting_peer = 1000,
+    .receive_buffer = 4 * 1024 * 1024,
+    .retry_percent = 10,
+    .retry_per_s = 50,
+  };
+}
+
+void moon_engine_notice(struct moon_engine *e, struct moon_peer *p, const char *format, ...) {
+  char text[512];
+  va_list args;
+  if (!e->config.notice) { return; }
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  e->config.notice(e->config.arg, p ? p->user : NULL, text);
+}
+
+/* ---- life */
+
+static void socket_ready(void *arg, int fd) {
+  struct moon_engine *e = arg;
+  for (int i = 0; i < 2; i++) {
+    if (e->socket[i].fd == fd) { e->socket[i].readable = true; }
+  }
+}
+
+static void look_at_drops(void *arg) {
+  struct moon_engine *e = arg;
+  for (int i = 0; i < 2; i++) {
+    if (e->socket[i].fd >= 0) { e->counters->rx_dropped += moon_socket_drops(&e->socket[i]); }
+  }
+  if (e->counters->rx_dropped && !e->drops_told) {
+    e->drops_told = true;
+    moon_engine_notice(e, NULL, "the kernel drops datagrams, the receive buffer is full: poll less at once or raise "
+                                "net.core.rmem_max and the receive buffer");
+  }
+}
+
+static enum moon_err open_socket(struct moon_engine *e, int i, uint8_t family, const struct moon_addr *source) {
+  uint32_t granted = 0;
+  enum moon_err err = moon_socket_open(&e->socket[i], family, source, e->config.receive_buffer, &granted);
+  if (err == MOON_E_CONFIG && (source->family == family || family == 4)) {
+    moon_engine_notice(e, NULL, "cannot open an IPv%d socket%s: %m", family, source->family == family ? " on the source address" : "");
+    return err;
+  }
+  if (err) { return err == MOON_E_CONFIG ? MOON_OK : err; } /* a host without IPv6 polls IPv4 */
+  if (granted < e->config.receive_buffer) {
+    moon_engine_notice(e, NULL, "the kernel gave a receive buffer of %u octets instead of %u: raise net.core.rmem_max",
+                       (unsigned)granted, (unsigned)e->config.receive_buffer);
+  }
+  return e->io ? e->io->watch(e->loop, e->socket[i].fd, socket_ready, e) : MOON_OK;
+}
+
+static uint64_t seed_of(const struct moon_engine_config *c) {
+  uint64_t seed = c->seed;
+  if (!seed && getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) {
+    seed = moon_clock_us() ^ (uint64_t)getpid() << 40 ^ (uintptr_t)c;
+  }
+  return seed ? seed : 1;
+}
+
+enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct moon_io *io, void *loop, struct moon_engine **out) {
+  struct moon_engine *e = moon_mem_zalloc(sizeof *e);
+  if (!e) { return MOON_E_NOMEM; }
+  e->config = *c;
+  if (!e->config.max_in_flight) { e->config.max_in_flight = 1; }
+  if (e->config.max_waiting > UINT32_MAX / 2) { e->config.max_waiting = UINT32_MAX / 2; }
+  if (e->config.max_in_flight > UINT32_MAX / 4) { e->config.max_in_flight = UINT32_MAX / 4; }
+  e->counters = c->counters ? c->counters : &e->own;
+  e->io = io;
+  e->loop = loop;
+  e->now_us = moon_clock_us();
+  e->told_us = UINT64_MAX;
+  e->socket[0].fd = e->socket[1].fd = -1;
+  uint64_t seed = seed_of(c);
+  e->random = seed;
+  moon_list_init(&e->active);
+  moon_list_init(&e->resend);
+  moon_list_init(&e->ready);
+  moon_wheel_init(&e->wheel, e->now_us);
+  moon_timer_init(&e->drops, look_at_drops, e);
+  moon_bucket_init(&e->bucket, c->packets_per_s);
+  moon_budget_init(&e->budget, c->retry_percent, c->retry_per_s, e->now_us);
+  enum moon_err err = moon_flight_init(&e->flight, e->config.max_in_flight + e->config.max_waiting, seed);
+  if (!err) { err = moon_peers_init(&e->peers, seed * 0x9e3779b97f4a7c15u + 1); }
+  if (!err) { err = moon_inbox_init(&e->inbox); }
+  if (!err) { err = open_socket(e, 0, 4, &c->source4); }
+  if (!err) { err = open_socket(e, 1, 6, &c->source6); }
+  if (err) {
+    moon_engine_free(e);
+    return err;
+  }
+  *out = e;
+  return MOON_OK;
+}
+
+void moon_engine_free(struct moon_engine *e) {
+  if (!e) { return; }
+  look_at_drops(e);
+  for (int i = 0; i < 2; i++) {
+    if (e->socket[i].fd >= 0 && e->io) { e->io->unwatch(e->loop, e->socket[i].fd); }
+    moon_socket_close(&e->socket[i]);
+  }
+  moon_inbox_fini(&e->inbox);
+  moon_peers_fini(e);
+  moon_flight_fini(&e->flight);
+  moon_mem_free(e);
+}
+
+/* ---- how a request ends */
+
+void moon_engine_breaker(struct moon_engine *e, struct moon_peer *p) {
+  if (!p->target.open) {
+    e->counters->breakers_closed++;
+    return;
+  }
+  e->counters->breakers_opened++;
+  while (!moon_list_empty(&p->waiting)) { /* what waits for a silent agent need not wait */
+    moon_engine_finish_later(e, MOON_LIST_ENTRY(p->waiting.next, struct moon_slot, node), MOON_E_DOWN);
+  }
+}
+
+/* Out of every list and count; the slot itself stays. */
+static void detach(struct moon_engine *e, struct moon_slot *s) {
+  struct moon_peer *p = s->peer;
+  moon_wheel_stop(&e->wheel, &s->timer);
+  moon_list_remove(&s->node);
+  if (s->on_wire) {
+    e->n_on_wire--;
+    p->n_on_wire--;
+    moon_peer_activate(p);
+  } else {
+    e->n_waiting--;
+    p->n_waiting--;
+  }
+  e->counters->in_flight--;
+}
+
+/* What the agent's silence says: nothing when it was not asked, or when the caller had less patience than the policy. */
+static enum moon_err lesson(const struct moon_slot *s, enum moon_err err, bool answered, uint64_t now_us) {
+  if (answered) { return err; }
+  if (!s->x.tries) { return MOON_E_CANCELLED; }
+  if (err == MOON_E_TIMEOUT && s->capped && now_us - s->x.sent_us[0] < s->peer->target.policy->timeout_us) { return MOON_E_CANCELLED; }
+  return err == MOON_E_TIMEOUT || err == MOON_E_REFUSED || err == MOON_E_UNREACHABLE ? err : MOON_E_CANCELLED;
+}
+
+void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_outcome *o) {
+  struct moon_peer *p = s->peer;
+  moon_done *done = s->done;
+  void *arg = s->arg;
+  bool answered = o->rtt_us != 0;
+  o->err = moon_err_public(o->err);
+  if (o->err) {
+    e->counters->error[o->err]++;
+  } else {
+    e->counters->answered++;
+  }
+  enum moon_err seen = lesson(s, o->err, answered, e->now_us);
+  bool trial = s->trial;
+  detach(e, s);
+  moon_flight_put(&e->flight, s, answered);
+  if ((seen != MOON_E_CANCELLED || trial) && moon_target_settle(&p->target, seen, trial, e->now_us)) { moon_engine_breaker(e, p); }
+  done(arg, o);
+}
+
+void moon_engine_finish_later(struct moon_engine *e, struct moon_slot *s, enum moon_err err) {
+  moon_wheel_stop(&e->wheel, &s->timer);
+  moon_list_remove(&s->node);
+  s->state = MOON_SLOT_READY;
+  s->err = (uint8_t)err;
+  moon_list_append(&e->ready, &s->node);
+}
+
+void moon_engine_verdict(struct moon_engine *e, struct moon_slot *s, enum moon_verdict v, struct moon_outcome *o) {
+  switch (v) {
+    case MOON_VERDICT_MINE:
+      moon_engine_finish(e, s, o);
+      break;
+    case MOON_VERDICT_AGAIN:
+      moon_list_remove(&s->node);
+      s->state = MOON_SLOT_RESEND;
+      moon_list_append(&e->resend, &s->node);
+      moon_wheel_start(&e->wheel, &s->timer, s->x.give_up_us);
+      break;
+    case MOON_VERDICT_DROP:
+      moon_wheel_start(&e->wheel, &s->timer, moon_exchange_deadline(&s->x));
+      break;
+  }
+}
+
+static void slot_due(void *arg) {
+  struct moon_slot *s = arg;
+  struct moon_engine *e = s->peer->engine;
+  struct moon_outcome o = { .received_us = e->now_us, .err = MOON_E_TIMEOUT };
+  if (!s->x.tries) { /* waited past its deadline */
+    moon_engine_finish(e, s, &o);
+    return;
+  }
+  bool may = e->now_us >= s->x.give_up_us || moon_budget_take(&e->budget, e->now_us);
+  if (!may) { e->counters->retries_denied++; }
+  moon_engine_verdict(e, s, moon_exchange_expire(&s->x, e->now_us, may, &o), &o);
+}
+
+/* As many as are there now: what their done submits and fails at once is for the next turn, or it might never end. */
+static void complete_ready(struct moon_engine *e) {
+  struct moon_list *node;
+  size_t n = 0;
+  for (node = e->ready.next; node != &e->ready; node = node->next) { n++; }
+  while (n-- > 0 && (node = moon_list_take(&e->ready))) {
+    struct moon_slot *s = MOON_LIST_ENTRY(node, struct moon_slot, node);
+    struct moon_outcome o = { .received_us = e->now_us, .tries = s->x.tries, .err = (enum moon_err)s->err };
+    moon_engine_finish(e, s, &o);
+  }
+}
+
+/* ---- the turn */
+
+/* Until empty, so that no answer that is here already counts as missing. A batch that is not full means empty, unless an
+ * error cut it short: when a timer is due that must be known for sure. false: more is there. */
+static bool receive(struct moon_engine *e, struct moon_socket *s, bool prove) {
+  int errors = 0;
+  bool woken = s->readable;
+  s->readable = false;
+  if (s->errors) { moon_match_errors(e, s); }
+  for (int batch = 0; batch < BATCHES_PER_TURN;) {
+    int n = moon_socket_receive(s, &e->inbox);
+    if (n > 0) {
+      e->now_us = moon_clock_us();
+      for (int i = 0; i < n; i++) {
+        moon_match_datagram(e, e->inbox.vec[i].iov_base, e->inbox.header[i].msg_len, &e->inbox.from[i]);
+      }
+      batch++;
+      if (n < (int)MOON_BATCH && !prove) { return true; }
+    } else if (n == 0) {
+      if (!batch && woken) { moon_match_errors(e, s); } /* no datagram, then this was it */
+      return true;
+    } else {
+      moon_match_errors(e, s);
+      if (++errors == ERRORS_PER_TURN) { return false; }
+    }
+  }
+  return false;
+}
+
+static void look_for_drops(struct moon_engine *e) {
+  if (moon_list_empty(&e->drops.node)) { moon_wheel_start(&e->wheel, &e->drops, e->now_us + DROPS_US); }
+}
+
+uint64_t moon_engine_next_us(const struct moon_engine *e) {
+  if (e->again || !moon_list_empty(&e->ready)) { return 0; }
+  uint64_t next = moon_wheel_next_us(&e->wheel);
+  if (e->blocked_us && e->blocked_us < next) { next = e->blocked_us; }
+  if (e->paced_us && e->paced_us < next) { next = e->paced_us; }
+  return next;
+}
+
+static void tell_loop(struct moon_engine *e) {
+  if (!e->io) { return; }
+  e->told_us = moon_engine_next_us(e);
+  e->io->wake(e->loop, e->told_us);
+}
+
+/* Under a flood the sockets may never be empty. Once more was read than they can hold, what had arrived when that began is
+ * read, and time may pass up to there. */
+static void expire(struct moon_engine *e, uint64_t start_us, uint64_t came, bool empty) {
+  if (empty) {
+    e->unread = 0;
+    e->now_us = start_us; /* time as it was before receiving: what arrived since is not missing */
+  } else {
+    e->again = true;
+    if (!e->unread) { e->unread_us = start_us; }
+    e->unread += came;
+    if (e->unread <= (uint64_t)e->config.receive_buffer * 2 / SMALLEST_CHARGE) { return; }
+    e->unread = 0;
+    e->now_us = e->unread_us;
+  }
+  moon_wheel_expire(&e->wheel, e->now_us);
+}
+
+void moon_engine_turn(struct moon_engine *e) {
+  uint64_t start_us = moon_clock_us(), before = e->counters->datagrams_in;
+  bool empty = true;
+  e->in_turn = true;
+  e->again = false;
+  e->now_us = start_us;
+  bool due = moon_wheel_next_us(&e->wheel) <= start_us;
+  for (int i = 0; i < 2; i++) {
+    struct moon_socket *s = &e->socket[i];
+    if (s->fd < 0 || (e->io && !s->readable && !s->errors && !due)) { continue; }
+    if (!e->io) { s->readable = true; } /* who polls by himself does not say which */
+    if (!receive(e, s, due)) {
+      empty = false;
+      s->readable = true;
+    }
+  }
+  uint64_t came = e->counters->datagrams_in - before;
+  if (came) { look_for_drops(e); }
+  complete_ready(e);
+  if (e->config.ready) { e->config.ready(e->config.arg); }
+  expire(e, start_us, came, empty);
+  moon_launch_all(e);
+  e->counters->turns++;
+  e->in_turn = false;
+  tell_loop(e);
+}
+
+uint64_t moon_engine_now(const struct moon_engine *e) { return e->now_us; }
+
+size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap) {
+  size_t n = 0;
+  for (int i = 0; i < 2; i++) {
+    if (e->socket[i].fd >= 0 && n < cap) { fds[n++] = e->socket[i].fd; }
+  }
+  return n;
+}
+
+struct moon_counters *moon_engine_counters(struct moon_engine *e) { return e->counters; }
+
+void moon_engine_kick(struct moon_engine *e) {
+  e->again = true;
+  if (!e->in_turn && e->told_us != 0) { tell_loop(e); }
+}
+
+/* ---- requests */
+
+enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, const struct moon_request *request, uint64_t deadline_us,
+                                 moon_done *done, void *arg, struct moon_ticket *out) {
+  if (e->n_waiting >= e->config.max_waiting || p->n_waiting >= e->config.max_waiting_peer) { return MOON_E_BUDGET; }
+  struct moon_slot *s = moon_flight_take(&e->flight);
+  if (!s) { return e->flight.n_slots >= e->flight.max_slots ? MOON_E_BUDGET : MOON_E_NOMEM; }
+  s->x.request = request;
+  s->x.tries = 0;
+  s->x.give_up_us = deadline_us ? deadline_us : UINT64_MAX;
+  s->peer = p;
+  s->done = done;
+  s->arg = arg;
+  s->latest = MOON_TRY_NONE;
+  s->err = 0;
+  s->on_wire = false;
+  s->trial = false;
+  s->capped = false;
+  moon_timer_init(&s->timer, slot_due, s);
+  moon_list_init(&s->node);
+  p->n_waiting++;
+  e->n_waiting++;
+  e->counters->requests++;
+  e->counters->in_flight++;
+  *out = moon_slot_ticket(s);
+  bool trial = false;
+  enum moon_err err = p->target.open ? moon_target_admit(&p->target, e->in_turn ? e->now_us : moon_clock_us(), &trial) : MOON_OK;
+  if (err) {
+    moon_engine_finish_later(e, s, err);
+  } else {
+    s->state = MOON_SLOT_WAITING;
+    s->trial = trial;
+    moon_list_append(&p->waiting, &s->node);
+    moon_peer_activate(p);
+    if (deadline_us) { moon_wheel_start(&e->wheel, &s->timer, deadline_us); }
+  }
+  if (!e->in_turn && e->told_us != 0) { moon_engine_kick(e); }
+  return MOON_OK;
+}
+
+void moon_engine_cancel(struct moon_engine *e, struct moon_ticket t) {
+  struct moon_slot *s = moon_flight_slot(&e->flight, t);
+  if (!s) { return; }
+  struct moon_peer *p = s->peer;
+  bool trial = s->trial;
+  e->counters->error[MOON_E_CANCELLED]++;
+  detach(e, s);
+  moon_flight_put(&e->flight, s, false);
+  if (trial) { moon_target_settle(&p->target, MOON_E_CANCELLED, true, e->now_us); }
+  if (!e->in_turn && !moon_list_empty(&e->active)) { moon_engine_kick(e); } /* its place is somebody's */
+}
+
+/* ---- timers of the host */
+
+void moon_timer_init(struct moon_timer *t, moon_timer_fn *fn, void *arg) {
+  moon_list_init(&t->node);
+  t->at_us = 0;
+  t->fn = fn;
+  t->arg = arg;
+}
+
+void moon_timer_start(struct moon_engine *e, struct moon_timer *t, uint64_t at_us) {
+  moon_wheel_start(&e->wheel, t, at_us);
+  if (!e->in_turn && at_us < e->told_us) { tell_loop(e); }
+}
+
+void moon_timer_stop(struct moon_engine *e, struct moon_timer *t) { moon_wheel_stop(&e->wheel, t); }

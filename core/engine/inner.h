@@ -1,0 +1,106 @@
+/* inner: the engine's own structs, for the files of the engine and nobody else.
+ *
+ *   engine.c   life, the turn, submit, cancel, how requests end
+ *   peer.c     agents: queues, windows, whose turn it is
+ *   launch.c   requests become datagrams
+ *   match.c    datagrams and ICMP errors find their request                                                         */
+#ifndef MOON_ENGINE_INNER_H
+#define MOON_ENGINE_INNER_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* struct mmsghdr */
+#endif
+
+#include "flight.h"
+#include "pace.h"
+#include "socket.h"
+#include "wheel.h"
+
+struct moon_peer {
+  struct moon_target target;
+  struct moon_engine *engine;
+  void *user;
+  struct moon_list node;     /* engine->active while something waits and the window has room; else alone */
+  struct moon_list waiting;  /* slots, first come first served */
+  struct moon_list flying;   /* slots, in the order their latest try left */
+  struct moon_peer *same;    /* next in its bucket of the address table */
+  struct moon_bucket bucket;
+  struct moon_timer paced;   /* runs while the bucket is empty */
+  union moon_sockaddr to;
+  socklen_t to_len;
+  uint32_t index;
+  uint32_t n_waiting, n_on_wire;
+  uint32_t told;             /* quirks said, enum moon_quirk */
+};
+
+/* All agents by index, and by address for ICMP errors that quote no id. */
+struct moon_peers {
+  struct moon_peer **at;     /* NULL where free */
+  struct moon_peer **bucket; /* cap of them, chained by same */
+  uint32_t n, cap;           /* cap: power of two */
+  uint32_t hint;             /* below it no index is free */
+  uint64_t key;
+};
+
+struct moon_engine {
+  uint64_t now_us;
+  struct moon_counters *counters;
+  struct moon_list active;   /* peers, round robin */
+  struct moon_list resend;   /* slots whose next try is due */
+  struct moon_list ready;    /* slots that are over */
+  uint32_t n_on_wire, n_waiting;
+  uint64_t random;           /* of jitter */
+  uint64_t blocked_us;       /* the kernel takes nothing more: try again then; 0 */
+  uint64_t paced_us;         /* packets_per_s is used up until then; 0 */
+  uint64_t told_us;          /* what the loop was last asked for */
+  uint64_t unread, unread_us; /* datagrams of turns that did not empty the sockets, and when the first of them began */
+  bool in_turn;
+  bool again;                /* a turn is due at once */
+  bool drops_told;
+  struct moon_flight flight;
+  struct moon_peers peers;
+  struct moon_bucket bucket;
+  struct moon_budget budget;
+  struct moon_timer drops;   /* looks at the receive buffer's drops a second after something came */
+  struct moon_engine_config config;
+  const struct moon_io *io;  /* may be NULL */
+  void *loop;
+  struct moon_counters own;
+  struct moon_socket socket[2]; /* IPv4, IPv6 */
+  struct moon_inbox inbox;
+  struct moon_wheel wheel;
+};
+
+static inline struct moon_ticket moon_slot_ticket(const struct moon_slot *s) { return (struct moon_ticket){ s->index, s->generation }; }
+static inline struct moon_socket *moon_peer_socket(struct moon_peer *p) { return &p->engine->socket[p->target.addr.family == 6]; }
+
+uint64_t moon_clock_us(void); /* monotonic */
+
+/* The verdict: the slot is free, what was counted is counted, then done is called. Touch nothing of it afterwards. */
+void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_outcome *o);
+/* The same without an answer, at the next place in the turn where done may be called. */
+void moon_engine_finish_later(struct moon_engine *e, struct moon_slot *s, enum moon_err err);
+/* What moon_exchange_expire or _icmp decided about a slot on the wire. */
+void moon_engine_verdict(struct moon_engine *e, struct moon_slot *s, enum moon_verdict v, struct moon_outcome *o);
+/* Told by settle or heard that the breaker moved. */
+void moon_engine_breaker(struct moon_engine *e, struct moon_peer *p);
+void moon_engine_notice(struct moon_engine *e, struct moon_peer *p, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+enum moon_err moon_peers_init(struct moon_peers *all, uint64_t key);
+void moon_peers_fini(struct moon_engine *e);
+/* Any agent at this address; NULL. */
+struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr *a);
+/* Put it in the round if something waits and its window has room. */
+void moon_peer_activate(struct moon_peer *p);
+/* Say quirks that are new. */
+void moon_peer_tell(struct moon_peer *p);
+
+/* Send what is due, as far as windows, rates and the kernel allow. */
+void moon_launch_all(struct moon_engine *e);
+
+/* One datagram. */
+void moon_match_datagram(struct moon_engine *e, const uint8_t *p, size_t n, const union moon_sockaddr *from);
+/* Everything in the error queue. Calls no done. */
+void moon_match_errors(struct moon_engine *e, struct moon_socket *s);
+
+#endif

@@ -1,0 +1,39 @@
+/* loop: what the two loops behind io.h share: a table by fd of whom to call, and the functions each loop fills in. */
+#ifndef MOON_ENGINE_LOOP_H
+#define MOON_ENGINE_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "io.h"
+
+struct moon_loop_watch {
+  moon_io_ready *ready; /* NULL: this fd is not watched */
+  void *arg;
+};
+
+struct moon_loop {
+  const struct moon_loop_ops *ops;
+  struct moon_loop_watch *watch; /* by fd */
+  size_t n_watch;
+  moon_loop_turn *turn;          /* may be NULL */
+  void *arg;
+  bool stop;
+};
+
+/* A loop embeds struct moon_loop first. */
+struct moon_loop_ops {
+  struct moon_io io;
+  struct moon_loop *(*new)(void); /* NULL: no memory, no such kernel facility */
+  void (*free)(struct moon_loop *l);
+  void (*run)(struct moon_loop *l);
+  void (*stop)(struct moon_loop *l);
+};
+extern const struct moon_loop_ops moon_loop_libev, moon_loop_epoll;
+
+/* Enter or replace; MOON_E_NOMEM. */
+enum moon_err moon_loop_watch_put(struct moon_loop *l, int fd, moon_io_ready *ready, void *arg);
+/* Call whoever watches fd. */
+void moon_loop_watch_ready(struct moon_loop *l, int fd);
+
+#endif

@@ -1,0 +1,115 @@
+#include "inner.h"
+
+#define ERRORS_MAX 1024 /* entries of the error queue taken at once */
+
+/* The request is gone. Its agent, if this comes from it, is alive all the same. */
+static void match_past(struct moon_engine *e, enum moon_find found, const struct moon_try *t, const struct moon_addr *source) {
+  struct moon_peer *p = t->peer < e->peers.cap ? e->peers.at[t->peer] : NULL;
+  bool known = false;
+  if (p) {
+    /* Compared, never learned: the index may have been given to another agent since. */
+    known = moon_addr_equal(source, &p->target.addr) || (p->target.alias.family && moon_addr_equal(source, &p->target.alias));
+    if (!known && p->target.strict_source) {
+      e->counters->wrong_source++;
+      return;
+    }
+  }
+  if (found == MOON_FIND_DUPLICATE) {
+    e->counters->duplicate++;
+  } else {
+    e->counters->late++;
+  }
+  if (!known) { return; }
+  uint64_t rtt_us = found == MOON_FIND_LATE && e->now_us > t->sent_us ? e->now_us - t->sent_us : 0;
+  if (moon_target_heard(&p->target, (enum moon_kind)t->kind, rtt_us, e->now_us)) { moon_engine_breaker(e, p); }
+}
+
+void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n, const union moon_sockaddr *from) {
+  struct moon_counters *c = e->counters;
+  struct moon_peek peek;
+  struct moon_try *t;
+  struct moon_slot *s;
+  struct moon_addr source;
+  c->datagrams_in++;
+  c->octets_in += n;
+  if (moon_message_peek(octets, n, &peek)) {
+    c->malformed++;
+    return;
+  }
+  enum moon_find found = moon_flight_find(&e->flight, peek.id, &t, &s);
+  if (found == MOON_FIND_UNKNOWN) {
+    c->unknown++;
+    return;
+  }
+  if (found == MOON_FIND_GONE) {
+    c->late++;
+    return;
+  }
+  moon_sockaddr_get(from, &source);
+  if (found != MOON_FIND_LIVE) {
+    match_past(e, found, t, &source);
+    return;
+  }
+  struct moon_peer *p = s->peer;
+  if (!moon_target_accepts(&p->target, &source)) {
+    c->wrong_source++;
+    return;
+  }
+  struct moon_outcome o;
+  enum moon_verdict v = moon_exchange_feed(&s->x, octets, n, t->sent_us, e->now_us, &o);
+  if (p->target.quirks & ~p->told) { moon_peer_tell(p); }
+  if (v == MOON_VERDICT_DROP) {
+    c->unknown++;
+    return;
+  }
+  c->matched++;
+  moon_engine_verdict(e, s, v, &o);
+}
+
+/* The request an ICMP error is about: by the id it quotes, or the one to that address that has waited longest. *older: an
+ * earlier try of it. */
+static struct moon_slot *blamed(struct moon_engine *e, const struct moon_icmp *icmp, bool *older) {
+  struct moon_try *t;
+  struct moon_slot *s;
+  *older = false;
+  if (icmp->id) {
+    if (moon_flight_find(&e->flight, icmp->id, &t, &s) != MOON_FIND_LIVE) { return NULL; }
+    *older = s->latest != t->counter;
+    return moon_addr_equal(&s->peer->target.addr, &icmp->to) ? s : NULL;
+  }
+  struct moon_peer *p = moon_peers_find(e, &icmp->to);
+  if (!p) { return NULL; }
+  for (struct moon_list *node = p->flying.next; node != &p->flying; node = node->next) {
+    s = MOON_LIST_ENTRY(node, struct moon_slot, node);
+    if (!s->x.icmp) { return s; }
+  }
+  return NULL;
+}
+
+void moon_match_errors(struct moon_engine *e, struct moon_socket *sock) {
+  struct moon_icmp icmp;
+  int n = 0;
+  sock->errors = false;
+  while (moon_socket_icmp(sock, &icmp)) {
+    bool older;
+    struct moon_slot *s = blamed(e, &icmp, &older);
+    if (!s || (s->state != MOON_SLOT_FLYING && s->state != MOON_SLOT_RESEND)) {
+      e->counters->icmp_stray++;
+    } else {
+      e->counters->icmp++;
+      if (icmp.err && !older && s->state == MOON_SLOT_FLYING) {
+        struct moon_outcome o;
+        enum moon_verdict v = moon_exchange_icmp(&s->x, icmp.err, e->now_us, &o);
+        if (v == MOON_VERDICT_MINE) {
+          moon_engine_finish_later(e, s, o.err);
+        } else {
+          moon_engine_verdict(e, s, v, &o);
+        }
+      }
+    }
+    if (++n == ERRORS_MAX) {
+      sock->errors = true; /* the rest in the next turn */
+      return;
+    }
+  }
+}

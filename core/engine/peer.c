@@ -1,0 +1,145 @@
+#include "inner.h"
+
+#include "../base/mem.h"
+
+#define PEERS_MIN 64u
+
+enum moon_err moon_peers_init(struct moon_peers *all, uint64_t key) {
+  memset(all, 0, sizeof *all);
+  all->key = key;
+  all->cap = PEERS_MIN;
+  all->at = moon_mem_array(PEERS_MIN, sizeof(struct moon_peer *));
+  all->bucket = moon_mem_array(PEERS_MIN, sizeof(struct moon_peer *));
+  return all->at && all->bucket ? MOON_OK : MOON_E_NOMEM;
+}
+
+static struct moon_peer **bucket_of(struct moon_peers *all, const struct moon_addr *a) {
+  return &all->bucket[moon_addr_hash(a, all->key) & (all->cap - 1)];
+}
+
+static bool grow(struct moon_peers *all) {
+  uint32_t old = all->cap;
+  if (old > UINT32_MAX / 4) { return false; }
+  struct moon_peer **at = moon_mem_array(old * 2, sizeof(struct moon_peer *));
+  struct moon_peer **bucket = moon_mem_array(old * 2, sizeof(struct moon_peer *));
+  if (!at || !bucket) {
+    moon_mem_free(at);
+    moon_mem_free(bucket);
+    return false;
+  }
+  memcpy(at, all->at, old * sizeof(struct moon_peer *));
+  moon_mem_free(all->at);
+  moon_mem_free(all->bucket);
+  all->at = at;
+  all->bucket = bucket;
+  all->cap = old * 2;
+  for (uint32_t i = 0; i < old; i++) {
+    struct moon_peer **head = bucket_of(all, &at[i]->target.addr);
+    at[i]->same = *head;
+    *head = at[i];
+  }
+  return true;
+}
+
+static void paced_out(void *arg) { moon_peer_activate(arg); }
+
+enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
+                            const struct moon_policy *policy, void *user, struct moon_peer **out) {
+  struct moon_peers *all = &e->peers;
+  if (addr->family != 4 && addr->family != 6) { return MOON_E_CONFIG; }
+  if (all->n == all->cap && !grow(all)) { return MOON_E_NOMEM; }
+  struct moon_peer *p = moon_mem_zalloc(sizeof *p);
+  if (!p) { return MOON_E_NOMEM; }
+  moon_target_init(&p->target, addr, credential, policy);
+  p->engine = e;
+  p->user = user;
+  moon_list_init(&p->node);
+  moon_list_init(&p->waiting);
+  moon_list_init(&p->flying);
+  moon_bucket_init(&p->bucket, policy->packets_per_s);
+  moon_timer_init(&p->paced, paced_out, p);
+  p->to_len = moon_sockaddr_put(&p->to, addr);
+  while (all->at[all->hint]) { all->hint++; }
+  p->index = all->hint++;
+  all->at[p->index] = p;
+  all->n++;
+  struct moon_peer **head = bucket_of(all, addr);
+  p->same = *head;
+  *head = p;
+  *out = p;
+  return MOON_OK;
+}
+
+static void cancel_list(struct moon_engine *e, struct moon_list *list, const struct moon_peer *only) {
+  for (struct moon_list *node = list->next, *next; node != list; node = next) {
+    struct moon_slot *s = MOON_LIST_ENTRY(node, struct moon_slot, node);
+    next = node->next;
+    if (!only || s->peer == only) { moon_engine_cancel(e, moon_slot_ticket(s)); }
+  }
+}
+
+void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
+  if (!p) { return; }
+  cancel_list(e, &p->waiting, NULL);
+  cancel_list(e, &p->flying, NULL);
+  if (p->n_waiting || p->n_on_wire) { /* the rest stands in lists that are shared */
+    cancel_list(e, &e->resend, p);
+    cancel_list(e, &e->ready, p);
+  }
+  moon_wheel_stop(&e->wheel, &p->paced);
+  moon_list_remove(&p->node);
+  struct moon_peer **link = bucket_of(&e->peers, &p->target.addr);
+  while (*link != p) { link = &(*link)->same; }
+  *link = p->same;
+  e->peers.at[p->index] = NULL;
+  e->peers.n--;
+  if (p->index < e->peers.hint) { e->peers.hint = p->index; }
+  moon_mem_free(p);
+}
+
+void moon_peers_fini(struct moon_engine *e) {
+  for (uint32_t i = 0; e->peers.at && i < e->peers.cap; i++) { moon_mem_free(e->peers.at[i]); }
+  moon_mem_free(e->peers.at);
+  moon_mem_free(e->peers.bucket);
+}
+
+struct moon_target *moon_peer_target(struct moon_peer *p) { return &p->target; }
+
+struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr *a) {
+  for (struct moon_peer *p = *bucket_of(&e->peers, a); p; p = p->same) {
+    if (moon_addr_equal(&p->target.addr, a)) { return p; }
+  }
+  return NULL;
+}
+
+void moon_peer_activate(struct moon_peer *p) {
+  uint32_t window = p->target.policy->window ? p->target.policy->window : 1;
+  if (!p->n_waiting || p->n_on_wire >= window) { return; }
+  if (!moon_list_empty(&p->node) || !moon_list_empty(&p->paced.node)) { return; }
+  moon_list_append(&p->engine->active, &p->node);
+}
+
+static const struct { enum moon_quirk quirk; const char *text; } quirk_texts[] = {
+  { MOON_QUIRK_TRAILING, "sends octets after the end of its messages; ignored" },
+  { MOON_QUIRK_EMPTY_INTEGER, "sends integers without content; read as 0" },
+  { MOON_QUIRK_NEGATIVE_COUNTER, "sends counters encoded as negative numbers; read as unsigned" },
+  { MOON_QUIRK_WRONG_ORDER, "answers in another order than asked" },
+  { MOON_QUIRK_FEWER, "answers fewer varbinds than asked" },
+  { MOON_QUIRK_NOT_INCREASING, "returns OIDs that do not increase" },
+  { MOON_QUIRK_ALIAS, "answers from another address than asked" },
+  { MOON_QUIRK_NO_BULK, "does not get GETBULK right; asked by GETNEXT" },
+};
+
+void moon_peer_tell(struct moon_peer *p) {
+  uint32_t new = p->target.quirks & ~p->told;
+  if (!new) { return; }
+  p->told |= new;
+  char agent[MOON_ADDR_TEXT_MAX], alias[MOON_ADDR_TEXT_MAX] = "";
+  moon_addr_format(&p->target.addr, agent, sizeof agent);
+  for (size_t i = 0; i < sizeof quirk_texts / sizeof quirk_texts[0]; i++) {
+    if (!(new & (uint32_t)quirk_texts[i].quirk)) { continue; }
+    bool other = quirk_texts[i].quirk == MOON_QUIRK_ALIAS && p->target.alias.family;
+    if (other) { moon_addr_format(&p->target.alias, alias, sizeof alias); }
+    moon_engine_notice(p->engine, p, "%s %s%s%s", agent, quirk_texts[i].text, other ? ": " : "", other ? alias : "");
+  }
+}

@@ -1,0 +1,84 @@
+/* socket: one unconnected UDP socket of the engine: datagrams in and out by the batch, ICMP errors from its error queue,
+ * buffer sizes, drops. The only file with sockaddr and system calls of the network. */
+#ifndef MOON_ENGINE_SOCKET_H
+#define MOON_ENGINE_SOCKET_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "../session/addr.h"
+#include "../wire/message.h"
+#include "engine.h"
+
+#define MOON_BATCH 128u
+/* A datagram and some more, so that buffers of a batch do not all begin in the same set of the cache. Pages no datagram
+ * reached are never touched. */
+#define MOON_INBOX_STRIDE (65536u + 192u)
+#define MOON_OUTBOX_OCTETS (128u * 1024u) /* twice the largest datagram */
+
+union moon_sockaddr {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+/* Returns the length. */
+socklen_t moon_sockaddr_put(union moon_sockaddr *out, const struct moon_addr *a);
+void moon_sockaddr_get(const union moon_sockaddr *in, struct moon_addr *out);
+
+/* Where a batch arrives; shared by all sockets. */
+struct moon_inbox {
+  uint8_t *octets;
+  struct mmsghdr header[MOON_BATCH];
+  struct iovec vec[MOON_BATCH];
+  union moon_sockaddr from[MOON_BATCH];
+};
+enum moon_err moon_inbox_init(struct moon_inbox *in);
+void moon_inbox_fini(struct moon_inbox *in);
+
+/* Datagrams of one batch, packed downwards into one piece of memory. */
+struct moon_outbox {
+  uint8_t *octets;
+  uint8_t *low;                           /* lowest octet in use */
+  uint32_t n;
+  struct mmsghdr header[MOON_BATCH];
+  struct iovec vec[MOON_BATCH];
+  struct moon_ticket owner[MOON_BATCH];
+};
+
+struct moon_socket {
+  int fd;               /* -1: this host has no such family */
+  uint8_t family;       /* 4, 6 */
+  bool readable;        /* told by the loop */
+  bool errors;          /* the error queue may hold something */
+  uint32_t drops;       /* as the kernel last told */
+  struct moon_outbox out;
+};
+
+/* *granted: the receive buffer in octets, without the kernel's doubling. MOON_E_CONFIG with errno: no such family, or the
+ * address cannot be bound. */
+enum moon_err moon_socket_open(struct moon_socket *s, uint8_t family, const struct moon_addr *source, uint32_t receive_buffer,
+                               uint32_t *granted);
+void moon_socket_close(struct moon_socket *s);
+
+/* Datagrams taken, 0: none there, -errno: an error of some earlier datagram, or of the socket. */
+int moon_socket_receive(struct moon_socket *s, struct moon_inbox *in);
+
+/* Room for a datagram of up to need octets: the writer to encode into, then keep it or not. false: flush first. */
+bool moon_outbox_room(struct moon_outbox *o, size_t need, struct moon_writer *w);
+void moon_outbox_keep(struct moon_outbox *o, const struct moon_writer *w, const union moon_sockaddr *to, socklen_t to_len,
+                      struct moon_ticket owner);
+/* Forget datagrams [0, n), then all whose owner is gone (alive false). */
+void moon_outbox_drop(struct moon_outbox *o, uint32_t n, bool (*alive)(void *arg, struct moon_ticket owner), void *arg);
+
+/* One entry of the error queue. */
+struct moon_icmp {
+  struct moon_addr to;     /* where the datagram went that this is about */
+  uint32_t id;             /* its request-id or msgID; 0: too little of it came back */
+  enum moon_err err;       /* MOON_E_REFUSED, MOON_E_UNREACHABLE; MOON_OK: not an end of a try (path MTU) */
+};
+/* false: the queue is empty. */
+bool moon_socket_icmp(struct moon_socket *s, struct moon_icmp *out);
+/* Datagrams the kernel dropped since the last call. */
+uint32_t moon_socket_drops(struct moon_socket *s);
+
+#endif
