@@ -185,6 +185,81 @@ sysServices 72
   return { process = p, port = port, target = "127.0.0.1:" .. port, target6 = "udp6:[::1]:" .. port }
 end
 
+local program = os.getenv "MOONPOLL" or "build/moonpoll"
+_M.program = program
+
+-- What the command line of every run has: agents on this machine answer at once or never.
+local function run_words(args, stats)
+  local words = { program, "run" }
+  for _, a in ipairs(args) do words[#words + 1] = a end
+  words[#words + 1] = "--stats"
+  words[#words + 1] = stats
+  return words
+end
+
+--- Both balances of a status object, and that what an ended program shows is at rest.
+function _M.assert_balances(status, ended)
+  local c = status.counters
+  local errors = 0
+  for _, n in pairs(status.errors) do errors = errors + n end
+  local lost = status.lost or {}
+  local function same(want, got, what)
+    if want ~= got then error(("%s: %s is not %s\n%s"):format(what, tostring(got), tostring(want), cjson.encode(status)), 3) end
+  end
+  same(c.requests, c.answered + errors + c.in_flight + (lost.requests or 0), "requests")
+  same(c.datagrams_in, c.matched + c.late + c.duplicate + c.wrong_source + c.malformed + c.unknown + (lost.datagrams or 0), "datagrams in")
+  if ended then same(0, c.in_flight, "in flight at the end") end
+end
+
+--- What an ended program counted against what the agent counted: nothing is lost on this machine.
+function _M.assert_agent(status, counted)
+  local c = status.counters
+  if c.datagrams_out ~= counted.datagrams_in then
+    error(("%d datagrams out, %d came in at the agent"):format(c.datagrams_out, counted.datagrams_in), 2)
+  end
+  if c.datagrams_in > counted.datagrams_out then
+    error(("%d datagrams in, the agent sent %d"):format(c.datagrams_in, counted.datagrams_out), 2)
+  end
+end
+
+--- `moonpoll run ARGS -o json`, to its end. Returns {status=, samples=, stats=, stdout=, stderr=}; the balances are checked.
+-- samples[device][name] is the last value, or with labels {index=...} samples[device][name .. "/" .. index].
+function _M.poll(args, opts)
+  local stats = _M.path "stats"
+  local all = { "-o", "json" }
+  for _, a in ipairs(args) do all[#all + 1] = a end
+  local status, out, err = _M.run(run_words(all, stats), opts or { seconds = 60 })
+  local result = { status = status, stdout = out, stderr = err, samples = _M.samples(out) }
+  local text = _M.read(stats)
+  if text ~= "" then
+    result.stats = cjson.decode(text)
+    _M.assert_balances(result.stats, true)
+  elseif not (opts and opts.no_stats) then
+    error("no stats were written; exit " .. tostring(status) .. "\n" .. err:sub(1, 2000), 2)
+  end
+  return result
+end
+
+--- The same started and left running: process, path of the stats it will write.
+function _M.start_poll(args, opts)
+  local stats = _M.path "stats"
+  local p = _M.start(run_words(args, stats), opts)
+  p.stats = function() return cjson.decode(_M.read(stats)) end
+  return p
+end
+
+function _M.samples(text)
+  local out = {}
+  for line in text:gmatch "[^\n]+" do
+    local s = cjson.decode(line)
+    local d = out[s.device] or {}
+    out[s.device] = d
+    local label = s.labels and s.labels.index
+    d[label and s.name .. "/" .. label or s.name] = s.value
+  end
+  return out
+end
+
 --- Stops whatever a test left running and removes its files. Call from teardown.
 function _M.cleanup()
   for p in pairs(running) do

@@ -1,0 +1,84 @@
+-- What somebody may type or write wrongly: one line that names it and its place, nothing started, exit 2.
+local t = require "e2e.helper"
+
+local probe = "tests/e2e/probes/ticks.lua"
+local function fails(words, expected, opts)
+  table.insert(words, 1, t.program)
+  local code, out, err = t.run(words, opts)
+  assert.equal(2, code, err)
+  assert.equal("", out)
+  assert.equal(1, select(2, err:gsub("\n", "")), err)
+  for _, text in ipairs(expected) do assert.truthy(err:find(text, 1, true), err .. "  lacks: " .. text) end
+  assert.falsy(err:find("traceback", 1, true), err)
+end
+
+describe("moonpoll", function()
+  lazy_teardown(function() t.cleanup() end)
+
+  it("tells a wrong option", function()
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "--frequency", "3" }, { "frequency" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "-t", "soon" }, { "soon" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "-r", "-1" }, { "-1" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "-v", "9" }, { "9" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "-o", "papyrus" }, { "papyrus" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "--workers", "0" }, { "workers" })
+    fails({ "dance" }, { "dance" })
+  end)
+
+  it("tells what is missing", function()
+    fails({ "run", "--targets", "127.0.0.1", "-c", "x" }, { "probe" })
+    fails({ "run", probe, "-c", "x" }, { "target" })
+    fails({ "run", "no/such.lua", "--targets", "127.0.0.1", "-c", "x" }, { "no/such.lua" })
+    fails({ "run", probe, "--targets", "no/such.json", "-c", "x" }, { "no/such.json" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "--config", "no/such.lua" }, { "no/such.lua" })
+  end)
+
+  it("tells a wrong address and its place", function()
+    fails({ "run", probe, "--targets", "127.0.0.1,bad host", "-c", "x" }, { "bad host" })
+    local lines = t.write("targets.txt", "127.0.0.1\n\n# a comment\n127.0.0.2:port\n")
+    fails({ "run", probe, "--targets", lines, "-c", "x" }, { lines .. ":4", "127.0.0.2:port" })
+    local json = t.write("targets.json", '[\n  {"targets": ["127.0.0.1"],\n   "labels": {"site": 7}}\n]\n')
+    fails({ "run", probe, "--targets", json, "-c", "x" }, { json .. ":", "site" })
+    local cut = t.write("cut.json", '[\n  {"targets": ["127.0.0.1"]\n')
+    fails({ "run", probe, "--targets", cut, "-c", "x" }, { cut .. ":" })
+  end)
+
+  it("tells a wrong configuration key and its place", function()
+    local auth, hosts = 'auth = { a = { version = "2c", community = %s } },\n', 'targets = { { hosts = { "127.0.0.1" }, auth = %q } },\n'
+    local config = t.write("c.lua", "return {\n" .. auth:format '"x"' .. hosts:format "a" .. "reqest = {},\n}\n")
+    fails({ "run", probe, "--config", config, "--once" }, { config, "reqest" })
+    config = t.write("c.lua", "return {\n  auth = {\n")
+    fails({ "run", probe, "--config", config, "--once" }, { config .. ":" })
+    config = t.write("c.lua", 'return {' .. auth:format 'env "MOON_NOT_SET"' .. hosts:format "a" .. "}")
+    fails({ "run", probe, "--config", config, "--once" }, { config, "MOON_NOT_SET" })
+    config = t.write("c.lua", 'return {' .. auth:format '"x"' .. hosts:format "b" .. "}")
+    fails({ "run", probe, "--config", config, "--once" }, { config, '"b"' })
+  end)
+
+  it("tells a probe that cannot be run", function()
+    local function bad(text, expected)
+      local path = t.write("bad.lua", text)
+      expected[#expected + 1] = path
+      fails({ "run", path, "--targets", "127.0.0.1", "-c", "x", "--once" }, expected)
+    end
+    bad("return {\n  run = function(device, out)\n    local x = = 1\n  end }\n", { ":3:" })
+    bad("local x = 1\n", { "table" })
+    bad("return { every = 30 }\n", { "run" })
+    bad("return { every = 'often', run = function() end }\n", { "every" })
+    bad("return { evry = 30, run = function() end }\n", { "evry" })
+    bad("error 'at load'\n", { "at load" })
+    bad("require 'not_there' return { run = function() end }\n", { "not_there" })
+    bad("io.popen 'id' return { run = function() end }\n", { "io" })
+    bad("while true do end\n", {})
+  end)
+
+  it("helps", function()
+    for _, words in ipairs { { "--help" }, { "run", "--help" }, { "status", "--help" } } do
+      table.insert(words, 1, t.program)
+      local code, out = t.run(words)
+      assert.equal(0, code)
+      assert.truthy(out:find("usage", 1, true))
+    end
+    assert.equal(0, (t.run { t.program, "--version" }))
+  end)
+end)
