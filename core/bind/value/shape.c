@@ -37,17 +37,12 @@ static uint64_t mix(uint64_t h, uint64_t x) {
   return h ^ (h >> 29);
 }
 
-static bool is_oid_key(lua_State *L, int idx) {
-  if (lua_type(L, idx) == LUA_TSTRING) { return true; }
-  if (lua_type(L, idx) != LUA_TNUMBER) { return false; }
-  double d = lua_tonumber(L, idx);
-  return d >= -9007199254740992.0 && d <= 9007199254740992.0 && d == (double)(int64_t)d;
-}
+static bool is_whole(double d) { return d >= -9007199254740992.0 && d <= 9007199254740992.0 && d == (double)(int64_t)d; }
 
-static uint64_t identify(lua_State *L, int idx) {
-  uint64_t id = 0;
-  if (lua_type(L, idx) == LUA_TSTRING) { return (uint64_t)(uintptr_t)lua_tostring(L, idx); }
-  double d = lua_tonumber(L, idx);
+/* A number key by its bits: no object's address looks like the exponent of a whole number. */
+static uint64_t identify_number(double d) {
+  uint64_t id;
+  if (d == 0) { return 1; }
   memcpy(&id, &d, sizeof id);
   return id;
 }
@@ -61,39 +56,52 @@ static void reserve(lua_State *L, struct moon_values *v, size_t n) {
   v->scratch_cap = cap;
 }
 
-/* The argument's ident into v->scratch: what its strings are, in the table's own order. */
+/* The argument's ident into v->scratch: the addresses of its strings, in the table's own order. Types are not looked at: what is
+ * at the address of a string that a known shape keeps alive is that string. What is no known shape goes through validate(). */
 static uint32_t read_ident(lua_State *L, struct moon_values *v, const struct place *p, uint64_t *hash) {
   uint64_t h = 0;
   uint32_t n = 0;
-  if (lua_type(L, p->idx) == LUA_TSTRING) {
+  if (lua_type(L, p->idx) != LUA_TTABLE) {
+    if (lua_type(L, p->idx) != LUA_TSTRING) {
+      fault(L, p, lua_pushfstring(L, "an OID or a table of OIDs expected, got %s", luaL_typename(L, p->idx)));
+    }
     reserve(L, v, 1);
-    v->scratch[0] = identify(L, p->idx);
+    v->scratch[0] = (uint64_t)(uintptr_t)lua_topointer(L, p->idx);
     *hash = mix(0, v->scratch[0]);
     return 1;
   }
-  if (lua_type(L, p->idx) != LUA_TTABLE) {
-    fault(L, p, lua_pushfstring(L, "an OID or a table of OIDs expected, got %s", luaL_typename(L, p->idx)));
-  }
   lua_pushnil(L);
   while (lua_next(L, p->idx)) {
-    if (!is_oid_key(L, -2)) {
-      fault(L, p, lua_pushfstring(L, "a key is a %s; keys are names or whole numbers", luaL_typename(L, -2)));
-    }
-    if (lua_type(L, -1) != LUA_TSTRING) {
-      struct asked a = {.number = lua_tonumber(L, -2), .key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL};
-      fault(L, p, lua_pushfstring(L, "key %s: an OID expected, got %s", key_text(L, &a), luaL_typename(L, -1)));
-    }
+    uint64_t k = (uint64_t)(uintptr_t)lua_topointer(L, -2), o = (uint64_t)(uintptr_t)lua_topointer(L, -1);
+    if (!k) { k = identify_number(lua_tonumber(L, -2)); }
     if (n == 2 * MOON_SHAPE_NAMES_MAX) { fault(L, p, lua_pushfstring(L, "more than %d OIDs", MOON_SHAPE_NAMES_MAX)); }
-    reserve(L, v, n + 2);
-    uint64_t k = identify(L, -2), o = (uint64_t)(uintptr_t)lua_tostring(L, -1);
+    if (n + 2 > v->scratch_cap) { reserve(L, v, n + 2); }
     v->scratch[n++] = k;
     v->scratch[n++] = o;
-    h = mix(mix(h, k), o);
+    h = mix(h, k ^ (o << 32 | o >> 32));
     lua_pop(L, 1);
   }
-  if (n == 0) { fault(L, p, "no OIDs in the table"); }
   *hash = h;
   return n;
+}
+
+/* Raises unless the table has OID texts under names or whole numbers. */
+static void validate(lua_State *L, const struct place *p) {
+  bool any = false;
+  if (lua_type(L, p->idx) == LUA_TSTRING) { return; }
+  for (lua_pushnil(L); lua_next(L, p->idx); lua_pop(L, 1), any = true) {
+    struct asked a = {.key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL};
+    if (!a.key) {
+      if (lua_type(L, -2) != LUA_TNUMBER || !is_whole(lua_tonumber(L, -2))) {
+        fault(L, p, lua_pushfstring(L, "a key is a %s; keys are names or whole numbers", luaL_typename(L, -2)));
+      }
+      a.number = lua_tonumber(L, -2);
+    }
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      fault(L, p, lua_pushfstring(L, "key %s: an OID expected, got %s", key_text(L, &a), luaL_typename(L, -1)));
+    }
+  }
+  if (!any) { fault(L, p, "no OIDs in the table"); }
 }
 
 static int by_wire_order(const void *pa, const void *pb) {
@@ -247,6 +255,7 @@ static struct moon_shape *check(lua_State *L, struct moon_values *v, const struc
     return s;
   }
   bury(L, v);
+  validate(L, p);
   s = make(L, v, p, n, hash);
   if (v->n_shapes == MOON_SHAPES_MAX) { uncache(v, MOON_LIST_ENTRY(v->lru.prev, struct moon_shape, lru)); }
   s->chain = v->bucket[hash % MOON_SHAPE_BUCKETS];

@@ -21,6 +21,7 @@
 
 /* Modules of the Lua library compiled in; ends with name NULL. Made by the build. */
 struct moon_embedded { const char *name; const unsigned char *code; unsigned long len; };
+extern const struct moon_embedded moon_embedded[]; /* in programs; core.so has none */
 
 struct moon_values; /* opaque; one per lua_State, owned by it */
 
