@@ -1,0 +1,107 @@
+#define _GNU_SOURCE
+#include "control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum moon_err moon_control_init(struct moon_control *c, const char *dir, moon_control_fn *fn, void *arg) {
+  struct sockaddr_un a = {.sun_family = AF_UNIX};
+  c->fn = fn;
+  c->arg = arg;
+  c->listen_fd = -1;
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { c->client[i].fd = -1; }
+  int n = snprintf(a.sun_path, sizeof a.sun_path, "%s/control", dir);
+  if (n < 0 || (size_t)n >= sizeof a.sun_path) {
+    errno = ENAMETOOLONG;
+    return MOON_E_CONFIG;
+  }
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) { return MOON_E_CONFIG; }
+  mode_t mask = umask(0177);
+  int failed = bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, MOON_CONTROL_CLIENTS);
+  umask(mask);
+  if (failed) {
+    int cause = errno;
+    close(fd);
+    errno = cause;
+    return MOON_E_CONFIG;
+  }
+  c->listen_fd = fd;
+  return MOON_OK;
+}
+
+static void drop(struct moon_control *c, int i) {
+  close(c->client[i].fd);
+  c->client[i].fd = -1;
+}
+
+void moon_control_fini(struct moon_control *c) {
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
+    if (c->client[i].fd >= 0) { drop(c, i); }
+  }
+  if (c->listen_fd >= 0) { close(c->listen_fd); }
+  c->listen_fd = -1;
+}
+
+void moon_control_fds(const struct moon_control *c, struct pollfd *fds) {
+  bool room = false;
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
+    fds[i + 1] = (struct pollfd){.fd = c->client[i].fd, .events = POLLIN};
+    room = room || c->client[i].fd < 0;
+  }
+  fds[0] = (struct pollfd){.fd = room ? c->listen_fd : -1, .events = POLLIN};
+}
+
+static bool answer(struct moon_control *c, int i, const char *line) {
+  struct moon_out out;
+  moon_out_init(&out, NULL, NULL);
+  c->fn(c->arg, line, &out);
+  moon_out_put(&out, "\n", 1);
+  ssize_t done = out.failed ? -1 : send(c->client[i].fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+  bool ok = done == (ssize_t)out.n;
+  moon_out_fini(&out);
+  return ok;
+}
+
+static void serve_client(struct moon_control *c, int i) {
+  char *line = c->client[i].line;
+  ssize_t got = recv(c->client[i].fd, line + c->client[i].n, MOON_CONTROL_LINE - c->client[i].n, MSG_DONTWAIT);
+  if (got <= 0) {
+    if (got == 0 || errno != EAGAIN) { drop(c, i); }
+    return;
+  }
+  c->client[i].n += (uint32_t)got;
+  for (char *end; (end = memchr(line, '\n', c->client[i].n));) {
+    *end = 0;
+    uint32_t used = (uint32_t)(end + 1 - line);
+    if (used > 1 && end[-1] == '\r') { end[-1] = 0; }
+    if (!answer(c, i, line)) {
+      drop(c, i);
+      return;
+    }
+    c->client[i].n -= used;
+    memmove(line, line + used, c->client[i].n);
+  }
+  if (c->client[i].n == MOON_CONTROL_LINE) { drop(c, i); }
+}
+
+void moon_control_serve(struct moon_control *c, const struct pollfd *fds) {
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
+    if (fds[i + 1].fd >= 0 && fds[i + 1].revents) { serve_client(c, i); }
+  }
+  if (fds[0].fd < 0 || !fds[0].revents) { return; }
+  int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  for (int i = 0; fd >= 0 && i < MOON_CONTROL_CLIENTS; i++) {
+    if (c->client[i].fd < 0) {
+      c->client[i].fd = fd;
+      c->client[i].n = 0;
+      return;
+    }
+  }
+  if (fd >= 0) { close(fd); }
+}

@@ -1,0 +1,39 @@
+/* control: the socket a running master is asked through. A line in, a line out:
+ *
+ *   status    {"version":...}    the counters of all workers, both balances
+ *   stop      ok                 as SIGTERM
+ *   else      error ...
+ *
+ * Nobody who connects can hold the master up: few clients, short lines, and an answer that cannot be written at once is
+ * dropped with its client. Driven by the owner's poll(). */
+#ifndef MOON_MAIN_CONTROL_H
+#define MOON_MAIN_CONTROL_H
+
+#include <poll.h>
+#include <stdbool.h>
+
+#include "out.h"
+
+#define MOON_CONTROL_CLIENTS 8
+#define MOON_CONTROL_LINE 128
+#define MOON_CONTROL_FDS (MOON_CONTROL_CLIENTS + 1)
+
+/* One command, NUL-terminated; puts the answer without its newline. */
+typedef void moon_control_fn(void *arg, const char *command, struct moon_out *answer);
+
+struct moon_control {
+  moon_control_fn *fn;
+  void *arg;
+  int listen_fd; /* -1: closed */
+  struct { int fd; uint32_t n; char line[MOON_CONTROL_LINE]; } client[MOON_CONTROL_CLIENTS];
+};
+
+/* Listens at dir/control, mode 0600. MOON_E_CONFIG with errno. */
+enum moon_err moon_control_init(struct moon_control *c, const char *dir, moon_control_fn *fn, void *arg);
+void moon_control_fini(struct moon_control *c);
+/* What to poll: always MOON_CONTROL_FDS entries, unused ones with fd -1. */
+void moon_control_fds(const struct moon_control *c, struct pollfd *fds);
+/* After poll(): the same entries. */
+void moon_control_serve(struct moon_control *c, const struct pollfd *fds);
+
+#endif

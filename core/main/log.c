@@ -1,0 +1,59 @@
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "number.h"
+
+#define LINE_MAX_OCTETS 16384 /* of one entry; what is longer is cut: PIPE_BUF would be 4096, a traceback may be more */
+
+static enum moon_level threshold = MOON_LOG_INFO;
+static bool live_line;
+
+void moon_log_level(enum moon_level level) { threshold = level; }
+void moon_log_live(bool live) { live_line = live; }
+
+void moon_log_text(enum moon_level level, const char *text) {
+  static const char *const names[] = {"error", "warn", "info", "debug"};
+  if (level > threshold) { return; }
+  char line[LINE_MAX_OCTETS + 16];
+  struct timespec ts;
+  struct tm tm;
+  clock_gettime(CLOCK_REALTIME, &ts);
+  gmtime_r(&ts.tv_sec, &tm);
+  size_t n = (size_t)snprintf(line, 128, "%s%s %04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", live_line ? "\r\033[K" : "", names[level],
+                              tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                              (int)(ts.tv_nsec / 1000000));
+  while (*text && n < LINE_MAX_OCTETS) {
+    size_t len = strcspn(text, "\n\t");
+    size_t fits = (LINE_MAX_OCTETS - n) / 4;
+    n += moon_number_printable(line + n, text, len < fits ? len : fits);
+    if (len >= fits) { break; }
+    text += len;
+    if (*text == '\t') { line[n++] = '\t'; }
+    if (*text == '\n' && text[1]) {
+      memcpy(line + n, "\n  ", 3);
+      n += 3;
+    }
+    text += *text != 0;
+  }
+  line[n++] = '\n';
+  for (size_t at = 0; at < n;) {
+    ssize_t done = write(STDERR_FILENO, line + at, n - at);
+    if (done <= 0) { return; }
+    at += (size_t)done;
+  }
+}
+
+void moon_log(enum moon_level level, const char *fmt, ...) {
+  char text[4096];
+  va_list ap;
+  if (level > threshold) { return; }
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  moon_log_text(level, text);
+}

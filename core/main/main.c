@@ -1,0 +1,48 @@
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../moonpoll.h"
+#include "master.h"
+#include "run.h"
+#include "status.h"
+
+static const char usage[] =
+  "usage: moonpoll run PROBE... --targets HOST,HOST|FILE [options]\n"
+  "       moonpoll status | stop [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll COMMAND --help | --version\n"
+  "\n"
+  "  run      poll SNMP agents with Lua probes, samples on stdout\n"
+  "  status   counters of a running instance, as JSON\n"
+  "  stop     end a running instance\n";
+
+/* With 0, 1 or 2 closed the next socket would take its place and get log lines or samples. Opened the wrong way round, so
+ * that using them is still an error. */
+static void open_standard(void) {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) < 0) { open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY); }
+  }
+}
+
+int main(int argc, char **argv) {
+  open_standard();
+  const char *command = argc > 1 ? argv[1] : "";
+  if (strcmp(command, "run") == 0) { return moon_run_main(argc - 1, argv + 1); }
+  if (strcmp(command, "status") == 0 || strcmp(command, "stop") == 0) { return moon_status_main(argc - 1, argv + 1); }
+  if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
+    printf("moonpoll %s\n", MOON_VERSION);
+    return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+  }
+  if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0) {
+    fputs(usage, stdout);
+    return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+  }
+  if (argc > 1) {
+    fprintf(stderr, "moonpoll: %s: no such %s; moonpoll --help lists them\n", command, command[0] == '-' ? "option" : "command");
+  } else {
+    fputs(usage, stderr);
+  }
+  return MOON_EXIT_CONFIG;
+}

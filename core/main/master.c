@@ -1,0 +1,448 @@
+#define _GNU_SOURCE
+#include "master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "log.h"
+#include "rundir.h"
+#include "stats.h"
+#include "worker.h"
+#include "writer.h"
+
+#define SECOND UINT64_C(1000000)
+#define BACKOFF_FIRST_US (10 * 1000)    /* the first replacement comes at once, the next ones after 10 ms, 20 ms, ... */
+#define BACKOFF_MOST_US (5 * SECOND)
+#define LIVED_US (10 * SECOND)          /* a worker this old died of something new */
+#define OVERTIME_US (2 * SECOND)        /* past the grace time: then children are killed */
+
+struct child {
+  pid_t pid;             /* 0: none */
+  int order_fd;          /* write end of its pipe, -1 */
+  bool finished;         /* ended well, not wanted again */
+  uint64_t started_us;
+  uint64_t again_at_us;  /* when to start it again; UINT64_MAX: not planned */
+  uint64_t backoff_us;
+};
+
+struct master {
+  const struct moon_master_config *c;
+  const struct moon_plan *plan;
+  struct moon_stats stats;
+  struct moon_ring *rings;  /* one a worker; NULL without writer */
+  struct child *workers;
+  struct child writer;
+  struct moon_control control;
+  sigset_t signals, old_signals;
+  uint64_t drain_us;        /* deadline of the workers; 0: not draining */
+  uint64_t kill_us;         /* then children that are left are killed; UINT64_MAX: never */
+  int signal_fd, data_fd;
+  int status;               /* enum moon_exit */
+  bool stopped;             /* by a signal, the control socket, or because nobody reads */
+  bool over;                /* nothing is started any more */
+  bool has_dir;
+  char dir[MOON_RUNDIR_MAX];
+};
+
+static uint64_t now_us(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static double seconds_since(uint64_t us) { return (double)(now_us() - us) / 1e6; }
+
+/* In a child: only what is its own stays open, and it does not outlive the master. */
+static void become_child(struct master *m, pid_t master, int order_fd, int other_end) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != master) { _exit(MOON_EXIT_FAILED); }
+  /* The terminal's ^C and a service manager's SIGTERM reach the whole group: the master decides what follows from them. */
+  signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+  sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
+  close(other_end);
+  close(m->signal_fd);
+  for (uint32_t i = 0; i < m->plan->workers; i++) {
+    if (m->workers[i].order_fd >= 0 && m->workers[i].order_fd != order_fd) { close(m->workers[i].order_fd); }
+  }
+  if (m->writer.order_fd >= 0 && m->writer.order_fd != order_fd) { close(m->writer.order_fd); }
+  if (m->has_dir) { moon_control_fini(&m->control); }
+}
+
+/* Forks; in the parent fills *child. Returns the pipe's read end in the child, -1 in the parent, -2 when it failed. */
+static int spawn(struct master *m, struct child *child) {
+  int ends[2];
+  pid_t master = getpid();
+  if (pipe2(ends, O_CLOEXEC)) { return -2; }
+  pid_t pid = fork();
+  if (pid == 0) {
+    become_child(m, master, ends[0], ends[1]);
+    return ends[0];
+  }
+  int cause = errno;
+  close(ends[0]);
+  if (pid < 0) {
+    close(ends[1]);
+    errno = cause;
+    return -2;
+  }
+  child->pid = pid;
+  child->order_fd = ends[1];
+  child->started_us = now_us();
+  child->again_at_us = UINT64_MAX;
+  return -1;
+}
+
+static void plan_again(struct child *child, uint64_t now) {
+  if (now - child->started_us >= LIVED_US) { child->backoff_us = 0; }
+  child->again_at_us = now + child->backoff_us;
+  child->backoff_us = child->backoff_us ? child->backoff_us * 2 : BACKOFF_FIRST_US;
+  if (child->backoff_us > BACKOFF_MOST_US) { child->backoff_us = BACKOFF_MOST_US; }
+}
+
+static void start_worker(struct master *m, uint32_t slot) {
+  struct child *w = &m->workers[slot];
+  int fd = spawn(m, w);
+  if (fd >= 0) {
+    struct moon_worker_config c = {
+      .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .slot = slot,
+      .n_slots = m->plan->workers, .control_fd = fd};
+    _exit(moon_worker_run(&c));
+  }
+  if (fd == -2) {
+    moon_log(MOON_LOG_ERROR, "cannot start worker %u: %m", slot);
+    w->started_us = now_us();
+    plan_again(w, w->started_us);
+    return;
+  }
+  m->stats.blocks[slot].pid = (uint64_t)w->pid;
+}
+
+static void start_writer(struct master *m) {
+  int fd = spawn(m, &m->writer);
+  if (fd >= 0) {
+    struct moon_writer_config c = {
+      .rings = m->rings, .n_rings = m->plan->workers, .stats = &m->stats, .format = m->c->format, .fd = STDOUT_FILENO,
+      .data_fd = m->data_fd, .control_fd = fd, .live = m->c->live};
+    for (uint32_t i = 0; i < m->c->plan->n_credentials; i++) {
+      moon_mem_wipe((void *)(uintptr_t)&m->c->plan->credentials[i], sizeof m->c->plan->credentials[i]);
+    }
+    _exit(moon_writer_run(&c));
+  }
+  if (fd == -2) {
+    moon_log(MOON_LOG_ERROR, "cannot start the writer: %m");
+    m->writer.started_us = now_us();
+    plan_again(&m->writer, m->writer.started_us);
+  }
+}
+
+/* Workers may finish what they do until grace_us from now; a second call hurries them. */
+static void drain(struct master *m, uint64_t grace_us) {
+  struct moon_worker_order order = {.op = MOON_ORDER_DRAIN, .deadline_us = now_us() + grace_us};
+  m->stopped = true;
+  m->drain_us = order.deadline_us;
+  m->kill_us = order.deadline_us + OVERTIME_US;
+  for (uint32_t i = 0; i < m->plan->workers; i++) {
+    struct child *w = &m->workers[i];
+    if (w->pid) {
+      ssize_t done = write(w->order_fd, &order, sizeof order);
+      (void)done; /* dead already: SIGCHLD tells */
+    } else {
+      w->finished = true;
+    }
+  }
+}
+
+/* Nothing more can be done for anybody: no reader, or a configuration that does not load. */
+static void end_now(struct master *m, int status) {
+  m->over = true;
+  m->status = status;
+  for (uint32_t i = 0; i < m->plan->workers; i++) {
+    if (m->workers[i].pid) { kill(m->workers[i].pid, SIGKILL); }
+    m->workers[i].again_at_us = UINT64_MAX;
+  }
+  m->kill_us = m->drain_us = now_us() + OVERTIME_US;
+}
+
+static void child_gone(struct child *child) {
+  child->pid = 0;
+  close(child->order_fd);
+  child->order_fd = -1;
+}
+
+static const char *how(int status, char *buf, size_t cap) {
+  if (WIFSIGNALED(status)) {
+    snprintf(buf, cap, "was killed by signal %d", WTERMSIG(status));
+  } else {
+    snprintf(buf, cap, "ended with status %d", WEXITSTATUS(status));
+  }
+  return buf;
+}
+
+static void worker_ended(struct master *m, uint32_t slot, int status) {
+  struct child *w = &m->workers[slot];
+  bool well = WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_DONE;
+  char text[64];
+  int pid = (int)w->pid;
+  child_gone(w);
+  moon_stats_bury(&m->stats, slot, !well && !m->over);
+  if (well || m->over) {
+    w->finished = true;
+  } else if (WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG) {
+    end_now(m, MOON_EXIT_CONFIG);
+  } else if (WIFEXITED(status) && m->stats.blocks[slot].past.turns == 0) {
+    end_now(m, MOON_EXIT_FAILED); /* it told why; it never came to work */
+  } else if (m->drain_us) {
+    moon_log(MOON_LOG_WARN, "worker %u (pid %d) %s while it was to finish", slot, pid, how(status, text, sizeof text));
+    w->finished = true;
+  } else {
+    plan_again(w, now_us());
+    moon_log(MOON_LOG_WARN, "worker %u (pid %d) %s: started again", slot, pid, how(status, text, sizeof text));
+  }
+}
+
+static void writer_ended(struct master *m, int status) {
+  char text[64];
+  child_gone(&m->writer);
+  int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  if (code == MOON_WRITER_NO_READER) {
+    m->writer.finished = m->stopped = true;
+    end_now(m, MOON_EXIT_OK);
+  } else if (code == MOON_WRITER_FAILED) {
+    m->writer.finished = true;
+    end_now(m, MOON_EXIT_FAILED);
+  } else if (code == MOON_WRITER_DONE || m->over) {
+    m->writer.finished = true;
+  } else {
+    plan_again(&m->writer, now_us());
+    moon_log(MOON_LOG_WARN, "the writer %s: started again", how(status, text, sizeof text));
+  }
+}
+
+static void reap(struct master *m) {
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid == m->writer.pid) {
+      writer_ended(m, status);
+      continue;
+    }
+    for (uint32_t i = 0; i < m->plan->workers; i++) {
+      if (m->workers[i].pid == pid) { worker_ended(m, i, status); }
+    }
+  }
+}
+
+static void on_signals(struct master *m) {
+  struct signalfd_siginfo info;
+  while (read(m->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+      drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
+    } else if (info.ssi_signo == SIGHUP) {
+      moon_log(MOON_LOG_WARN, "SIGHUP: nothing is read again while running; stop and start for new files");
+    }
+  }
+  reap(m);
+}
+
+static void on_command(void *arg, const char *command, struct moon_out *answer) {
+  struct master *m = arg;
+  if (strcmp(command, "status") == 0) {
+    struct moon_stats_sum sum;
+    moon_stats_read(&m->stats, &sum);
+    moon_stats_json(&m->stats, &sum, seconds_since(m->stats.head->started_us), -1, answer);
+  } else if (strcmp(command, "stop") == 0) {
+    drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
+    moon_out_text(answer, "ok");
+  } else {
+    moon_out_text(answer, "error no such command: status, stop");
+  }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* Starts what is due; returns when to look again. */
+static uint64_t start_due(struct master *m) {
+  uint64_t now = now_us(), next = UINT64_MAX;
+  for (uint32_t i = 0; i < m->plan->workers; i++) {
+    struct child *w = &m->workers[i];
+    if (w->pid || w->finished || m->over) { continue; }
+    if (w->again_at_us <= now) { start_worker(m, i); }
+    next = earlier(next, w->again_at_us);
+  }
+  if (m->rings && !m->writer.pid && !m->writer.finished && !m->over) {
+    if (m->writer.again_at_us <= now) { start_writer(m); }
+    next = earlier(next, m->writer.again_at_us);
+  }
+  return next;
+}
+
+static bool workers_finished(const struct master *m) {
+  for (uint32_t i = 0; i < m->plan->workers; i++) {
+    if (m->workers[i].pid || (!m->workers[i].finished && !m->over)) { return false; }
+  }
+  return true;
+}
+
+static void kill_rest(struct master *m) {
+  for (uint32_t i = 0; i < m->plan->workers; i++) {
+    if (m->workers[i].pid) {
+      moon_log(MOON_LOG_ERROR, "worker %u (pid %d) did not finish in time: killed", i, (int)m->workers[i].pid);
+      kill(m->workers[i].pid, SIGKILL);
+    }
+  }
+  if (m->writer.pid) {
+    if (!m->over) { moon_log(MOON_LOG_ERROR, "the output did not take all runs in time: what is left of them is lost"); }
+    kill(m->writer.pid, SIGKILL);
+    m->status = m->status ? m->status : MOON_EXIT_FAILED;
+  }
+  m->over = true;
+  m->kill_us = now_us() + OVERTIME_US;
+}
+
+static void supervise(struct master *m) {
+  bool told_end = false;
+  for (;;) {
+    uint64_t next = start_due(m);
+    if (workers_finished(m)) {
+      if (!m->rings || m->writer.finished || (m->over && !m->writer.pid)) { return; }
+      if (!told_end && m->writer.pid) {
+        ssize_t done = write(m->writer.order_fd, "E", 1);
+        (void)done;
+      }
+      told_end = m->writer.pid != 0;
+    }
+    if (m->drain_us) { next = earlier(next, m->kill_us); }
+    uint64_t now = now_us();
+    int timeout_ms = next == UINT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999) / 1000);
+    struct pollfd fds[1 + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}};
+    nfds_t n = 1;
+    if (m->has_dir) {
+      moon_control_fds(&m->control, fds + 1);
+      n += MOON_CONTROL_FDS;
+    }
+    int got = poll(fds, n, timeout_ms);
+    if (got > 0 && fds[0].revents) { on_signals(m); }
+    if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + 1); }
+    if (m->drain_us && now_us() >= m->kill_us) { kill_rest(m); }
+  }
+}
+
+static bool set_up(struct master *m) {
+  char base[MOON_RUNDIR_MAX], path[MOON_RUNDIR_MAX + 16];
+  uint32_t n = m->plan->workers;
+  m->workers = moon_mem_array(n, sizeof *m->workers);
+  if (!m->workers) { return false; }
+  for (uint32_t i = 0; i < n; i++) { m->workers[i].order_fd = -1; }
+  m->has_dir = moon_rundir_base(m->c->run_dir, base, sizeof base) == MOON_OK && moon_rundir_make(base, m->dir, sizeof m->dir) == MOON_OK;
+  if (!m->has_dir) {
+    moon_log(m->c->run_dir ? MOON_LOG_ERROR : MOON_LOG_DEBUG, "run directory %s: %m", m->c->run_dir ? m->c->run_dir : base);
+    if (m->c->run_dir) {
+      m->status = MOON_EXIT_CONFIG;
+      return false;
+    }
+  }
+  snprintf(path, sizeof path, "%s/counters", m->dir);
+  if (moon_stats_init(&m->stats, m->has_dir ? path : NULL, n)) {
+    moon_log(MOON_LOG_ERROR, "%s: %m", path);
+    return false;
+  }
+  m->stats.head->n_targets = m->plan->n_targets;
+  m->stats.head->once = m->plan->once;
+  m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  m->data_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (m->signal_fd < 0 || m->data_fd < 0) { return false; }
+  if (!m->c->format) { return true; }
+  m->rings = moon_mem_array(n, sizeof *m->rings);
+  for (uint32_t i = 0; m->rings && i < n; i++) {
+    if (moon_ring_init(&m->rings[i], MOON_RING_CAP, m->data_fd)) { return false; }
+  }
+  return m->rings != NULL;
+}
+
+static double cpu_seconds(void) {
+  struct rusage self, children;
+  getrusage(RUSAGE_SELF, &self);
+  getrusage(RUSAGE_CHILDREN, &children);
+  return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec + children.ru_stime.tv_sec) +
+         (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec + children.ru_stime.tv_usec) / 1e6;
+}
+
+static void put_to(int fd, struct moon_out *out) {
+  for (size_t at = 0; !out->failed && at < out->n;) {
+    ssize_t done = write(fd, out->p + at, out->n - at);
+    if (done <= 0) { return; }
+    at += (size_t)done;
+  }
+}
+
+static void report(struct master *m) {
+  struct moon_stats_sum sum;
+  struct moon_out out;
+  double seconds = seconds_since(m->stats.head->started_us);
+  moon_stats_read(&m->stats, &sum);
+  if (m->plan->once && m->status == MOON_EXIT_OK && !m->stopped) {
+    for (size_t e = 1; e < MOON_RUN_ERRORS; e++) {
+      if (sum.run_error[e]) { m->status = MOON_EXIT_RUNS; }
+    }
+  }
+  moon_out_init(&out, NULL, NULL);
+  if (m->c->summary) {
+    moon_stats_summary(&m->stats, &sum, seconds, &out);
+    put_to(STDERR_FILENO, &out);
+  }
+  out.n = 0;
+  if (m->c->stats_fd >= 0) {
+    moon_stats_json(&m->stats, &sum, seconds, cpu_seconds(), &out);
+    moon_out_put(&out, "\n", 1);
+    if (ftruncate(m->c->stats_fd, 0) == 0 || errno == EINVAL) { put_to(m->c->stats_fd, &out); } /* EINVAL: a pipe */
+  }
+  moon_out_fini(&out);
+}
+
+static void tear_down(struct master *m) {
+  if (m->has_dir) {
+    moon_control_fini(&m->control);
+    moon_rundir_remove(m->dir);
+  }
+  for (uint32_t i = 0; m->rings && i < m->plan->workers; i++) { moon_ring_fini(&m->rings[i]); }
+  moon_mem_free(m->rings);
+  moon_mem_free(m->workers);
+  moon_stats_fini(&m->stats);
+  if (m->signal_fd >= 0) { close(m->signal_fd); }
+  if (m->data_fd >= 0) { close(m->data_fd); }
+  sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
+}
+
+int moon_master_run(const struct moon_master_config *c) {
+  struct master m = {.c = c, .plan = c->plan, .signal_fd = -1, .data_fd = -1, .kill_us = UINT64_MAX, .status = MOON_EXIT_FAILED};
+  m.writer.order_fd = m.control.listen_fd = -1;
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
+  signal(SIGPIPE, SIG_IGN);
+  sigemptyset(&m.signals);
+  static const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) { sigaddset(&m.signals, wanted[i]); }
+  sigprocmask(SIG_BLOCK, &m.signals, &m.old_signals);
+  if (set_up(&m)) {
+    m.status = MOON_EXIT_OK;
+    start_due(&m); /* the packets first: the socket can wait */
+    if (m.has_dir && moon_control_init(&m.control, m.dir, on_command, &m)) {
+      moon_log(MOON_LOG_WARN, "no control socket in %s: %m", m.dir);
+    }
+    supervise(&m);
+    report(&m);
+  }
+  tear_down(&m);
+  return m.status;
+}

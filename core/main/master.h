@@ -1,0 +1,31 @@
+/* master: the process without Lua. It forks the writer and the workers, replaces what dies, answers the control socket,
+ * hands on a stop, and adds up what everybody counted.
+ *
+ *   master --- pipe of orders --> worker 0..N-1 --- ring --> writer --> stdout
+ *
+ * Killed itself, it takes its children along: they ask the kernel for it, and their pipes end. */
+#ifndef MOON_MAIN_MASTER_H
+#define MOON_MAIN_MASTER_H
+
+#include "../bind/load/plan.h"
+
+enum moon_exit { /* of the program */
+  MOON_EXIT_OK = 0,
+  MOON_EXIT_FAILED = 1,
+  MOON_EXIT_CONFIG = 2,
+  MOON_EXIT_RUNS = 3 /* --once: some runs failed */
+};
+
+struct moon_master_config {
+  struct moon_plan *plan;     /* borrowed; the writer's copy of its credentials is wiped */
+  const char *format;         /* "json", "table", or NULL: no output, no writer */
+  const char *run_dir;        /* base directory; NULL: the default, and only a remark when it cannot be used */
+  int stats_fd;               /* the counters as JSON go there at the end; -1: nowhere */
+  bool summary;               /* lines for people on stderr at the end */
+  bool live;
+};
+
+/* Returns the program's exit status when everything is over. */
+int moon_master_run(const struct moon_master_config *c);
+
+#endif

@@ -1,0 +1,82 @@
+#define _GNU_SOURCE
+#include "run.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "../base/mem.h"
+#include "log.h"
+#include "master.h"
+#include "options.h"
+
+/* Community names sit in the memory of every worker: no core file, no debugger of the same user. Left alone under a
+ * sanitizer, whose leak checker attaches like a debugger. */
+static void protect_memory(void) {
+#if defined(__SANITIZE_ADDRESS__)
+#define MOON_SANITIZED 1
+#elif defined(__has_feature)
+#define MOON_SANITIZED __has_feature(address_sanitizer)
+#else
+#define MOON_SANITIZED 0
+#endif
+  if (!MOON_SANITIZED) { prctl(PR_SET_DUMPABLE, 0); }
+}
+
+/* The one format stdout gets; NULL for null. false: two want it. */
+static bool choose_format(const struct moon_plan *plan, const char **format) {
+  const char *chosen = NULL;
+  for (uint32_t i = 0; i < plan->n_outputs; i++) {
+    const char *name = plan->outputs[i];
+    if (chosen && strcmp(chosen, name)) { return false; }
+    chosen = name;
+  }
+  if (!chosen) { chosen = isatty(STDOUT_FILENO) ? "table" : "json"; }
+  *format = strcmp(chosen, "null") ? chosen : NULL;
+  return true;
+}
+
+static int fail(int status, const char *line) {
+  fprintf(stderr, "moonpoll: %s\n", line);
+  return status;
+}
+
+static int poll_plan(struct moon_plan *plan, const struct moon_options *o, int stats_fd, const char *run_dir) {
+  struct moon_master_config c = {.plan = plan, .run_dir = run_dir, .stats_fd = stats_fd};
+  if (!choose_format(plan, &c.format)) { return fail(MOON_EXIT_CONFIG, "outputs: stdout has room for one format only"); }
+  bool terminal = isatty(STDERR_FILENO);
+  c.live = c.format && strcmp(c.format, "table") == 0 && terminal && isatty(STDOUT_FILENO);
+  c.summary = o->summary || (plan->once && terminal);
+  moon_log_live(c.live);
+  for (uint32_t i = 0; i < plan->n_warnings; i++) { moon_log_text(MOON_LOG_WARN, plan->warnings[i]); }
+  return moon_master_run(&c);
+}
+
+int moon_run_main(int argc, char **argv) {
+  struct moon_options o;
+  struct moon_plan *plan = NULL;
+  char error[1024] = "";
+  int stats_fd = -1, status;
+  enum moon_err err = moon_options_parse(argc, argv, &o, error, sizeof error);
+  if (err) {
+    status = fail(err == MOON_E_CONFIG ? MOON_EXIT_CONFIG : MOON_EXIT_FAILED, error);
+  } else if (o.help) {
+    status = fputs(moon_options_help, stdout) < 0 || fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+  } else if (o.stats && (stats_fd = open(o.stats, O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) < 0) {
+    snprintf(error, sizeof error, "--stats %s: %m", o.stats);
+    status = fail(MOON_EXIT_CONFIG, error);
+  } else if ((err = moon_load(&o.load, &plan, error, sizeof error)) != MOON_OK) {
+    status = fail(err == MOON_E_NOMEM ? MOON_EXIT_FAILED : MOON_EXIT_CONFIG, error[0] ? error : moon_err_text(err));
+  } else {
+    if (o.community) { moon_mem_wipe(o.community, strlen(o.community)); }
+    moon_log_level(o.log);
+    protect_memory();
+    status = poll_plan(plan, &o, stats_fd, plan->run_dir);
+  }
+  if (plan) { moon_plan_free(plan); }
+  if (stats_fd >= 0) { close(stats_fd); }
+  moon_options_fini(&o);
+  return status;
+}

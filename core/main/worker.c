@@ -1,0 +1,178 @@
+#include "worker.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "../base/mem.h"
+#include "log.h"
+#include "shard.h"
+
+#define STACK_OCTETS (64u << 20) /* nested coroutine.wrap and gsub callbacks overflow 8 MB; untouched pages cost nothing */
+
+/* The leak checker wants everything freed; without it the end of the process does that for nothing. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TIDY 1
+#elif defined(__has_feature)
+#define TIDY __has_feature(address_sanitizer)
+#else
+#define TIDY 0
+#endif
+
+struct worker {
+  const struct moon_worker_config *c;
+  struct moon_loop *loop;
+  struct moon_engine *engine;
+  struct moon_host *host;
+  uint32_t *shard;
+  uint32_t n_shard;
+  int status;
+};
+
+static bool sink(void *arg, const uint8_t *record, uint32_t n) {
+  struct worker *w = arg;
+  struct moon_record_reader r;
+  if (w->c->ring && !moon_ring_put(w->c->ring, record, n)) { return false; }
+  if (moon_record_open(&r, record, n) == MOON_OK) {
+    w->c->block->run_error[r.head.err < MOON_E_PUBLIC_N ? r.head.err : MOON_E_PUBLIC_N]++;
+  }
+  w->c->block->records++;
+  return true;
+}
+
+static void say(void *arg, enum moon_level level, const char *text) {
+  (void)arg;
+  moon_log_text(level, text);
+}
+
+static void done(void *arg) {
+  struct worker *w = arg;
+  moon_loop_stop(w->loop);
+}
+
+static void notice(void *arg, void *peer_user, const char *text) {
+  struct worker *w = arg;
+  if (w->host) {
+    moon_host_notice(w->host, peer_user, text);
+  } else {
+    moon_log_text(MOON_LOG_WARN, text);
+  }
+}
+
+static void ready(void *arg) {
+  struct worker *w = arg;
+  if (w->host) { moon_host_ready(w->host); }
+}
+
+static void turn(void *arg) { moon_engine_turn(((struct worker *)arg)->engine); }
+
+static void on_room(void *arg, int fd) {
+  struct worker *w = arg;
+  (void)fd;
+  moon_ring_room(w->c->ring);
+  moon_host_output_ready(w->host);
+}
+
+static void on_order(void *arg, int fd) {
+  struct worker *w = arg;
+  struct moon_worker_order order;
+  ssize_t n = read(fd, &order, sizeof order);
+  if (n == 0) { _exit(MOON_WORKER_FAILED); }
+  if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_DRAIN) {
+    moon_host_drain(w->host, order.deadline_us);
+    moon_engine_kick(w->engine);
+  }
+}
+
+/* One source address an address family is all an engine has. */
+static void set_sources(struct worker *w, struct moon_engine_config *e) {
+  const struct moon_plan *plan = w->c->plan;
+  for (uint32_t i = 0; i < w->n_shard; i++) {
+    const struct moon_addr *a = &plan->targets[w->shard[i]].source;
+    struct moon_addr *slot = a->family == 4 ? &e->source4 : a->family == 6 ? &e->source6 : NULL;
+    if (!slot) { continue; }
+    if (slot->family == 0) {
+      *slot = *a;
+    } else if (!moon_addr_equal(slot, a)) {
+      char text[MOON_ADDR_TEXT_MAX];
+      moon_addr_format(slot, text, sizeof text);
+      moon_log(MOON_LOG_WARN, "source of %s: one worker has one source address a family, %s is used", plan->targets[w->shard[i]].name, text);
+      return;
+    }
+  }
+}
+
+static enum moon_err start(struct worker *w) {
+  const struct moon_plan *plan = w->c->plan;
+  struct moon_engine_config e;
+  enum moon_err err = moon_shard_pick(plan, w->c->slot, w->c->n_slots, &w->shard, &w->n_shard);
+  if (err) { return err; }
+  w->loop = moon_loop_new(plan->loop);
+  if (!w->loop) { return MOON_E_NOMEM; }
+  const struct moon_io *io = moon_loop_io(w->loop);
+  moon_engine_config_init(&e);
+  e.max_in_flight = plan->max_in_flight;
+  e.packets_per_s = plan->packets_per_s;
+  e.counters = &w->c->block->live;
+  e.notice = notice;
+  e.ready = ready;
+  e.arg = w;
+  set_sources(w, &e);
+  err = moon_engine_new(&e, io, w->loop, &w->engine);
+  if (err) { return err; }
+  moon_loop_on_turn(w->loop, turn, w);
+  struct moon_host_config h = {
+    .engine = w->engine, .plan = plan, .shard = w->shard, .n_shard = w->n_shard, .counters = &w->c->block->runs,
+    .sink = sink, .log = say, .done = done, .arg = w};
+  err = moon_host_new(&h, &w->host);
+  if (err) { return err; }
+  err = io->watch(w->loop, w->c->control_fd, on_order, w);
+  if (!err && w->c->ring) { err = io->watch(w->loop, w->c->ring->space_fd, on_room, w); }
+  return err;
+}
+
+static void finish(struct worker *w) {
+  if (!TIDY) { return; }
+  if (w->loop) {
+    const struct moon_io *io = moon_loop_io(w->loop);
+    io->unwatch(w->loop, w->c->control_fd);
+    if (w->c->ring) { io->unwatch(w->loop, w->c->ring->space_fd); }
+  }
+  if (w->host) { moon_host_free(w->host); }
+  if (w->engine) { moon_engine_free(w->engine); }
+  if (w->loop) { moon_loop_free(w->loop); }
+  moon_mem_free(w->shard);
+}
+
+static void *engine_thread(void *arg) {
+  struct worker *w = arg;
+  enum moon_err err = start(w);
+  if (err == MOON_OK) {
+    moon_engine_kick(w->engine);
+    moon_loop_run(w->loop);
+  } else {
+    moon_log(MOON_LOG_ERROR, "worker %u cannot start: %s", w->c->slot, moon_err_text(err));
+    w->status = err == MOON_E_CONFIG ? MOON_WORKER_CONFIG : MOON_WORKER_FAILED;
+  }
+  finish(w);
+  return NULL;
+}
+
+int moon_worker_run(const struct moon_worker_config *c) {
+  struct worker w = {.c = c};
+  pthread_attr_t attr;
+  pthread_t thread;
+  mallopt(M_ARENA_MAX, 1); /* one thread works: a second arena would only cost memory */
+  pthread_attr_init(&attr);
+  int err = pthread_attr_setstacksize(&attr, STACK_OCTETS);
+  if (!err) { err = pthread_create(&thread, &attr, engine_thread, &w); }
+  pthread_attr_destroy(&attr);
+  if (err) {
+    errno = err;
+    moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread: %m", c->slot);
+    return MOON_WORKER_FAILED;
+  }
+  pthread_join(thread, NULL);
+  return w.status;
+}

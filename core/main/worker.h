@@ -1,0 +1,37 @@
+/* worker: the process that polls: one engine thread with one loop, one engine, one host, for the targets of its shard.
+ *
+ * The thread has a stack of its own size: whatever Lua runs nests on it. Nothing is shared with other workers but the file
+ * of counters, of which each writes its own block. */
+#ifndef MOON_MAIN_WORKER_H
+#define MOON_MAIN_WORKER_H
+
+#include <sys/types.h>
+
+#include "ring.h"
+#include "stats.h"
+
+enum moon_worker_exit {
+  MOON_WORKER_DONE = 0,    /* --once is through, or drained */
+  MOON_WORKER_FAILED = 1,  /* told on stderr */
+  MOON_WORKER_CONFIG = 2   /* a probe that does not load: told on stderr, starting again would not help */
+};
+
+/* From the master, in one write. End of file: the master is gone, end at once. */
+struct moon_worker_order {
+  uint64_t op;             /* MOON_ORDER_DRAIN */
+  uint64_t deadline_us;    /* monotonic */
+};
+#define MOON_ORDER_DRAIN 'D'
+
+struct moon_worker_config {
+  const struct moon_plan *plan;
+  struct moon_ring *ring;          /* NULL: nobody wants samples */
+  struct moon_stats_block *block;
+  uint32_t slot, n_slots;
+  int control_fd;
+};
+
+/* The body of the process; returns its exit status. */
+int moon_worker_run(const struct moon_worker_config *c);
+
+#endif

@@ -1,0 +1,146 @@
+#include "writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "output.h"
+
+/* While runs come in, look again after this long instead of being woken for each: one wake-up for many records. */
+#define NAP_MS 4
+#define LIVE_MS 500
+
+struct scribe {
+  const struct moon_writer_config *c;
+  struct moon_output *output;
+  struct moon_out out;
+  bool ending;
+  int status; /* set with a failure of the output */
+};
+
+static void live_put(const struct scribe *s, bool show) {
+  struct moon_stats_sum sum;
+  struct moon_out line;
+  struct timespec now;
+  moon_out_init(&line, NULL, NULL);
+  moon_out_text(&line, "\r\033[K");
+  if (show) {
+    moon_stats_read(s->c->stats, &sum);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)s->c->stats->head->started_us / 1e6;
+    moon_out_printf(&line, "%u devices  %llu runs ok  %llu failed  %llu under way  %llu samples  %llu requests  %llu in flight  %.0f s",
+                    s->c->stats->head->n_targets, (unsigned long long)sum.runs.runs_ok,
+                    (unsigned long long)(sum.runs.runs_failed + sum.runs.runs_timeout), (unsigned long long)sum.runs.runs_active,
+                    (unsigned long long)sum.runs.samples, (unsigned long long)sum.counters.requests,
+                    (unsigned long long)sum.counters.in_flight, seconds);
+  }
+  if (!line.failed) {
+    ssize_t done = write(STDERR_FILENO, line.p, line.n);
+    (void)done;
+  }
+  moon_out_fini(&line);
+}
+
+static bool write_all(void *arg, const uint8_t *p, size_t n) {
+  struct scribe *s = arg;
+  if (s->c->live) { live_put(s, false); }
+  while (n) {
+    ssize_t done = write(s->c->fd, p, n);
+    if (done >= 0) {
+      p += done;
+      n -= (size_t)done;
+    } else if (errno == EAGAIN) { /* somebody else made the pipe non-blocking */
+      poll(&(struct pollfd){.fd = s->c->fd, .events = POLLOUT}, 1, -1);
+    } else if (errno == EPIPE) {
+      s->status = MOON_WRITER_NO_READER;
+      return false;
+    } else if (errno != EINTR) {
+      moon_log(MOON_LOG_ERROR, "cannot write to stdout: %m");
+      s->status = MOON_WRITER_FAILED;
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Everything that lies in the rings now; true when there was something. */
+static bool drain(struct scribe *s) {
+  bool any = false;
+  for (uint32_t i = 0; i < s->c->n_rings; i++) {
+    struct moon_ring *r = &s->c->rings[i];
+    const uint8_t *p;
+    uint32_t n;
+    bool broken = false;
+    while (!s->out.failed && moon_ring_peek(r, &p, &n, &broken)) {
+      enum moon_err err = s->output->record(s->output, p, n, &s->out);
+      moon_ring_take(r);
+      any = true;
+      if (err) { moon_log(MOON_LOG_ERROR, "a run of worker %u could not be written: %s", i, moon_err_text(err)); }
+    }
+    if (broken) { moon_log(MOON_LOG_ERROR, "the ring of worker %u was overwritten: its runs are lost", i); }
+  }
+  return any;
+}
+
+/* Waits for a bell, the master, or the reader's end. */
+static void wait_for(struct scribe *s, bool data, int timeout_ms) {
+  struct pollfd fds[] = {
+    {.fd = s->ending ? -1 : s->c->control_fd, .events = POLLIN}, {.fd = s->c->fd, .events = 0}, {.fd = data ? s->c->data_fd : -1, .events = POLLIN}};
+  if (poll(fds, 3, timeout_ms) <= 0) { return; }
+  if (fds[1].revents & (POLLERR | POLLHUP)) {
+    s->status = MOON_WRITER_NO_READER;
+    s->out.failed = true;
+  }
+  if (fds[2].revents) {
+    uint64_t n;
+    ssize_t done = read(s->c->data_fd, &n, sizeof n);
+    (void)done;
+  }
+  if (fds[0].revents) {
+    char op = 0;
+    if (read(s->c->control_fd, &op, 1) <= 0) {
+      s->status = MOON_WRITER_FAILED;
+      s->out.failed = true;
+    }
+    s->ending = true;
+  }
+}
+
+static void sleep_until_data(struct scribe *s) {
+  for (uint32_t i = 0; i < s->c->n_rings; i++) { moon_ring_sleep(&s->c->rings[i]); }
+  bool empty = true;
+  for (uint32_t i = 0; i < s->c->n_rings; i++) { empty = empty && moon_ring_used(&s->c->rings[i]) == 0; }
+  if (empty) { wait_for(s, true, s->c->live ? LIVE_MS : -1); }
+  for (uint32_t i = 0; i < s->c->n_rings; i++) { moon_ring_awake(&s->c->rings[i]); }
+}
+
+int moon_writer_run(const struct moon_writer_config *c) {
+  struct scribe s = {.c = c, .output = moon_output_new(c->format)};
+  if (!s.output) {
+    moon_log(MOON_LOG_ERROR, "the writer of \"%s\" cannot start", c->format);
+    return MOON_WRITER_FAILED;
+  }
+  moon_out_init(&s.out, write_all, &s);
+  while (!s.out.failed) {
+    bool last = s.ending;
+    if (drain(&s)) {
+      moon_out_flush(&s.out);
+      if (!s.out.failed && !s.ending) { wait_for(&s, false, NAP_MS); }
+    } else if (last) {
+      break; /* the workers were gone before the rings were found empty */
+    } else {
+      if (c->live) { live_put(&s, true); }
+      sleep_until_data(&s);
+    }
+  }
+  if (c->live) { live_put(&s, false); }
+  if (s.out.failed && !s.status) {
+    moon_log(MOON_LOG_ERROR, "the writer is out of memory");
+    s.status = MOON_WRITER_FAILED;
+  }
+  moon_out_fini(&s.out);
+  s.output->free(s.output);
+  return s.status;
+}
