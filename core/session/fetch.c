@@ -258,6 +258,8 @@ void moon_fetch_feed(struct moon_fetch *f, const struct moon_outcome *o) {
   }
 }
 
+bool moon_fetch_over(const struct moon_fetch *f) { return !f->out && (f->err || f->n_settled == f->n); }
+
 enum moon_err moon_fetch_err(const struct moon_fetch *f, size_t *blame) {
   *blame = f->blame;
   return f->err;

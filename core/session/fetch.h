@@ -28,6 +28,8 @@ MOON_API void moon_fetch_free(struct moon_fetch *f);
 MOON_API bool moon_fetch_next(struct moon_fetch *f, const struct moon_request **out);
 /* What came of it; copies what it keeps. */
 MOON_API void moon_fetch_feed(struct moon_fetch *f, const struct moon_outcome *o);
+/* No request is out and none is needed. */
+MOON_API bool moon_fetch_over(const struct moon_fetch *f);
 /* MOON_OK: every cell has a value, an exception or an err of its own. Else why the rest is missing. *blame: index of the
  * name the error is about, or SIZE_MAX. */
 MOON_API enum moon_err moon_fetch_err(const struct moon_fetch *f, size_t *blame);

@@ -69,7 +69,8 @@ struct moon_target {
   bool strict_source;                      /* an answer from another address is not one */
   bool open;                               /* breaker */
   bool trial;                              /* the one trial is under way */
-  bool kind_pad;
+  uint8_t credit;                          /* whole walks under reps_max or a lowered reply_max since the last step */
+  uint8_t patience;                        /* 4 << patience of them before more is tried again; grows when that fails */
 };
 
 /* Borrows credential and policy for the life of the target. */

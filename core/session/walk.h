@@ -14,6 +14,8 @@
 #include "fetch.h"
 
 #define MOON_WALK_COLUMNS_MAX 128
+#define MOON_WALK_OCTETS (64u << 20) /* max_octets where none is said */
+#define MOON_WALK_ROWS 1000000u      /* max_rows where none is said */
 
 struct moon_walk_spec {
   const struct moon_name *columns; /* 1..MOON_WALK_COLUMNS_MAX subtrees, no one under another; borrowed until free */

@@ -1,0 +1,122 @@
+#include "column.h"
+
+#include "../base/mem.h"
+
+#define CHUNK_SLACK 8  /* readable behind the content */
+#define VARBIND_GUESS 16 /* octets of a varbind besides its column's name before any was seen */
+
+void moon_store_init(struct moon_store *s) {
+  moon_list_init(&s->live);
+  moon_list_init(&s->dead);
+  moon_list_init(&s->idle);
+  s->octets = 0;
+}
+
+static void free_all(struct moon_list *l) {
+  for (struct moon_list *n = moon_list_take(l); n; n = moon_list_take(l)) {
+    moon_mem_free(MOON_LIST_ENTRY(n, struct moon_chunk, link));
+  }
+}
+
+void moon_store_fini(struct moon_store *s) {
+  free_all(&s->live);
+  free_all(&s->dead);
+  free_all(&s->idle);
+}
+
+struct moon_chunk *moon_store_copy(struct moon_store *s, const uint8_t *p, size_t n, uint64_t received_us) {
+  struct moon_list *idle = moon_list_take(&s->idle);
+  struct moon_chunk *c = idle ? MOON_LIST_ENTRY(idle, struct moon_chunk, link) : NULL;
+  if (c && c->cap < n) {
+    moon_mem_free(c);
+    c = NULL;
+  }
+  if (!c) {
+    uint32_t cap = (uint32_t)(n + 255) & ~(uint32_t)255;
+    c = moon_mem_alloc(sizeof *c + cap + CHUNK_SLACK);
+    if (!c) {
+      return NULL;
+    }
+    c->cap = cap;
+    moon_list_init(&c->link);
+  }
+  c->received_us = received_us;
+  c->refs = 1;
+  if (n) {
+    memcpy(c->octets, p, n);
+  }
+  memset(c->octets + n, 0, CHUNK_SLACK);
+  moon_list_append(&s->live, &c->link);
+  s->octets += c->cap;
+  return c;
+}
+
+void moon_store_retire(struct moon_store *s, struct moon_chunk *c) {
+  s->octets -= c->cap;
+  moon_list_remove(&c->link);
+  moon_list_append(&s->dead, &c->link);
+}
+
+void moon_store_sweep(struct moon_store *s) {
+  for (struct moon_list *n = moon_list_take(&s->dead); n; n = moon_list_take(&s->dead)) {
+    if (moon_list_empty(&s->idle)) {
+      moon_list_append(&s->idle, n);
+    } else {
+      moon_mem_free(MOON_LIST_ENTRY(n, struct moon_chunk, link));
+    }
+  }
+}
+
+void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len) {
+  c->root = root;
+  c->root_len = root_len;
+  c->size = root_len + VARBIND_GUESS;
+  c->queue = c->small;
+  c->mask = MOON_COLUMN_QUEUE - 1;
+}
+
+void moon_column_fini(struct moon_column *c) {
+  if (c->queue != c->small) {
+    moon_mem_free(c->queue);
+  }
+}
+
+bool moon_column_grow(struct moon_column *c) {
+  uint32_t cap = c->mask + 1;
+  struct moon_item *q = cap > UINT32_MAX / 4 ? NULL : moon_mem_resize(NULL, (size_t)cap * 2, sizeof *q);
+  if (!q) {
+    return false;
+  }
+  for (uint32_t i = 0; i < c->count; i++) {
+    q[i] = c->queue[(c->head + i) & c->mask];
+  }
+  moon_column_fini(c);
+  c->queue = q;
+  c->head = 0;
+  c->mask = cap * 2 - 1;
+  return true;
+}
+
+void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply) {
+  if (c->fresh) {
+    uint32_t mean = c->fresh_octets / c->fresh + 1;
+    c->size = c->begun ? (c->size + mean) / 2 : mean;
+    c->begun = true;
+    c->seen += c->fresh;
+    reply->refs += c->fresh + 1;
+    if (c->chunk) {
+      moon_store_drop(s, c->chunk, 1);
+    }
+    c->chunk = reply;
+  }
+  c->over = c->over || c->fresh_over;
+  c->fresh = c->fresh_octets = 0;
+  c->fresh_over = false;
+}
+
+void moon_column_rollback(struct moon_column *c) {
+  c->count -= c->fresh;
+  c->last = c->before;
+  c->fresh = c->fresh_octets = 0;
+  c->fresh_over = false;
+}

@@ -1,0 +1,125 @@
+/* column: what a walk has of one column: how far it is, and the values that wait for their row.
+ *
+ * The varbinds of a reply are copied once, into a chunk; values, indexes and cursors point into it and it lives while one
+ * of them does. What was given out stays readable until moon_store_sweep(), so a row can be lent without a copy. */
+#ifndef MOON_SESSION_COLUMN_H
+#define MOON_SESSION_COLUMN_H
+
+#include "../base/list.h"
+#include "../wire/oid.h"
+#include "../wire/pdu.h"
+
+struct moon_chunk {
+  struct moon_list link;  /* in the store's live, dead or idle list */
+  uint64_t received_us;
+  uint32_t refs;          /* items, cursors and heads that point here */
+  uint32_t cap;
+  uint8_t octets[];       /* readable for 8 octets past its content: see moon_index_key */
+};
+
+struct moon_store {
+  struct moon_list live, dead, idle;
+  size_t octets; /* of the live chunks, their unused room not counted */
+};
+
+void moon_store_init(struct moon_store *s);
+void moon_store_fini(struct moon_store *s);
+/* A copy with one reference, the caller's. NULL: no memory. */
+struct moon_chunk *moon_store_copy(struct moon_store *s, const uint8_t *p, size_t n, uint64_t received_us);
+void moon_store_retire(struct moon_store *s, struct moon_chunk *c);
+/* Chunks without references may be used again: nothing is lent any more. */
+void moon_store_sweep(struct moon_store *s);
+static inline void moon_store_drop(struct moon_store *s, struct moon_chunk *c, uint32_t n) {
+  c->refs -= n;
+  if (c->refs == 0) {
+    moon_store_retire(s, c);
+  }
+}
+
+struct moon_index {
+  const uint8_t *octets; /* arcs behind the column's root; the whole name begins root_len before */
+  uint64_t key;          /* the first eight, big-endian, zero-filled */
+  uint16_t len;          /* 0: none yet, before all others */
+};
+
+static inline uint64_t moon_index_key(const uint8_t *p, size_t n) {
+  uint64_t v;
+  if (n == 0) {
+    return 0;
+  }
+  memcpy(&v, p, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap64(v);
+#endif
+  return n < 8 ? v & ~(UINT64_MAX >> 8 * n) : v;
+}
+
+/* Order by arcs. Where all arcs of both keys are single octets the keys decide. */
+static inline int moon_index_compare(const struct moon_index *a, const struct moon_index *b) {
+  if (((a->key | b->key) & 0x8080808080808080u) == 0) {
+    if (a->key != b->key) {
+      return a->key < b->key ? -1 : 1;
+    }
+    if (a->len <= 8 && b->len <= 8) {
+      return (int)a->len - (int)b->len;
+    }
+  }
+  return moon_oid_compare(a->octets, a->len, b->octets, b->len);
+}
+
+struct moon_item {
+  struct moon_index index;
+  const uint8_t *value;
+  struct moon_chunk *chunk;
+  uint32_t value_len;
+  uint8_t type;
+  uint8_t err;
+};
+
+#define MOON_COLUMN_QUEUE 4 /* items before a column needs heap; a power of two */
+
+struct moon_column {
+  const uint8_t *root;
+  struct moon_item *queue;   /* ring */
+  uint32_t head;             /* oldest item, taken modulo mask + 1 */
+  uint32_t count;
+  uint32_t mask;
+  uint16_t root_len;
+  bool over;                 /* nothing follows */
+  bool begun;                /* size is what was seen, not guessed */
+  uint32_t turn;             /* row search: the candidate this column has */
+  uint32_t seen;             /* items ever put */
+  uint32_t size;             /* octets a varbind takes, lately */
+  struct moon_index last;    /* of the latest item: the cursor; its chunk is held */
+  struct moon_chunk *chunk;
+  uint32_t fresh;            /* of the reply being read: items put */
+  uint32_t fresh_octets;
+  bool fresh_over;           /* its end was claimed */
+  struct moon_index before;  /* cursor before that reply */
+  struct moon_item small[MOON_COLUMN_QUEUE];
+};
+
+void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len);
+void moon_column_fini(struct moon_column *c);
+/* false: no memory, nothing changed. */
+bool moon_column_grow(struct moon_column *c);
+
+/* Where the next item goes; it counts once count is raised. NULL: no memory. */
+static inline struct moon_item *moon_column_slot(struct moon_column *c) {
+  if (c->count > c->mask && !moon_column_grow(c)) {
+    return NULL;
+  }
+  return &c->queue[(c->head + c->count) & c->mask];
+}
+static inline const struct moon_item *moon_column_first(const struct moon_column *c) { return &c->queue[c->head & c->mask]; }
+/* The nth newest, 0 is the newest; n < count. */
+static inline const struct moon_item *moon_column_newest(const struct moon_column *c, uint32_t n) {
+  return &c->queue[(c->head + c->count - 1 - n) & c->mask];
+}
+
+/* The reply is good: its items stay and hold it, as does the cursor. */
+void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply);
+/* The reply is not to be trusted: as before. */
+void moon_column_rollback(struct moon_column *c);
+
+#endif

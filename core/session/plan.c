@@ -1,0 +1,126 @@
+#include "plan.h"
+
+#include "ask.h"
+
+#define FULL_PERCENT 93 /* of the room: fuller is not worth more repetitions */
+#define LEAD_MAX 126    /* items a column may be ahead of the last one and still be asked */
+
+struct candidates {
+  const struct moon_column *columns;
+  uint16_t n;
+  uint32_t known;  /* rows of the longest column that ended; 0: none has */
+  uint8_t order[MOON_PLAN_COLUMNS_MAX];
+};
+
+/* Items of c behind `index`, counted up to max + 1. */
+static uint32_t lead(const struct moon_column *c, const struct moon_index *index, uint32_t max) {
+  uint32_t n = 0;
+  while (n < c->count && n <= max && moon_index_compare(&moon_column_newest(c, n)->index, index) > 0) {
+    n++;
+  }
+  return n;
+}
+
+/* Live columns, the furthest behind first, without those far ahead. */
+static void collect(struct candidates *k, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits) {
+  uint8_t leads[MOON_PLAN_COLUMNS_MAX];
+  uint16_t at[LEAD_MAX + 3] = {0}; /* how many have this lead; then where they begin in the order */
+  const struct moon_column *least = NULL;
+  size_t row = 0;
+  k->columns = columns;
+  k->n = 0;
+  k->known = 0;
+  for (uint16_t i = 0; i < n; i++) {
+    const struct moon_column *c = &columns[i];
+    if (c->over) {
+      k->known = c->seen > k->known ? c->seen : k->known;
+      continue;
+    }
+    row += c->size;
+    if (!least || moon_index_compare(&c->last, &least->last) < 0) {
+      least = c;
+    }
+  }
+  if (!least) {
+    return;
+  }
+  size_t slack = limits->reply / row + 2;
+  uint32_t max = slack < LEAD_MAX ? (uint32_t)slack : LEAD_MAX;
+  for (uint16_t i = 0; i < n; i++) {
+    if (!columns[i].over) {
+      leads[i] = (uint8_t)lead(&columns[i], &least->last, max);
+      at[leads[i] + 1]++;
+    }
+  }
+  for (uint32_t i = 1; i <= max; i++) {
+    at[i] = (uint16_t)(at[i] + at[i - 1]);
+  }
+  for (uint16_t i = 0; i < n; i++) {
+    if (!columns[i].over && leads[i] <= max) {
+      k->order[at[leads[i]]++] = (uint8_t)i;
+      k->n++;
+    }
+  }
+}
+
+/* Varbinds worth asking of a column: what is left of it and its end. */
+static uint32_t worth(const struct candidates *k, const struct moon_column *c) {
+  return c->seen <= k->known && k->known ? k->known - c->seen + 1 : UINT32_MAX;
+}
+
+/* The columns that fit with these repetitions; returns the octets they are good for. */
+static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits, struct moon_plan *p) {
+  size_t reply = 0, ask = 0, useful = 0;
+  uint32_t most = limits->varbinds / reps;
+  most = most < limits->columns ? most : limits->columns;
+  p->n = 0;
+  p->reps = (uint16_t)reps;
+  for (uint16_t i = 0; i < k->n && p->n < most; i++) {
+    const struct moon_column *c = &k->columns[k->order[i]];
+    uint32_t left = worth(k, c);
+    if (p->n && left < reps - reps / 2) {
+      continue; /* more than half would be beyond its end */
+    }
+    reply += (size_t)reps * c->size;
+    ask += moon_ask_cost(moon_plan_name_len(c));
+    if (p->n && (reply > limits->reply || ask > limits->ask)) {
+      reply -= (size_t)reps * c->size;
+      break;
+    }
+    useful += (size_t)(left < reps ? left : reps) * c->size;
+    p->column[p->n++] = k->order[i];
+  }
+  p->octets = (uint32_t)reply;
+  return useful;
+}
+
+/* 1 2 3 .. 8 10 12 .. 16 20 24 .. 32 40 ..: fine where it matters */
+static uint32_t step(uint32_t reps) { return reps < 8 ? reps + 1 : reps + (1u << (29 - __builtin_clz(reps))); }
+
+void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits) {
+  struct candidates k;
+  struct moon_plan trial;
+  size_t best = 0;
+  p->n = 0;
+  collect(&k, columns, n, limits);
+  if (k.n == 0) {
+    return;
+  }
+  const struct moon_column *first = &columns[k.order[0]];
+  size_t room = limits->reply / first->size;
+  uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds, left = worth(&k, first);
+  max = room < max ? (uint32_t)room : max;
+  max = left < max ? left : max;
+  max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;
+  for (uint32_t reps = 1;; reps = step(reps)) {
+    reps = reps < max ? reps : max;
+    size_t useful = fill(&k, reps, limits, &trial);
+    if (useful > best + best / 16) {
+      best = useful;
+      *p = trial;
+    }
+    if (reps == max || useful * 100 >= limits->reply * FULL_PERCENT) {
+      return;
+    }
+  }
+}

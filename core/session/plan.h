@@ -1,0 +1,34 @@
+/* plan: which columns the next request of a walk asks, and for how many repetitions.
+ *
+ * Columns that are furthest behind come first, so that an agent that cuts its reply anywhere loses nothing: the next
+ * request goes on there. Among all splits of a reply's room into columns x repetitions the one with the fewest repetitions
+ * that fills it is taken: columns move in step and rows are complete early. Once one column has ended the number of rows
+ * is known, and no more is asked of the others than what is left and the one varbind that shows the end. */
+#ifndef MOON_SESSION_PLAN_H
+#define MOON_SESSION_PLAN_H
+
+#include "column.h"
+
+#define MOON_PLAN_COLUMNS_MAX 128
+
+struct moon_plan_limits {
+  size_t reply;      /* octets of varbinds the reply should take */
+  size_t ask;        /* octets of varbinds the request may take */
+  uint32_t varbinds; /* of the reply, at most */
+  uint32_t reps;     /* repetitions, at most */
+  uint32_t columns;  /* asked together, at most */
+};
+
+struct moon_plan {
+  uint16_t n;
+  uint16_t reps;
+  uint32_t octets;   /* what the reply is expected to take */
+  uint8_t column[MOON_PLAN_COLUMNS_MAX];
+};
+
+/* All limits are at least 1. One column at least is asked, even where it exceeds reply or ask. n == 0: none is left. */
+void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits);
+/* Octets of the name that asks for what follows in a column. */
+static inline uint16_t moon_plan_name_len(const struct moon_column *c) { return (uint16_t)(c->root_len + c->last.len); }
+
+#endif

@@ -1,0 +1,847 @@
+#include "walk.h"
+
+#include "../base/mem.h"
+#include "ask.h"
+#include "pick.h"
+#include "plan.h"
+
+#define READ_AHEAD 65536      /* octets of replies held before rows must be taken */
+#define FIRST_REPS 20         /* of an agent not known: a long reply costs it, and many tables are short */
+#define CAREFUL_REPS 8        /* after silence */
+#define REPLY_MIN 128         /* octets; no agent is asked for less, but for single varbinds */
+#define REPLY_MAX 1472
+#define HEADS_AT_ONCE 32
+#define HEAD_GUESS 32         /* octets of a head's varbind */
+#define PREDECESSOR_MAX (MOON_OID_MAX_LEN + 5)
+
+struct moon_walk {
+  struct moon_target *target;
+  struct moon_pick *pick;             /* rows by GET: it does everything */
+  struct moon_column *columns;
+  struct moon_cell *cells, *heads;
+  const struct moon_name *head_names;
+  uint8_t *head_settled;
+  struct moon_store store;
+  uint64_t deadline_us, octets_left;
+  uint32_t rows, max_rows;
+  uint16_t n_columns, n_heads;
+  uint16_t live, heads_left;
+  uint32_t reps_max;                  /* as the caller said */
+
+  /* How to ask. */
+  bool next_only;                     /* GETNEXT: v1, or bulk does not work */
+  bool singly;                        /* the agent mixes up columns: one at a time */
+  uint32_t narrow, narrowings;        /* answers left to get one varbind at a time; how often it came to that */
+  uint32_t most;                      /* varbinds of a reply, at most */
+  uint32_t reps_cap;                  /* repetitions, at most */
+  size_t room;                        /* octets of varbinds of a reply, at most */
+  uint32_t silences;                  /* in a row */
+  uint32_t silent_at;                 /* fewest varbinds whose request met silence; 0: none */
+  bool probing;                       /* the smallest question there is, after silence */
+  bool learning;                      /* what works now is to be remembered */
+
+  /* The request that is out. */
+  bool out;
+  bool out_bulk;
+  uint16_t n_asked_heads;
+  uint16_t asked_heads[HEADS_AT_ONCE];
+  struct moon_plan plan;
+  struct moon_request request;
+  uint8_t octets[MOON_ASK_MAX];
+
+  size_t blame;
+  bool is_stopped;                    /* no more rows are given */
+  bool has_seen;
+  enum moon_err err;
+  struct moon_outcome seen;
+  uint8_t by_root[MOON_WALK_COLUMNS_MAX]; /* columns in the order of their roots */
+};
+
+static bool is_subtree(const struct moon_name *n) { return n->len > 0 && n->len <= MOON_OID_MAX_LEN; }
+
+static enum moon_err sort_roots(struct moon_walk *w) {
+  for (uint16_t i = 0; i < w->n_columns; i++) {
+    const struct moon_column *c = &w->columns[i];
+    uint16_t at = i;
+    for (; at > 0; at--) {
+      const struct moon_column *d = &w->columns[w->by_root[at - 1]];
+      if (moon_oid_compare(d->root, d->root_len, c->root, c->root_len) <= 0) {
+        break;
+      }
+      w->by_root[at] = w->by_root[at - 1];
+    }
+    w->by_root[at] = (uint8_t)i;
+  }
+  for (uint16_t i = 1; i < w->n_columns; i++) {
+    const struct moon_column *c = &w->columns[w->by_root[i - 1]], *d = &w->columns[w->by_root[i]];
+    if (moon_oid_under(c->root, c->root_len, d->root, d->root_len)) {
+      return MOON_E_CONFIG;
+    }
+  }
+  return MOON_OK;
+}
+
+static enum moon_err check_spec(const struct moon_walk_spec *spec) {
+  if (spec->n_columns == 0 || spec->n_columns > MOON_WALK_COLUMNS_MAX) {
+    return MOON_E_LIMIT;
+  }
+  for (uint16_t i = 0; i < spec->n_columns; i++) {
+    if (!is_subtree(&spec->columns[i])) {
+      return MOON_E_LIMIT;
+    }
+  }
+  for (uint16_t i = 0; i < spec->n_heads; i++) {
+    if (!is_subtree(&spec->heads[i])) {
+      return MOON_E_LIMIT;
+    }
+  }
+  return MOON_OK;
+}
+
+static void start(struct moon_walk *w, const struct moon_walk_spec *spec) {
+  const struct moon_target *t = w->target;
+  size_t overhead = moon_ask_overhead(t), all = t->reply_max;
+  w->deadline_us = spec->deadline_us;
+  w->octets_left = spec->max_octets ? spec->max_octets : MOON_WALK_OCTETS;
+  w->max_rows = spec->max_rows ? spec->max_rows : MOON_WALK_ROWS;
+  w->next_only = t->credential->version == MOON_V1 || (t->quirks & MOON_QUIRK_NO_BULK);
+  w->reps_max = spec->repetitions ? spec->repetitions : UINT16_MAX;
+  w->reps_cap = t->reps_max ? t->reps_max : UINT16_MAX;
+  w->most = UINT32_MAX;
+  w->room = all > overhead + REPLY_MIN ? all - overhead - all / 32 : REPLY_MIN;
+}
+
+struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_spec *spec, enum moon_err *err) {
+  size_t cells = (size_t)spec->n_columns + spec->n_heads;
+  *err = check_spec(spec);
+  if (*err) {
+    return NULL;
+  }
+  struct moon_walk *w = moon_mem_zalloc(sizeof *w);
+  if (!w) {
+    *err = MOON_E_NOMEM;
+    return NULL;
+  }
+  w->target = t;
+  w->blame = SIZE_MAX;
+  moon_store_init(&w->store);
+  w->columns = moon_mem_array(spec->n_columns, sizeof *w->columns);
+  w->cells = moon_mem_array(cells, sizeof *w->cells + 1);
+  if (!w->columns || !w->cells) {
+    *err = MOON_E_NOMEM;
+    goto out;
+  }
+  w->n_columns = w->live = spec->n_columns;
+  w->n_heads = w->heads_left = spec->n_heads;
+  w->heads = w->cells + spec->n_columns;
+  w->head_settled = (uint8_t *)(w->cells + cells);
+  w->head_names = spec->heads;
+  for (uint16_t i = 0; i < spec->n_columns; i++) {
+    moon_column_init(&w->columns[i], spec->columns[i].oid, spec->columns[i].len);
+  }
+  start(w, spec);
+  *err = sort_roots(w);
+  if (!*err && spec->only) {
+    w->pick = moon_pick_new(t, spec);
+    *err = w->pick ? MOON_OK : MOON_E_NOMEM;
+  }
+out:
+  if (*err) {
+    moon_walk_free(w);
+    return NULL;
+  }
+  return w;
+}
+
+void moon_walk_free(struct moon_walk *w) {
+  if (!w) {
+    return;
+  }
+  for (uint16_t i = 0; i < w->n_columns; i++) {
+    moon_column_fini(&w->columns[i]);
+  }
+  moon_store_fini(&w->store);
+  moon_pick_free(w->pick);
+  moon_mem_free(w->columns);
+  moon_mem_free(w->cells);
+  moon_mem_free(w);
+}
+
+static void fail(struct moon_walk *w, enum moon_err e, size_t blame, const struct moon_outcome *o) {
+  if (w->err) {
+    return;
+  }
+  w->err = e;
+  w->blame = blame;
+  if (o) {
+    w->seen = *o;
+    w->seen.pdu = (struct moon_pdu){.type = o->pdu.type, .error_status = o->pdu.error_status, .error_index = o->pdu.error_index};
+    w->has_seen = true;
+  }
+}
+
+/* ---- asking ---- */
+
+/* The name whose successor is this instance: x for x.0, and for x.7 the end of what can be below x.6. */
+static size_t predecessor(const struct moon_name *name, uint8_t *out) {
+  size_t n = name->len, at = n - 1;
+  uint64_t arc = 0;
+  while (at > 0 && name->oid[at - 1] & 0x80) {
+    at--;
+  }
+  memcpy(out, name->oid, n);
+  if (at == 0) {
+    return n;
+  }
+  for (size_t i = at; i < n; i++) {
+    arc = arc << 7 | (name->oid[i] & 0x7f);
+  }
+  if (arc == 0) {
+    return at;
+  }
+  arc--;
+  size_t len = 1;
+  while (len < 5 && arc >> 7 * len) {
+    len++;
+  }
+  for (size_t i = 0; i < len; i++) {
+    out[at + i] = (uint8_t)((arc >> 7 * (len - 1 - i) & 0x7f) | (i + 1 < len ? 0x80 : 0));
+  }
+  static const uint8_t last_arc[5] = {0x8f, 0xff, 0xff, 0xff, 0x7f};
+  memcpy(out + at + len, last_arc, sizeof last_arc);
+  return at + len + sizeof last_arc;
+}
+
+static bool is_done(const struct moon_walk *w) { return w->live == 0 && w->heads_left == 0; }
+static bool is_narrow(const struct moon_walk *w) { return w->narrow || w->probing; }
+
+static void choose_heads(struct moon_walk *w, size_t *ask) {
+  size_t max = is_narrow(w) || w->most == 1 ? 1 : w->most < HEADS_AT_ONCE ? w->most : HEADS_AT_ONCE;
+  w->n_asked_heads = 0;
+  *ask = 0;
+  for (uint16_t i = 0; w->heads_left && i < w->n_heads && w->n_asked_heads < max; i++) {
+    size_t cost = moon_ask_cost(w->head_names[i].len + 5u);
+    if (w->head_settled[i]) {
+      continue;
+    }
+    if (w->n_asked_heads && *ask + cost > MOON_ASK_MAX / 2) {
+      break;
+    }
+    *ask += cost;
+    w->asked_heads[w->n_asked_heads++] = i;
+  }
+}
+
+static void choose(struct moon_walk *w) {
+  size_t ask = 0, heads = 0;
+  uint32_t reps = w->reps_cap < w->reps_max ? w->reps_cap : w->reps_max;
+  bool bulk = !w->next_only && !is_narrow(w);
+  choose_heads(w, &ask);
+  heads = (size_t)w->n_asked_heads * HEAD_GUESS;
+  w->plan.n = 0;
+  if (!w->target->reps && reps > FIRST_REPS) {
+    reps = FIRST_REPS;
+  }
+  /* Beside long heads there must be room for one column of any length. */
+  if (w->n_asked_heads == 0 || (!is_narrow(w) && w->most > w->n_asked_heads && ask + moon_ask_cost(MOON_OID_MAX_LEN) <= MOON_ASK_MAX)) {
+    const struct moon_plan_limits limits = {
+      .reply = w->room > heads + REPLY_MIN ? w->room - heads : REPLY_MIN,
+      .ask = MOON_ASK_MAX - ask,
+      .varbinds = w->most - w->n_asked_heads,
+      .reps = bulk ? reps : 1,
+      .columns = w->singly || is_narrow(w) ? 1 : MOON_PLAN_COLUMNS_MAX,
+    };
+    moon_plan_make(&w->plan, w->columns, w->n_columns, &limits);
+  }
+  w->out_bulk = bulk && w->plan.n;
+  if (!w->plan.n) {
+    w->plan.reps = 1;
+    w->plan.octets = 0;
+  }
+  w->plan.octets += (uint32_t)heads;
+}
+
+/* false: the names do not fit a request. */
+static bool write_request(struct moon_walk *w) {
+  struct moon_writer out;
+  uint8_t name[PREDECESSOR_MAX];
+  moon_writer_init(&out, w->octets, sizeof w->octets);
+  for (uint16_t i = w->plan.n; i-- > 0;) {
+    const struct moon_column *c = &w->columns[w->plan.column[i]];
+    moon_ask_put(&out, c->last.len ? c->last.octets - c->root_len : c->root, moon_plan_name_len(c));
+  }
+  for (uint16_t i = w->n_asked_heads; i-- > 0;) {
+    size_t n = predecessor(&w->head_names[w->asked_heads[i]], name);
+    moon_ask_put(&out, name, n);
+  }
+  w->request = (struct moon_request){
+    .varbinds = out.p,
+    .varbinds_len = (uint32_t)moon_writer_len(&out),
+    .n_varbinds = (uint16_t)(w->plan.n + w->n_asked_heads),
+    .pdu_type = w->out_bulk ? MOON_PDU_GET_BULK : MOON_PDU_GET_NEXT,
+    .kind = w->out_bulk ? MOON_KIND_BULK : MOON_KIND_GET,
+    .non_repeaters = w->out_bulk ? w->n_asked_heads : 0,
+    .max_repetitions = w->out_bulk ? w->plan.reps : 0,
+  };
+  return !out.err;
+}
+
+static bool is_row_ready(const struct moon_walk *w) {
+  bool any = false;
+  for (uint16_t i = 0; i < w->n_columns; i++) {
+    const struct moon_column *c = &w->columns[i];
+    if (c->count == 0 && !c->over) {
+      return false;
+    }
+    any = any || c->count;
+  }
+  return any && w->heads_left == 0 && !w->is_stopped;
+}
+
+bool moon_walk_next(struct moon_walk *w, uint64_t now_us, const struct moon_request **out) {
+  if (w->pick) {
+    return moon_pick_next(w->pick, now_us, out);
+  }
+  moon_store_sweep(&w->store);
+  if (w->out || w->err || is_done(w) || (w->store.octets > READ_AHEAD && is_row_ready(w))) {
+    return false;
+  }
+  if (w->deadline_us && now_us >= w->deadline_us) {
+    fail(w, MOON_E_BUDGET, SIZE_MAX, NULL);
+    return false;
+  }
+  choose(w);
+  if (!write_request(w)) {
+    fail(w, MOON_E_LIMIT, w->plan.n ? w->plan.column[0] : SIZE_MAX, NULL);
+    return false;
+  }
+  w->out = true;
+  *out = &w->request;
+  return true;
+}
+
+/* ---- what an answer, an error or silence does to the way of asking ---- */
+
+static uint32_t asked_varbinds(const struct moon_walk *w) { return (uint32_t)w->plan.n * w->plan.reps + w->n_asked_heads; }
+static bool is_minimal(const struct moon_walk *w) { return !w->out_bulk && asked_varbinds(w) == 1; }
+static size_t asked_column(const struct moon_walk *w) { return w->plan.n ? w->plan.column[0] : SIZE_MAX; }
+
+static void shrink_room(struct moon_walk *w, uint32_t divisor) {
+  size_t octets = w->plan.octets < w->room ? w->plan.octets : w->room;
+  w->room = octets / divisor > REPLY_MIN ? octets / divisor : REPLY_MIN;
+}
+
+/* One varbind at a time for a while: what fails then is to blame. */
+static void step_down(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
+  if (is_minimal(w)) {
+    fail(w, e, asked_column(w), o);
+    return;
+  }
+  w->narrowings += w->narrowings < 8;
+  w->narrow = ((uint32_t)w->live + w->heads_left) << (w->narrowings - 1);
+}
+
+static void take_too_big(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
+  uint32_t asked = asked_varbinds(w);
+  if (is_minimal(w)) {
+    fail(w, e, asked_column(w), o);
+  } else if (asked == 1) {
+    w->next_only = true;
+  } else {
+    w->most = asked / 2;
+    shrink_room(w, 2);
+    w->learning = true;
+  }
+}
+
+/* Some agents throw away what is too much for them, or their long replies get lost. Of an agent that lives a quarter is
+ * asked; when that is silence too, or when it was never heard, one varbind by GETNEXT: three questions at most. */
+static void take_silence(struct moon_walk *w, const struct moon_outcome *o) {
+  uint32_t asked = asked_varbinds(w);
+  if (is_minimal(w)) {
+    fail(w, o->err, asked_column(w), o);
+    return;
+  }
+  if (w->out_bulk || w->plan.n > 1) {
+    w->silent_at = w->silent_at && w->silent_at < asked ? w->silent_at : asked;
+  }
+  w->learning = true;
+  w->silences++;
+  if (w->silences == 1 && w->target->last_answer_us && asked > 2) {
+    w->most = asked / 4 ? asked / 4 : 1;
+    w->reps_cap = w->plan.reps / 4 > CAREFUL_REPS ? CAREFUL_REPS : w->plan.reps / 4 ? w->plan.reps / 4u : 1;
+    shrink_room(w, 4);
+  } else {
+    w->probing = true;
+  }
+}
+
+static void remember(struct moon_walk *w) {
+  struct moon_target *t = w->target;
+  size_t all = w->room + moon_ask_overhead(t) + REPLY_MIN / 4;
+  bool again = t->reps_max != 0;
+  w->learning = false;
+  if (w->next_only && t->credential->version != MOON_V1) {
+    moon_target_quirk(t, MOON_QUIRK_NO_BULK);
+    t->reps_max = 1;
+  } else if (w->silent_at && w->reps_cap < UINT16_MAX) {
+    t->reps_max = (uint16_t)w->reps_cap;
+  }
+  t->reply_max = all < t->reply_max ? (uint16_t)all : t->reply_max;
+  t->credit = 0;
+  t->patience = (uint8_t)(t->patience + (again && t->patience < 5));
+}
+
+static void take_answer(struct moon_walk *w) {
+  w->silences = 0;
+  w->narrow -= w->narrow > 0;
+  if (w->probing) {
+    w->probing = false;
+    if (w->silent_at <= 2) {
+      w->next_only = true;
+      remember(w);
+      return;
+    }
+    w->most = w->silent_at / 4 > 2 ? w->silent_at / 4 : 2;
+    w->reps_cap = w->most < CAREFUL_REPS ? w->most : CAREFUL_REPS;
+    w->room = w->room / 4 > REPLY_MIN ? w->room / 4 : REPLY_MIN;
+    return;
+  }
+  if (w->narrow) {
+    return;
+  }
+  if (w->learning) {
+    remember(w);
+  }
+  if (w->out_bulk && !w->silent_at) {
+    w->target->reps = w->plan.reps;
+    w->most = UINT32_MAX; /* the room says it */
+  }
+}
+
+/* A whole table under lowered limits: after some of them more is tried again. */
+static void take_end(struct moon_walk *w) {
+  struct moon_target *t = w->target;
+  if ((t->reps_max == 0 && t->reply_max >= REPLY_MAX) || w->silent_at || ++t->credit < 4u << t->patience) {
+    return;
+  }
+  t->credit = 0;
+  if (!(t->quirks & MOON_QUIRK_NO_BULK)) {
+    t->reps_max = t->reps_max < 64 ? (uint16_t)(t->reps_max * 2) : 0;
+  }
+  if (t->reply_max < REPLY_MAX) {
+    t->reply_max = t->reply_max < REPLY_MAX / 2 ? (uint16_t)(t->reply_max * 2) : REPLY_MAX;
+  }
+}
+
+/* ---- reading a reply ---- */
+
+struct reading {
+  struct moon_walk *w;
+  struct moon_chunk *chunk;
+  struct moon_reader r;
+  uint32_t varbinds, items, ends, heads; /* read; of those put, ended, settled */
+  uint64_t octets;                       /* of indexes and values */
+  bool mixed_up;                         /* varbinds are not where they belong */
+  enum moon_err err;
+  size_t blame;
+};
+
+static void settle_head(struct moon_walk *w, uint16_t i, enum moon_err e) {
+  w->head_settled[i] = 1;
+  w->heads[i].err = (uint8_t)e;
+  w->heads_left--;
+}
+
+static void read_heads(struct reading *rd) {
+  struct moon_walk *w = rd->w;
+  struct moon_varbind vb;
+  for (uint16_t i = 0; i < w->n_asked_heads && moon_varbind_get(&rd->r, &vb); i++) {
+    uint16_t h = w->asked_heads[i];
+    const struct moon_name *name = &w->head_names[h];
+    struct moon_cell *cell = &w->heads[h];
+    cell->received_us = rd->chunk->received_us;
+    cell->type = MOON_NO_SUCH_INSTANCE;
+    rd->varbinds++;
+    rd->heads++;
+    if (vb.oid_len == name->len && memcmp(vb.oid, name->oid, vb.oid_len) == 0 && !moon_varbind_is_exception(&vb)) {
+      cell->type = vb.type;
+      cell->value = vb.value;
+      cell->value_len = vb.value_len;
+      rd->chunk->refs++; /* until the end */
+    }
+    settle_head(w, h, moon_varbind_is_exception(&vb) || !moon_varbind_check(&vb) ? MOON_OK : MOON_E_DECODE);
+  }
+}
+
+static bool is_under(const struct moon_column *c, const struct moon_varbind *vb) {
+  uint64_t a, b;
+  size_t n = c->root_len;
+  if (vb->oid_len < n) {
+    return false;
+  }
+  if (n < 8 || n > 16) {
+    return memcmp(c->root, vb->oid, n) == 0;
+  }
+  memcpy(&a, c->root, 8);
+  memcpy(&b, vb->oid, 8);
+  if (a != b) {
+    return false;
+  }
+  memcpy(&a, c->root + n - 8, 8);
+  memcpy(&b, vb->oid + n - 8, 8);
+  return a == b;
+}
+
+static bool is_cursor(const struct moon_column *c, const struct moon_varbind *vb) {
+  return vb->oid_len == moon_plan_name_len(c) && is_under(c, vb) &&
+         (c->last.len == 0 || memcmp(vb->oid + c->root_len, c->last.octets, c->last.len) == 0);
+}
+
+/* An exception at the place of c: its end, unless it names another column's cursor. */
+static bool is_end_of_other(const struct moon_walk *w, const struct moon_column *c, const struct moon_varbind *vb) {
+  if (w->plan.n == 1 || is_cursor(c, vb)) {
+    return false;
+  }
+  for (uint16_t i = 0; i < w->plan.n; i++) {
+    if (is_cursor(&w->columns[w->plan.column[i]], vb)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool is_well_typed(const struct moon_varbind *vb) {
+  if ((vb->type == MOON_INTEGER || (vb->type >= MOON_COUNTER32 && vb->type <= MOON_TIME_TICKS)) && vb->value_len <= 4) {
+    return true;
+  }
+  return vb->type == MOON_OCTET_STRING || moon_varbind_check(vb) == MOON_OK;
+}
+
+/* What a varbind at the place of column c means. false: reading stops. */
+static bool read_varbind(struct reading *rd, struct moon_column *c, const struct moon_varbind *vb) {
+  if (moon_varbind_is_exception(vb)) {
+    rd->mixed_up = is_end_of_other(rd->w, c, vb);
+    c->fresh_over = true;
+    rd->ends++;
+    return !rd->mixed_up;
+  }
+  if (!is_under(c, vb)) {
+    const uint8_t *cursor = c->last.len ? c->last.octets - c->root_len : c->root;
+    if (moon_oid_compare(vb->oid, vb->oid_len, cursor, moon_plan_name_len(c)) > 0) {
+      c->fresh_over = true;
+      rd->ends++;
+      return true;
+    }
+    rd->err = MOON_E_LOOP;
+    return false;
+  }
+  struct moon_index index = {.octets = vb->oid + c->root_len, .len = (uint16_t)(vb->oid_len - c->root_len)};
+  index.key = moon_index_key(index.octets, index.len);
+  if (moon_index_compare(&index, &c->last) <= 0) {
+    rd->err = MOON_E_LOOP;
+    return false;
+  }
+  struct moon_item *item = moon_column_slot(c);
+  if (!item) {
+    rd->err = MOON_E_NOMEM;
+    return false;
+  }
+  item->index = index;
+  item->value = vb->value;
+  item->chunk = rd->chunk;
+  item->value_len = vb->value_len;
+  item->type = vb->type;
+  item->err = is_well_typed(vb) ? MOON_OK : MOON_E_DECODE;
+  c->last = index;
+  c->count++;
+  c->fresh++;
+  c->fresh_octets += 6u + vb->oid_len + vb->value_len;
+  rd->items++;
+  rd->octets += index.len + vb->value_len;
+  return true;
+}
+
+static void read_columns(struct reading *rd) {
+  struct moon_walk *w = rd->w;
+  struct moon_varbind vb;
+  uint32_t left = (uint32_t)w->plan.n * w->plan.reps;
+  for (uint16_t i = 0; i < w->plan.n; i++) {
+    w->columns[w->plan.column[i]].before = w->columns[w->plan.column[i]].last;
+  }
+  for (uint16_t slot = 0; left && moon_varbind_get(&rd->r, &vb); left--) {
+    struct moon_column *c = &w->columns[w->plan.column[slot]];
+    rd->varbinds++;
+    if (!c->fresh_over && !read_varbind(rd, c, &vb)) {
+      rd->blame = w->plan.column[slot];
+      return;
+    }
+    slot = (uint16_t)(slot + 1 < w->plan.n ? slot + 1 : 0);
+  }
+}
+
+/* The column this name lies in, NULL: none. */
+static struct moon_column *find_column(const struct moon_walk *w, const struct moon_varbind *vb) {
+  uint16_t lo = 0, hi = w->n_columns;
+  while (lo < hi) {
+    uint16_t mid = (uint16_t)((lo + hi) / 2);
+    const struct moon_column *c = &w->columns[w->by_root[mid]];
+    if (moon_oid_compare(c->root, c->root_len, vb->oid, vb->oid_len) <= 0) {
+      lo = (uint16_t)(mid + 1);
+    } else {
+      hi = mid;
+    }
+  }
+  struct moon_column *c = lo ? &w->columns[w->by_root[lo - 1]] : NULL;
+  return c && is_under(c, vb) ? c : NULL;
+}
+
+/* Is a column said to be over while the same reply shows more of it? Then agent and walk do not mean the same places, and
+ * taking its word would pass off a truncated table as a whole one. */
+static bool is_end_contradicted(const struct reading *rd) {
+  struct moon_walk *w = rd->w;
+  struct moon_reader r = rd->r;
+  struct moon_varbind vb;
+  r.p = rd->chunk->octets;
+  r.err = MOON_OK;
+  for (uint32_t i = 0; i < rd->varbinds && moon_varbind_get(&r, &vb); i++) {
+    if (i < w->n_asked_heads || moon_varbind_is_exception(&vb) ||
+        is_under(&w->columns[w->plan.column[(i - w->n_asked_heads) % w->plan.n]], &vb)) {
+      continue;
+    }
+    const struct moon_column *c = find_column(w, &vb);
+    if (c && c->fresh_over) {
+      struct moon_index index = {.octets = vb.oid + c->root_len, .len = (uint16_t)(vb.oid_len - c->root_len)};
+      index.key = moon_index_key(index.octets, index.len);
+      if (moon_index_compare(&index, &c->last) > 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+static void rollback(struct reading *rd) {
+  for (uint16_t i = 0; i < rd->w->plan.n; i++) {
+    moon_column_rollback(&rd->w->columns[rd->w->plan.column[i]]);
+  }
+  rd->items = rd->ends = 0;
+}
+
+static void commit(struct reading *rd) {
+  struct moon_walk *w = rd->w;
+  for (uint16_t i = 0; i < w->plan.n; i++) {
+    struct moon_column *c = &w->columns[w->plan.column[i]];
+    w->live = (uint16_t)(w->live - c->fresh_over);
+    moon_column_commit(c, &w->store, rd->chunk);
+  }
+}
+
+static void conclude(struct reading *rd, const struct moon_outcome *o) {
+  struct moon_walk *w = rd->w;
+  if (rd->err) {
+    if (rd->err == MOON_E_LOOP) {
+      moon_target_quirk(w->target, MOON_QUIRK_NOT_INCREASING);
+    }
+    fail(w, rd->err, rd->err == MOON_E_LOOP ? rd->blame : SIZE_MAX, o);
+    return;
+  }
+  if (rd->octets > w->octets_left) {
+    fail(w, MOON_E_BUDGET, SIZE_MAX, o);
+    return;
+  }
+  w->octets_left -= rd->octets;
+  if (rd->items + rd->ends + rd->heads) {
+    if (!w->out_bulk && rd->varbinds < asked_varbinds(w) && !o->err) {
+      moon_target_quirk(w->target, MOON_QUIRK_FEWER);
+    }
+    take_answer(w);
+    if (is_done(w)) {
+      take_end(w);
+    }
+  } else if (o->err || rd->r.err) {
+    step_down(w, MOON_E_DECODE, o);
+  } else {
+    take_too_big(w, MOON_E_DECODE, o); /* nothing in it: not even one varbind fitted */
+  }
+}
+
+static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
+  struct reading rd = {.w = w, .blame = SIZE_MAX};
+  rd.chunk = moon_store_copy(&w->store, o->pdu.varbinds, o->pdu.varbinds_len, o->received_us);
+  if (!rd.chunk) {
+    fail(w, MOON_E_NOMEM, SIZE_MAX, o);
+    return;
+  }
+  moon_reader_init(&rd.r, rd.chunk->octets, o->pdu.varbinds_len);
+  read_heads(&rd);
+  if (rd.heads == w->n_asked_heads) {
+    read_columns(&rd);
+  }
+  /* Positions tell columns apart; where they cannot be trusted only a request for one column can be read. */
+  if (w->plan.n > 1 && (rd.mixed_up || rd.err == MOON_E_LOOP || (rd.ends && is_end_contradicted(&rd)))) {
+    moon_target_quirk(w->target, MOON_QUIRK_WRONG_ORDER);
+    rollback(&rd);
+    w->singly = true;
+    rd.err = MOON_OK;
+    take_answer(w);
+  } else {
+    if (rd.err == MOON_E_NOMEM) {
+      rollback(&rd);
+    }
+    commit(&rd);
+    conclude(&rd, o);
+  }
+  moon_store_drop(&w->store, rd.chunk, 1);
+}
+
+/* noSuchName: in v1 that is how a column ends; the others have to be asked again. */
+static void take_missing(struct moon_walk *w, const struct moon_outcome *o) {
+  uint32_t at = o->error_index;
+  if (at == 0 && w->plan.n + w->n_asked_heads == 1) {
+    at = 1;
+  }
+  if (at == 0 || at > (uint32_t)w->plan.n + w->n_asked_heads) {
+    step_down(w, o->err, o);
+  } else if (at <= w->n_asked_heads) {
+    settle_head(w, w->asked_heads[at - 1], MOON_E_MISSING);
+    take_answer(w);
+  } else {
+    w->columns[w->plan.column[at - 1 - w->n_asked_heads]].over = true;
+    w->live--;
+    take_answer(w);
+  }
+}
+
+void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
+  if (w->pick) {
+    moon_pick_feed(w->pick, o);
+    return;
+  }
+  moon_store_sweep(&w->store);
+  if (!w->out) {
+    return;
+  }
+  w->out = false;
+  if (w->err) {
+    return;
+  }
+  switch (o->err) {
+  case MOON_OK:
+    read_reply(w, o);
+    break;
+  case MOON_E_DECODE:
+    if (o->pdu.varbinds_len) {
+      read_reply(w, o);
+    } else {
+      step_down(w, o->err, o);
+    }
+    break;
+  case MOON_E_TOO_BIG:
+    take_too_big(w, o->err, o);
+    break;
+  case MOON_E_MISSING:
+    take_missing(w, o);
+    break;
+  case MOON_E_GEN_ERR:
+  case MOON_E_BAD_VALUE:
+    step_down(w, o->err, o);
+    break;
+  case MOON_E_TIMEOUT:
+    take_silence(w, o);
+    break;
+  default:
+    fail(w, o->err, SIZE_MAX, o);
+    break;
+  }
+}
+
+/* ---- rows ---- */
+
+/* The least index waiting; columns that have it carry the turn returned. 0: a live column may still come before it. */
+static uint32_t find_row(struct moon_walk *w, const struct moon_index **index) {
+  const struct moon_index *least = NULL;
+  uint32_t turn = 0;
+  for (uint16_t i = 0; i < w->n_columns; i++) {
+    struct moon_column *c = &w->columns[i];
+    if (c->count == 0) {
+      if (!c->over) {
+        return 0;
+      }
+      continue;
+    }
+    const struct moon_index *at = &moon_column_first(c)->index;
+    int order = least ? moon_index_compare(at, least) : -1;
+    if (order < 0) {
+      least = at;
+      turn++;
+    }
+    c->turn = order <= 0 ? turn : 0;
+  }
+  if (!least) {
+    return 0;
+  }
+  *index = least;
+  return turn;
+}
+
+bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
+  const struct moon_index *index = NULL;
+  if (w->pick) {
+    return moon_pick_row(w->pick, out);
+  }
+  moon_store_sweep(&w->store);
+  if (w->heads_left || w->is_stopped) {
+    return false;
+  }
+  uint32_t turn = find_row(w, &index);
+  if (!turn) {
+    return false;
+  }
+  if (w->rows >= w->max_rows) {
+    w->is_stopped = true;
+    fail(w, MOON_E_BUDGET, SIZE_MAX, NULL);
+    return false;
+  }
+  out->index = index->octets;
+  out->index_len = index->len;
+  out->cells = w->cells;
+  for (uint16_t i = 0; i < w->n_columns; i++) {
+    struct moon_column *c = &w->columns[i];
+    struct moon_cell *cell = &w->cells[i];
+    if (c->count == 0 || c->turn != turn) {
+      *cell = (struct moon_cell){.type = 0};
+      continue;
+    }
+    const struct moon_item *item = moon_column_first(c);
+    cell->value = item->value;
+    cell->received_us = item->chunk->received_us;
+    cell->value_len = item->value_len;
+    cell->type = item->type;
+    cell->err = item->err;
+    c->head++;
+    c->count--;
+    moon_store_drop(&w->store, item->chunk, 1);
+  }
+  w->rows++;
+  return true;
+}
+
+bool moon_walk_over(const struct moon_walk *w) {
+  if (w->pick) {
+    return moon_pick_over(w->pick);
+  }
+  return !w->out && (w->err || is_done(w)) && !is_row_ready(w);
+}
+
+enum moon_err moon_walk_err(const struct moon_walk *w, size_t *blame, const struct moon_outcome **seen) {
+  if (w->pick) {
+    return moon_pick_err(w->pick, blame, seen);
+  }
+  *blame = w->blame;
+  *seen = w->has_seen ? &w->seen : NULL;
+  return w->err;
+}
+
+const struct moon_cell *moon_walk_heads(const struct moon_walk *w) { return w->pick ? moon_pick_heads(w->pick) : w->heads; }
+uint32_t moon_walk_rows(const struct moon_walk *w) { return w->pick ? moon_pick_rows(w->pick) : w->rows; }
