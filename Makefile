@@ -25,7 +25,7 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wmisleading-indentation $(if $(CI),-
 SAN_1 = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_fuzz = $(SAN_1) -fsanitize=fuzzer-no-link
 OPT ?= $(if $(SAN),-O1,-O2)
-BASE = -std=gnu11 -D_GNU_SOURCE $(OPT) -g -fPIC -fvisibility=hidden $(WARN) $(SAN_$(SAN)) $(EXTRA_CFLAGS)
+BASE = -std=gnu11 -D_GNU_SOURCE= $(OPT) -g -fPIC -fvisibility=hidden $(WARN) $(SAN_$(SAN)) $(EXTRA_CFLAGS)
 LUA_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUA_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
 LIBS = -Wl,--as-needed $(LUA_LIBS) -lev -ljansson -lssl -lcrypto -lpthread -lm -ldl

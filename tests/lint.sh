@@ -33,7 +33,7 @@ result "no static variable below the boundary" "$(nm -A "$B"/obj/core/wire/*.o "
 
 headers=
 for h in $(find core -name '*.h'); do
-  why=$(echo "#include \"$h\"" | ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I. $(pkg-config --cflags luajit) -fsyntax-only -x c - 2>&1 | head -n 5)
+  why=$(echo "#include \"$h\"" | ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -I. $(pkg-config --cflags luajit) -fsyntax-only -x c - 2>&1 | head -n 5)
   [ -z "$why" ] || headers="$headers$why
 "
 done
