@@ -26,10 +26,17 @@ static int by_index(const void *pa, const void *pb) {
   return moon_oid_compare(a->oid, a->len, b->oid, b->len);
 }
 
+/* Text, or a whole number; 1.10 as a number would be 1.1. */
+static bool is_index(lua_State *L, int at) {
+  if (lua_type(L, at) != LUA_TNUMBER) { return lua_type(L, at) == LUA_TSTRING; }
+  double d = lua_tonumber(L, at);
+  return d >= 0 && d <= UINT32_MAX && d == (double)(uint32_t)d;
+}
+
 /* The index a pair of the list stands for: { [index] = true } or { index, ... }; on the stack at *at. */
 static const char *listed(lua_State *L, int key, int value, size_t *len) {
   int at = lua_type(L, value) == LUA_TBOOLEAN && lua_toboolean(L, value) ? key : value;
-  if (lua_type(L, at) != LUA_TSTRING && lua_type(L, at) != LUA_TNUMBER) { return NULL; }
+  if (!is_index(L, at)) { return NULL; }
   lua_pushvalue(L, at); /* a copy: lua_next minds its key being turned into text */
   const char *s = lua_tolstring(L, -1, len);
   lua_replace(L, value);
@@ -46,7 +53,7 @@ void moon_index_list_check(lua_State *L, int idx, int arg, const char *what, str
   int top = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, idx); lua_settop(L, top + 1)) {
     if (!listed(L, top + 1, top + 2, &len)) {
-      luaL_argerror(L, arg, lua_pushfstring(L, "%s: an index expected, got %s", what, luaL_typename(L, top + 2)));
+      luaL_argerror(L, arg, lua_pushfstring(L, "%s: an index as text expected, got %s", what, luaL_typename(L, top + 2)));
     }
     total += len;
     count++;
@@ -60,7 +67,7 @@ void moon_index_list_check(lua_State *L, int idx, int arg, const char *what, str
   for (lua_pushnil(L); lua_next(L, idx); lua_settop(L, top + 1)) {
     size_t used = 0;
     const char *text = listed(L, top + 1, top + 2, &len);
-    if (moon_oid_parse_index(text, len, to, total - (size_t)(to - octets), &used) || used == 0) {
+    if (moon_oid_parse_index(text, len, to, total - (size_t)(to - octets), &used) || used == 0 || used > INDEX_MAX) {
       luaL_argerror(L, arg, lua_pushfstring(L, "%s: '%s' is no index", what, text));
     }
     names[n++] = (struct moon_name){.oid = to, .len = (uint16_t)used};
@@ -171,7 +178,7 @@ static int decode_index(lua_State *L) {
     lua_pushnil(L);
     return 1;
   }
-  if (lua_type(L, 1) != LUA_TSTRING && lua_type(L, 1) != LUA_TNUMBER) { return luaL_typerror(L, 1, "index text"); }
+  if (!is_index(L, 1)) { return luaL_typerror(L, 1, "index text"); }
   const char *text = lua_tolstring(L, 1, &len);
   if (moon_oid_parse_index(text, len, raw, sizeof raw, &n)) {
     return moon_decode_fail(L, lua_pushfstring(L, "'%s' is no index", text));
