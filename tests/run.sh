@@ -89,6 +89,10 @@ for stage in "$@"; do
       for t in tests/long/*.sh; do
         [ -e "$t" ] || continue
         tap "long/$(basename "$t" .sh)" 3600 bash "$t"
+      done
+      for t in tests/long/*_spec.lua; do
+        [ -e "$t" ] || continue
+        busted_tap "long/$(basename "$t" .lua)" 600 "$t"
       done ;;
     *) echo "run.sh: no stage $stage"; exit 2 ;;
   esac
