@@ -49,6 +49,7 @@ static bool flush(struct moon_engine *e, struct moon_socket *sock) {
     /* An error of this call is most likely about a datagram sent long ago, to somebody else: told once, it is cleared. */
     int cause = errno;
     moon_match_errors(e, sock);
+    if (cause == EMSGSIZE && moon_socket_fragment(sock)) { continue; }
     if (++errors < SAME_ERROR || cause == ECONNREFUSED) { continue; }
     refuse(e, o->owner[at++]);
     errors = 0;

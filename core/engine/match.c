@@ -92,6 +92,7 @@ void moon_match_errors(struct moon_engine *e, struct moon_socket *sock) {
   sock->errors = false;
   while (moon_socket_icmp(sock, &icmp)) {
     bool older;
+    if (icmp.mtu) { moon_socket_fragment(sock); }
     struct moon_slot *s = blamed(e, &icmp, &older);
     if (!s || (s->state != MOON_SLOT_FLYING && s->state != MOON_SLOT_RESEND)) {
       e->counters->icmp_stray++;

@@ -86,6 +86,8 @@ enum moon_err moon_socket_open(struct moon_socket *s, uint8_t family, const stru
     set_int(s->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
   } else {
     set_int(s->fd, IPPROTO_IP, IP_RECVERR, 1);
+    set_int(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+    s->whole = true;
   }
   *granted = set_receive_buffer(s->fd, receive_buffer);
   set_int(s->fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
@@ -114,6 +116,13 @@ void moon_socket_close(struct moon_socket *s) {
   s->fd = -1;
   moon_mem_free(s->out.octets);
   s->out.octets = NULL;
+}
+
+bool moon_socket_fragment(struct moon_socket *s) {
+  if (!s->whole) { return false; }
+  s->whole = false;
+  set_int(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
+  return true;
 }
 
 int moon_socket_receive(struct moon_socket *s, struct moon_inbox *in) {
@@ -206,6 +215,7 @@ bool moon_socket_icmp(struct moon_socket *s, struct moon_icmp *out) {
   moon_sockaddr_get(&to, &out->to);
   out->id = quoted_id(quoted, (size_t)n);
   out->err = MOON_OK;
+  out->mtu = false;
   for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
     bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
     bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
@@ -214,7 +224,9 @@ bool moon_socket_icmp(struct moon_socket *s, struct moon_icmp *out) {
     memcpy(&e, CMSG_DATA(c), sizeof e);
     if (e.ee_errno == ECONNREFUSED) {
       out->err = MOON_E_REFUSED;
-    } else if (e.ee_errno != EMSGSIZE && e.ee_errno != 0) {
+    } else if (e.ee_errno == EMSGSIZE) {
+      out->mtu = true;
+    } else if (e.ee_errno) {
       out->err = MOON_E_UNREACHABLE;
     }
   }
