@@ -4,7 +4,7 @@
  *
  * with "job" after "probe" where there is one. What repeats is formatted once: device and probe per run, labels per label
  * set, the time while it stays the same. Per sample that leaves copies, the name and the value. */
-#include "number.h"
+#include "format.h"
 #include "output.h"
 
 struct json {
@@ -14,7 +14,7 @@ struct json {
   const uint8_t *base;    /* the inventory's labels, lent from the record */
   uint32_t n_base;
   double time_s;
-  char time[8 + MOON_NUMBER_MAX]; /* {"t":... */
+  char time[8 + MOON_FORMAT_MAX]; /* {"t":... */
   size_t time_len;
 };
 
@@ -22,7 +22,7 @@ static void put_string(struct moon_out *o, struct moon_text t) {
   uint8_t *p = moon_out_room(o, (size_t)t.n * 6 + 2);
   if (!p) { return; }
   p[0] = '"';
-  size_t n = moon_number_escape((char *)p + 1, t.p, t.n);
+  size_t n = moon_format_escape((char *)p + 1, t.p, t.n);
   p[n + 1] = '"';
   o->n += n + 2;
 }
@@ -87,29 +87,29 @@ static void put_sample(struct json *j, const struct moon_sample *s, struct moon_
   static const uint8_t type_len[] = {26, 26, 24, 23, 24, 24};
   if (s->time_s != j->time_s || j->time_len == 0) {
     memcpy(j->time, "{\"t\":", 5);
-    j->time_len = 5 + moon_number_time(j->time + 5, s->time_s);
+    j->time_len = 5 + moon_format_time(j->time + 5, s->time_s);
     j->time_s = s->time_s;
   }
-  size_t room = j->time_len + j->who.n + (size_t)s->name.n * 6 + 32 + MOON_NUMBER_MAX + 2 + j->labels.n;
+  size_t room = j->time_len + j->who.n + (size_t)s->name.n * 6 + 32 + MOON_FORMAT_MAX + 2 + j->labels.n;
   if (s->kind == MOON_NUMBER_TEXT) { room += (size_t)s->text.n * 6; }
   uint8_t *p = moon_out_room(out, room);
   if (!p) { return; }
   uint8_t *from = p;
   p = copy(p, j->time, j->time_len);
   p = copy(p, j->who.p, j->who.n);
-  p += moon_number_escape((char *)p, s->name.p, s->name.n);
+  p += moon_format_escape((char *)p, s->name.p, s->name.n);
   unsigned type = s->type <= MOON_SAMPLE_EVENT ? s->type : 0;
   memcpy(p, types[type], 32);
   p += type_len[type];
   switch (s->kind) {
-    case MOON_NUMBER_UNSIGNED: p += moon_number_u64((char *)p, s->value.uint); break;
-    case MOON_NUMBER_SIGNED: p += moon_number_i64((char *)p, s->value.sint); break;
+    case MOON_NUMBER_UNSIGNED: p += moon_format_u64((char *)p, s->value.uint); break;
+    case MOON_NUMBER_SIGNED: p += moon_format_i64((char *)p, s->value.sint); break;
     case MOON_NUMBER_TEXT:
       *p++ = '"';
-      p += moon_number_escape((char *)p, s->text.p, s->text.n);
+      p += moon_format_escape((char *)p, s->text.p, s->text.n);
       *p++ = '"';
       break;
-    default: p += moon_number_real((char *)p, s->value.real); break;
+    default: p += moon_format_real((char *)p, s->value.real); break;
   }
   p = copy(p, j->labels.p, j->labels.n);
   out->n += (size_t)(p - from);

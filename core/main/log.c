@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "number.h"
+#include "format.h"
 
 #define LINE_MAX_OCTETS 16384 /* of one entry; what is longer is cut: PIPE_BUF would be 4096, a traceback may be more */
 
@@ -30,7 +30,7 @@ void moon_log_text(enum moon_level level, const char *text) {
   while (*text && n < LINE_MAX_OCTETS) {
     size_t len = strcspn(text, "\n\t");
     size_t fits = (LINE_MAX_OCTETS - n) / 4;
-    n += moon_number_printable(line + n, text, len < fits ? len : fits);
+    n += moon_format_printable(line + n, text, len < fits ? len : fits);
     if (len >= fits) { break; }
     text += len;
     if (*text == '\t') { line[n++] = '\t'; }

@@ -2,7 +2,7 @@
  *
  *   struct moon_out o;
  *   moon_out_init(&o, flush, arg);
- *   uint8_t *p = moon_out_room(&o, 64); if (p) { o.n += moon_number_u64((char *)p, 42); }
+ *   uint8_t *p = moon_out_room(&o, 64); if (p) { o.n += moon_format_u64((char *)p, 42); }
  *   moon_out_put(&o, "\n", 1);
  *   moon_out_line(&o);             a line ended: hand on what is there when it is enough
  *

@@ -5,7 +5,7 @@
  *     if_tx_octets  index=1 interface=lo                      1234
  *
  * Two passes over the record: the widths, then the text. What a terminal could take for a command is shown as \xNN. */
-#include "number.h"
+#include "format.h"
 #include "output.h"
 
 #define NAME_MAX_WIDTH 40  /* wider ones stick out */
@@ -22,7 +22,7 @@ struct widths { size_t name, labels, value; };
 
 static void put_safe(struct moon_out *o, struct moon_text t) {
   uint8_t *p = moon_out_room(o, (size_t)t.n * 4);
-  if (p) { o->n += moon_number_printable((char *)p, t.p, t.n); }
+  if (p) { o->n += moon_format_printable((char *)p, t.p, t.n); }
 }
 
 static void set_labels(struct table *t, const uint8_t *p, uint32_t n) {
@@ -43,11 +43,11 @@ static void set_value(struct table *t, const struct moon_sample *s) {
     put_safe(&t->value, s->text);
     return;
   }
-  char *p = (char *)moon_out_room(&t->value, MOON_NUMBER_MAX);
+  char *p = (char *)moon_out_room(&t->value, MOON_FORMAT_MAX);
   if (!p) { return; }
-  t->value.n += s->kind == MOON_NUMBER_UNSIGNED ? moon_number_u64(p, s->value.uint)
-                : s->kind == MOON_NUMBER_SIGNED ? moon_number_i64(p, s->value.sint)
-                                                : moon_number_real(p, s->value.real);
+  t->value.n += s->kind == MOON_NUMBER_UNSIGNED ? moon_format_u64(p, s->value.uint)
+                : s->kind == MOON_NUMBER_SIGNED ? moon_format_i64(p, s->value.sint)
+                                                : moon_format_real(p, s->value.real);
 }
 
 static size_t wider(size_t have, size_t n, size_t most) { return n > have && n <= most ? n : have; }
@@ -76,7 +76,7 @@ static void measure(struct table *t, struct moon_record_reader r, struct widths 
 
 static void headline(struct table *t, const struct moon_record_reader *r, struct moon_out *out) {
   struct moon_sample ours[MOON_RUN_SAMPLES];
-  char seconds[MOON_NUMBER_MAX];
+  char seconds[MOON_FORMAT_MAX];
   moon_run_samples(&r->head, ours);
   put_safe(out, r->device);
   moon_out_text(out, "  ");
@@ -87,7 +87,7 @@ static void headline(struct table *t, const struct moon_record_reader *r, struct
   }
   moon_out_text(out, "  ");
   put_safe(out, ours[2].text);
-  size_t n = moon_number_time(seconds, r->head.run_s);
+  size_t n = moon_format_time(seconds, r->head.run_s);
   moon_out_printf(out, "  %u sample%s  %.*s s", r->head.n_samples, r->head.n_samples == 1 ? "" : "s", (int)n, seconds);
   if (r->n_base_labels) {
     set_labels(t, r->base_labels, r->n_base_labels);

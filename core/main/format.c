@@ -1,5 +1,6 @@
-#include "number.h"
+#include "format.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@ static const char pairs[] =
   "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960"
   "616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
-size_t moon_number_u64(char *out, uint64_t v) {
+size_t moon_format_u64(char *out, uint64_t v) {
   char tmp[20];
   char *p = tmp + sizeof tmp;
   while (v >= 100) {
@@ -30,17 +31,18 @@ size_t moon_number_u64(char *out, uint64_t v) {
   return n;
 }
 
-size_t moon_number_i64(char *out, int64_t v) {
-  if (v >= 0) { return moon_number_u64(out, (uint64_t)v); }
+size_t moon_format_i64(char *out, int64_t v) {
+  if (v >= 0) { return moon_format_u64(out, (uint64_t)v); }
   *out = '-';
-  return 1 + moon_number_u64(out + 1, 0 - (uint64_t)v);
+  return 1 + moon_format_u64(out + 1, 0 - (uint64_t)v);
 }
 
-/* Rare magnitudes: let the C library do it and take the first precision that reads back. */
+/* Rare magnitudes: let the C library do it and take the first precision that reads back. Below DBL_MIN a double has fewer
+ * than 15 digits. */
 static size_t real_slow(char *out, double v) {
-  char tmp[MOON_NUMBER_MAX];
+  char tmp[MOON_FORMAT_MAX];
   int n = 0;
-  for (int digits = 15; digits <= 17; digits++) {
+  for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
     n = snprintf(tmp, sizeof tmp, "%.*g", digits, v);
     if (strtod(tmp, NULL) == v) { break; }
   }
@@ -73,7 +75,7 @@ static size_t fraction(char *out, uint64_t m, int bits, bool edge) {
   }
 }
 
-size_t moon_number_real(char *out, double v) {
+size_t moon_format_real(char *out, double v) {
   if (!isfinite(v)) {
     memcpy(out, "null", 4);
     return 4;
@@ -82,7 +84,7 @@ size_t moon_number_real(char *out, double v) {
   if (a < 0x1p53 && a == (double)(uint64_t)a) {
     char *p = out;
     if (v < 0) { *p++ = '-'; }
-    p += moon_number_u64(p, (uint64_t)a);
+    p += moon_format_u64(p, (uint64_t)a);
     return (size_t)(p - out);
   }
   if (a >= 0x1p53 || a < 0x1p-13) { return real_slow(out, v); }
@@ -92,16 +94,16 @@ size_t moon_number_real(char *out, double v) {
   int bits = 1075 - (int)(raw >> 52); /* v = m / 2^bits, 1..65 */
   char *p = out;
   if (v < 0) { *p++ = '-'; }
-  p += moon_number_u64(p, bits > 63 ? 0 : m >> bits);
+  p += moon_format_u64(p, bits > 63 ? 0 : m >> bits);
   *p++ = '.';
   p += fraction(p, m, bits, m == UINT64_C(1) << 52);
   return (size_t)(p - out);
 }
 
-size_t moon_number_time(char *out, double seconds) {
+size_t moon_format_time(char *out, double seconds) {
   if (!(seconds >= 0 && seconds < 1e15)) { seconds = 0; }
   uint64_t ms = (uint64_t)(seconds * 1000 + 0.5);
-  size_t n = moon_number_u64(out, ms / 1000);
+  size_t n = moon_format_u64(out, ms / 1000);
   unsigned rest = (unsigned)(ms % 1000);
   out[n] = '.';
   out[n + 1] = (char)('0' + rest / 100);
@@ -133,7 +135,7 @@ static bool special(uint64_t x) {
 
 static const char hex[] = "0123456789abcdef";
 
-size_t moon_number_escape(char *out, const char *p, size_t n) {
+size_t moon_format_escape(char *out, const char *p, size_t n) {
   const unsigned char *s = (const unsigned char *)p;
   char *o = out;
   size_t i = 0;
@@ -174,7 +176,7 @@ size_t moon_number_escape(char *out, const char *p, size_t n) {
   return (size_t)(o - out);
 }
 
-size_t moon_number_printable(char *out, const char *p, size_t n) {
+size_t moon_format_printable(char *out, const char *p, size_t n) {
   const unsigned char *s = (const unsigned char *)p;
   char *o = out;
   for (size_t i = 0; i < n;) {
