@@ -6,7 +6,6 @@ package.path = "tests/mutants/?.lua;" .. package.path
 local mutants = require "mutants"
 
 local tree = dir .. "/tree"
-local build = dir .. "/build"
 local log = dir .. "/log"
 
 local function sh(command, ...)
