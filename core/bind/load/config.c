@@ -1,0 +1,424 @@
+#include "config.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../base/mem.h"
+#include "env.h"
+#include "inventory.h"
+#include "script.h"
+#include "secret.h"
+#include "where.h"
+
+#define YEAR_S (366.0 * 86400)
+
+static const char *const OUTPUTS[] = {"json", "table", "null", NULL};
+static const char *const LOOPS[] = {"libev", "epoll", NULL};
+
+static enum moon_err one_of(struct moon_draft *d, const char *place, const char *what, const char *const *names, const char *name) {
+  const char *all = "", *near = moon_where_nearest(names, name);
+  for (const char *const *n = names; *n; n++) {
+    if (strcmp(*n, name) == 0) { return MOON_OK; }
+    all = moon_draft_format(d, "%s%s%s", all, *all ? ", " : "", *n);
+    if (!all) { return d->err; }
+  }
+  if (near) { return moon_draft_fail(d, "%s: unknown %s \"%.40s\"; is it %s?", place, what, name, near); }
+  return moon_draft_fail(d, "%s: unknown %s \"%.40s\"; there are %s", place, what, name, all);
+}
+
+enum moon_err moon_config_output(struct moon_draft *d, const char *place, const char *name) {
+  if (one_of(d, place, "output", OUTPUTS, name)) { return d->err; }
+  for (uint32_t i = 0; i < d->plan.n_outputs; i++) {
+    if (strcmp(d->outputs[i], name) == 0) { return MOON_OK; }
+  }
+  const char *own = moon_draft_text(d, name, strlen(name));
+  if (!own || moon_draft_room(d, &d->outputs, &d->outputs_cap, d->plan.n_outputs, sizeof own)) { return d->err; }
+  d->outputs[d->plan.n_outputs++] = own;
+  return MOON_OK;
+}
+
+enum moon_err moon_config_loop(struct moon_draft *d, const char *place, const char *name) {
+  if (one_of(d, place, "loop", LOOPS, name)) { return d->err; }
+  d->plan.loop = moon_draft_text(d, name, strlen(name));
+  return d->err;
+}
+
+void moon_config_open(struct moon_fields *f, const char *path) {
+  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "outputs", "workers", "grace", "loop", "run_dir", NULL};
+  lua_State *L = f->L;
+  size_t len;
+  f->file = path;
+  f->text = moon_draft_read(f->d, NULL, path, MOON_SCRIPT_MAX, &len);
+  if (!f->text) { moon_fields_raise(f); }
+  f->len = len;
+  moon_env_push(L);
+  moon_secret_open(L, f->d, path);
+  if (moon_env_compile(L, f->text, len, path, -1) || moon_script_call(L, 0)) {
+    moon_env_message(L, path);
+    moon_draft_fail(f->d, "%s", lua_tostring(L, -1));
+    moon_fields_raise(f);
+  }
+  lua_remove(L, -2);
+  if (!lua_istable(L, -1)) {
+    moon_draft_fail(f->d, "%s: returns no table", path);
+    moon_fields_raise(f);
+  }
+  moon_fields_keys(f, KEYS);
+}
+
+/* version: 1, 2, "1", "2c" of the credential at the top. */
+static uint8_t read_version(struct moon_fields *f) {
+  size_t was, n = 0;
+  if (!moon_fields_get(f, "version", &was)) { return MOON_V2C; }
+  const char *text = lua_tolstring(f->L, -1, &n);
+  bool v1 = n == 1 && text[0] == '1';
+  bool v2 = n && text[0] == '2' && (n == 1 || (n == 2 && text[1] == 'c'));
+  if (n == 1 && text[0] == '3') { moon_fields_fail(f, "3 is not in this version of moonpoll: 1 or \"2c\" is expected"); }
+  if (!v1 && !v2) { moon_fields_fail(f, "1 or \"2c\" is expected"); }
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+  return v1 ? MOON_V1 : MOON_V2C;
+}
+
+static void read_credential(struct moon_fields *f, const char *name) {
+  static const char *const KEYS[] = {"version", "community", NULL};
+  size_t was, n = 0;
+  if (lua_istable(f->L, -1)) { /* before the keys of version 3 are called unknown */
+    (void)read_version(f);
+  }
+  moon_fields_keys(f, KEYS);
+  uint8_t version = read_version(f);
+  if (!moon_fields_get(f, "community", &was)) { moon_fields_fail(f, "community is missing"); }
+  const char *text = moon_secret_text(f->L, -1, &n);
+  if (!text) { moon_fields_fail(f, "a string, file\"...\" or env\"...\" is expected, not a %s", luaL_typename(f->L, -1)); }
+  if (n == 0) { moon_fields_fail(f, "is empty"); }
+  if (n > MOON_COMMUNITY_MAX) { moon_fields_fail(f, "is longer than %d octets", MOON_COMMUNITY_MAX); }
+  struct moon_credential *c = moon_draft_credential(f->d, name);
+  if (!c) { moon_fields_raise(f); }
+  memcpy(c->community, text, n);
+  c->community_len = (uint8_t)n;
+  c->version = version;
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* The names of the table at the top in order, so that two loads of one file agree. */
+static const char **sorted_names(struct moon_fields *f, unsigned *n, const char *of_what) {
+  lua_State *L = f->L;
+  unsigned count = 0;
+  if (!lua_istable(L, -1)) { moon_fields_fail(f, "a table of %s is expected, not a %s", of_what, luaL_typename(L, -1)); }
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) { count++; }
+  const char **names = moon_draft_alloc(f->d, (count + 1) * sizeof *names);
+  if (!names) { moon_fields_raise(f); }
+  count = 0;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) { moon_fields_fail(f, "a table of %s by name is expected", of_what); }
+    names[count] = moon_draft_text(f->d, lua_tostring(L, -2), lua_objlen(L, -2));
+    if (!names[count++]) { moon_fields_raise(f); }
+  }
+  if (count) { qsort(names, count, sizeof *names, by_text); }
+  *n = count;
+  return names;
+}
+
+static void read_auth(struct moon_fields *f) {
+  size_t was, here;
+  unsigned n;
+  if (!moon_fields_get(f, "auth", &was)) { return; }
+  const char **names = sorted_names(f, &n, "credentials");
+  for (unsigned i = 0; i < n; i++) {
+    if (!*names[i] || strchr(names[i], ',')) { moon_fields_fail(f, "\"%s\" is no name for a credential", names[i]); }
+    if (!moon_fields_get(f, names[i], &here)) { continue; }
+    read_credential(f, names[i]);
+    lua_pop(f->L, 1);
+    moon_fields_leave(f, here);
+  }
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+}
+
+static void read_seconds(struct moon_fields *f, const char *key, double min, double max, uint64_t *out_us) {
+  double s = (double)*out_us / 1e6;
+  moon_fields_number(f, key, min, max, &s);
+  *out_us = (uint64_t)(s * 1e6 + 0.5);
+}
+
+static void read_request(struct moon_fields *f) {
+  static const char *const KEYS[] = {"timeout", "retries", "per_device", "packets_per_s", "min_timeout", "breaker_after", "breaker_trial", NULL};
+  struct moon_policy *p = &f->d->plan.policy;
+  size_t was;
+  if (!moon_fields_get(f, "request", &was)) { return; }
+  moon_fields_keys(f, KEYS);
+  read_seconds(f, "timeout", 0.001, 3600, &p->timeout_us);
+  read_seconds(f, "min_timeout", 0.001, 3600, &p->rto_floor_us);
+  read_seconds(f, "breaker_trial", 0.001, YEAR_S, &p->trial_us);
+  moon_fields_uint(f, "retries", 0, 100, &p->retries);
+  moon_fields_uint(f, "per_device", 1, 10000, &p->window);
+  moon_fields_uint(f, "packets_per_s", 0, 10000000, &p->packets_per_s);
+  moon_fields_uint(f, "breaker_after", 0, 1000000, &p->breaker_after);
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+}
+
+static void read_limits(struct moon_fields *f) {
+  static const char *const KEYS[] = {"max_coroutines", "max_in_flight", "max_children", "packets_per_s", NULL};
+  struct moon_plan *p = &f->d->plan;
+  size_t was;
+  if (!moon_fields_get(f, "limits", &was)) { return; }
+  moon_fields_keys(f, KEYS);
+  moon_fields_uint(f, "max_coroutines", 1, 1000000, &p->max_coroutines);
+  moon_fields_uint(f, "max_in_flight", 1, 1000000, &p->max_in_flight);
+  moon_fields_uint(f, "max_children", 0, 1000000, &p->max_children);
+  moon_fields_uint(f, "packets_per_s", 0, 10000000, &p->packets_per_s);
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+}
+
+void moon_config_settings(struct moon_fields *f) {
+  struct moon_plan *p = &f->d->plan;
+  const char *const *outputs = NULL, *loop = NULL;
+  uint32_t n_outputs = 0;
+  read_auth(f);
+  read_request(f);
+  read_limits(f);
+  moon_fields_uint(f, "workers", 1, 1024, &p->workers);
+  moon_fields_number(f, "grace", 0, 3600, &p->grace_s);
+  moon_fields_text(f, "loop", &loop);
+  moon_fields_text(f, "run_dir", &p->run_dir);
+  if (loop) {
+    size_t was = moon_fields_enter(f, "loop");
+    if (moon_config_loop(f->d, moon_fields_place(f), loop)) { moon_fields_raise(f); }
+    moon_fields_leave(f, was);
+  }
+  moon_fields_texts(f, "outputs", &outputs, &n_outputs);
+  for (uint32_t i = 0; i < n_outputs; i++) {
+    size_t was = moon_fields_enter(f, "outputs");
+    if (moon_config_output(f->d, moon_fields_place(f), outputs[i])) { moon_fields_raise(f); }
+    moon_fields_leave(f, was);
+  }
+}
+
+/* labels of the target entry at the top. */
+static void read_labels(struct moon_fields *f, struct moon_inventory *in) {
+  lua_State *L = f->L;
+  size_t was;
+  unsigned n;
+  if (!moon_fields_get(f, "labels", &was)) { return; }
+  const char **names = sorted_names(f, &n, "labels");
+  struct moon_label *labels = moon_draft_alloc(f->d, (n + 1) * sizeof *labels);
+  if (!labels) { moon_fields_raise(f); }
+  for (unsigned i = 0; i < n; i++) {
+    const char *value = NULL;
+    if (!moon_inventory_label_name(names[i], strlen(names[i])) || strcmp(names[i], "device") == 0) {
+      moon_fields_fail(f, "\"%.60s\" is no name of a label", names[i]);
+    }
+    lua_getfield(L, -1, names[i]);
+    if (lua_type(L, -1) == LUA_TNUMBER) { lua_tostring(L, -1); } /* converts in place; the field stays what it is */
+    if (lua_type(L, -1) == LUA_TSTRING) { value = moon_draft_text(f->d, lua_tostring(L, -1), lua_objlen(L, -1)); }
+    if (f->d->err) { moon_fields_raise(f); }
+    if (!value) {
+      moon_fields_enter(f, names[i]);
+      moon_fields_fail(f, "a string is expected, not a %s", luaL_typename(L, -1));
+    }
+    labels[i].key = (struct moon_text){names[i], (uint32_t)strlen(names[i])};
+    labels[i].value = (struct moon_text){value, (uint32_t)lua_objlen(L, -1)};
+    lua_pop(L, 1);
+  }
+  in->labels = labels;
+  in->n_labels = n;
+  lua_pop(L, 1);
+  moon_fields_leave(f, was);
+}
+
+static void read_target_auth(struct moon_fields *f, struct moon_inventory *in) {
+  const char *const *names = NULL;
+  uint32_t n = 0, one;
+  const uint16_t *index;
+  moon_fields_texts(f, "auth", &names, &n);
+  if (!names) { return; }
+  size_t was = moon_fields_enter(f, "auth");
+  if (n == 0) { moon_fields_fail(f, "is empty"); }
+  uint16_t *list = moon_draft_alloc(f->d, n * sizeof *list);
+  if (!list) { moon_fields_raise(f); }
+  for (uint32_t i = 0; i < n; i++) {
+    if (moon_draft_find_credential(f->d, names[i], strlen(names[i])) < 0) {
+      (void)moon_inventory_credentials(f->d, moon_fields_place(f), names[i], strlen(names[i]), &index, &one);
+      moon_fields_raise(f);
+    }
+    list[i] = (uint16_t)moon_draft_find_credential(f->d, names[i], strlen(names[i]));
+  }
+  in->credentials = list;
+  in->n_credentials = n;
+  moon_fields_leave(f, was);
+}
+
+/* One entry of targets, a table, at the top. */
+static void read_target(struct moon_fields *f, struct moon_inventory *in) {
+  static const char *const KEYS[] = {"host", "hosts", "file", "name", "auth", "labels", "port", "source", "strict_source", NULL};
+  const char *host = NULL, *file = NULL, *source = NULL, *name;
+  const char *const *hosts = NULL;
+  uint32_t n_hosts = 0, port = 0;
+  size_t name_n;
+  moon_fields_keys(f, KEYS);
+  moon_fields_text(f, "host", &host);
+  moon_fields_texts(f, "hosts", &hosts, &n_hosts);
+  moon_fields_text(f, "file", &file);
+  moon_fields_text(f, "name", &in->name);
+  moon_fields_uint(f, "port", 1, 65535, &port);
+  moon_fields_bool(f, "strict_source", &in->strict_source);
+  moon_fields_text(f, "source", &source);
+  in->port = (uint16_t)port;
+  if ((host != NULL) + (hosts != NULL) + (file != NULL) != 1) { moon_fields_fail(f, "one of host, hosts and file is expected"); }
+  if (in->name && !host) { moon_fields_fail(f, "name goes with host; a file names its targets by device="); }
+  if (in->name && (!*in->name || strpbrk(in->name, " \t\r\n") || strlen(in->name) > 255)) {
+    moon_fields_enter(f, "name");
+    moon_fields_fail(f, "1 to 255 characters without blanks are expected");
+  }
+  if (source && moon_addr_parse(source, 0, &in->source, &name, &name_n)) {
+    moon_fields_enter(f, "source");
+    moon_fields_fail(f, "\"%.80s\" is no address", source);
+  }
+  read_labels(f, in);
+  read_target_auth(f, in);
+  if (host) { (void)moon_inventory_host(f->d, in, host, strlen(host)); }
+  for (uint32_t i = 0; i < n_hosts && !f->d->err; i++) { (void)moon_inventory_host(f->d, in, hosts[i], strlen(hosts[i])); }
+  if (file) {
+    file = moon_draft_beside(f->d, f->file, file);
+    if (file) { (void)moon_inventory_file(f->d, in, file); }
+  }
+}
+
+void moon_config_targets(struct moon_fields *f) {
+  lua_State *L = f->L;
+  size_t was;
+  if (!moon_fields_get(f, "targets", &was)) { return; }
+  unsigned n = moon_fields_list(f, "targets");
+  for (unsigned i = 1; i <= n; i++) {
+    struct moon_inventory in = {0};
+    size_t here = moon_fields_enter_index(f, i), text_n;
+    lua_rawgeti(L, -1, (int)i);
+    in.place = n <= 100 ? moon_fields_place(f) : f->path; /* looking a line up reads the file: not 20,000 times */
+    const char *text = moon_secret_text(L, -1, &text_n);
+    if (text) {
+      (void)moon_inventory_host(f->d, &in, text, text_n);
+    } else {
+      read_target(f, &in);
+    }
+    if (f->d->err) { moon_fields_raise(f); }
+    lua_pop(L, 1);
+    moon_fields_leave(f, here);
+  }
+  lua_pop(L, 1);
+  moon_fields_leave(f, was);
+}
+
+/* args of the probe entry at the top: strings, numbers and booleans, all handed on as text. */
+static void read_args(struct moon_fields *f, struct moon_script *s) {
+  lua_State *L = f->L;
+  size_t was;
+  unsigned n;
+  if (!moon_fields_get(f, "args", &was)) { return; }
+  const char **names = sorted_names(f, &n, "arguments");
+  struct moon_pair *args = moon_draft_alloc(f->d, (n + 1) * sizeof *args);
+  if (!args) { moon_fields_raise(f); }
+  for (unsigned i = 0; i < n; i++) {
+    size_t len = 0;
+    lua_getfield(L, -1, names[i]);
+    if (lua_isboolean(L, -1)) {
+      lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
+      lua_replace(L, -2);
+    }
+    const char *text = moon_secret_text(L, -1, &len);
+    if (!text) { text = lua_tolstring(L, -1, &len); }
+    if (!text) {
+      moon_fields_enter(f, names[i]);
+      moon_fields_fail(f, "a string, a number or a boolean is expected, not a %s", luaL_typename(L, -1));
+    }
+    args[i] = (struct moon_pair){names[i], moon_draft_text(f->d, text, len)};
+    if (!args[i].value) { moon_fields_raise(f); }
+    lua_pop(L, 1);
+  }
+  s->args = args;
+  s->n_args = n;
+  lua_pop(L, 1);
+  moon_fields_leave(f, was);
+}
+
+static void read_probe_jobs(struct moon_fields *f, struct moon_script *s) {
+  static const char *const KEYS[] = {"every", "timeout", NULL};
+  size_t was;
+  unsigned n;
+  if (!moon_fields_get(f, "jobs", &was)) { return; }
+  const char **names = sorted_names(f, &n, "jobs");
+  struct moon_script_job *jobs = moon_draft_alloc(f->d, (n + 1) * sizeof *jobs);
+  if (!jobs) { moon_fields_raise(f); }
+  for (unsigned i = 0; i < n; i++) {
+    size_t here;
+    jobs[i] = (struct moon_script_job){names[i], -1, -1};
+    if (!moon_fields_get(f, names[i], &here)) { continue; }
+    moon_fields_keys(f, KEYS);
+    moon_fields_number(f, "every", 0, YEAR_S, &jobs[i].every_s);
+    moon_fields_number(f, "timeout", 0.01, YEAR_S, &jobs[i].timeout_s);
+    lua_pop(f->L, 1);
+    moon_fields_leave(f, here);
+  }
+  s->jobs = jobs;
+  s->n_jobs = n;
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+}
+
+/* One entry of probes, a table, at the top. */
+static void read_probe(struct moon_fields *f, struct moon_script *s) {
+  static const char *const KEYS[] = {"file", "name", "every", "timeout", "match", "args", "jobs", "trusted", "allow_set", NULL};
+  moon_fields_keys(f, KEYS);
+  moon_fields_text(f, "file", &s->path);
+  if (!s->path) { moon_fields_fail(f, "file is missing"); }
+  moon_fields_text(f, "name", &s->name);
+  moon_fields_number(f, "every", 0, YEAR_S, &s->every_s);
+  moon_fields_number(f, "timeout", 0.01, YEAR_S, &s->timeout_s);
+  moon_fields_bool(f, "trusted", &s->trusted);
+  moon_fields_bool(f, "allow_set", &s->allow_set);
+  moon_fields_texts(f, "match", &s->match, &s->n_match);
+  const char **prefixes = moon_draft_alloc(f->d, (s->n_match + 1) * sizeof *prefixes);
+  for (uint32_t i = 0; prefixes && i < s->n_match; i++) {
+    prefixes[i] = moon_script_prefix(f->d, s->match[i], strlen(s->match[i]));
+    if (!prefixes[i] && !f->d->err) {
+      moon_fields_enter(f, "match");
+      moon_fields_fail(f, "\"%.100s\" is no OID", s->match[i]);
+    }
+  }
+  if (f->d->err) { moon_fields_raise(f); }
+  if (s->match) { s->match = prefixes; }
+  read_args(f, s);
+  read_probe_jobs(f, s);
+}
+
+void moon_config_probes(struct moon_fields *f) {
+  lua_State *L = f->L;
+  size_t was;
+  if (!moon_fields_get(f, "probes", &was)) { return; }
+  unsigned n = moon_fields_list(f, "probes");
+  for (unsigned i = 1; i <= n; i++) {
+    struct moon_script s = {.every_s = -1, .timeout_s = -1};
+    size_t here = moon_fields_enter_index(f, i), text_n;
+    lua_rawgeti(L, -1, (int)i);
+    s.place = moon_fields_place(f);
+    const char *text = moon_secret_text(L, -1, &text_n);
+    if (text) {
+      s.path = moon_draft_text(f->d, text, text_n);
+    } else {
+      read_probe(f, &s);
+    }
+    if (s.path) { s.path = moon_draft_beside(f->d, f->file, s.path); }
+    if (!s.path) { moon_fields_raise(f); }
+    moon_script_add(L, f->d, &s);
+    lua_pop(L, 1);
+    moon_fields_leave(f, here);
+  }
+  lua_pop(L, 1);
+  moon_fields_leave(f, was);
+}

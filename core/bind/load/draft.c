@@ -1,0 +1,229 @@
+#include "draft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../base/mem.h"
+#include "inventory.h"
+
+#define BLOCK_LEN (64u << 10)
+
+struct moon_draft_block {
+  struct moon_draft_block *next;
+  size_t used, cap;
+  _Alignas(16) uint8_t octets[];
+};
+
+void moon_draft_init(struct moon_draft *d, const struct moon_load_options *o) {
+  *d = (struct moon_draft){.options = o};
+  struct moon_plan *p = &d->plan;
+  moon_policy_init(&p->policy);
+  p->workers = 1;
+  p->max_coroutines = 1000;
+  p->max_in_flight = 10000;
+  p->max_children = 64;
+  p->grace_s = 5;
+  p->loop = "libev";
+}
+
+void moon_draft_fini(struct moon_draft *d) {
+  if (d->credentials) { moon_mem_wipe(d->credentials, d->credentials_cap * sizeof *d->credentials); }
+  moon_mem_free(d->credentials);
+  moon_mem_free(d->targets);
+  moon_mem_free(d->probes);
+  moon_mem_free(d->outputs);
+  moon_mem_free(d->warnings);
+  moon_mem_free(d->pending);
+  moon_mem_free(d->by_name);
+  for (struct moon_draft_block *b = d->blocks, *next; b; b = next) {
+    next = b->next;
+    moon_mem_wipe(b->octets, b->used); /* the text of a configuration may have secrets in it */
+    moon_mem_free(b);
+  }
+  *d = (struct moon_draft){0};
+}
+
+enum moon_err moon_draft_fail(struct moon_draft *d, const char *format, ...) {
+  if (d->err) { return d->err; }
+  d->err = MOON_E_CONFIG;
+  va_list ap;
+  va_start(ap, format);
+  (void)vsnprintf(d->error, sizeof d->error, format, ap);
+  va_end(ap);
+  for (char *p = d->error; *p; p++) {
+    if ((unsigned char)*p < ' ' || *p == 0x7f) { *p = ' '; }
+  }
+  return d->err;
+}
+
+enum moon_err moon_draft_nomem(struct moon_draft *d) {
+  if (!d->err) {
+    d->err = MOON_E_NOMEM;
+    (void)snprintf(d->error, sizeof d->error, "out of memory while loading");
+  }
+  return d->err;
+}
+
+void moon_draft_warn(struct moon_draft *d, const char *format, ...) {
+  char line[512];
+  if (d->plan.n_warnings >= MOON_WARNINGS_MAX) {
+    d->warnings_left_out++;
+    return;
+  }
+  if (moon_draft_room(d, &d->warnings, &d->warnings_cap, d->plan.n_warnings, sizeof *d->warnings)) { return; }
+  va_list ap;
+  va_start(ap, format);
+  int n = vsnprintf(line, sizeof line, format, ap);
+  va_end(ap);
+  if (n < 0) { return; }
+  const char *text = moon_draft_text(d, line, strlen(line));
+  if (text) { d->warnings[d->plan.n_warnings++] = text; }
+}
+
+void *moon_draft_alloc(struct moon_draft *d, size_t n) {
+  if (d->err) { return NULL; }
+  struct moon_draft_block *b = d->blocks;
+  n = (n + 15) & ~(size_t)15;
+  if (!b || b->cap - b->used < n) {
+    size_t cap = n > BLOCK_LEN / 4 ? n : BLOCK_LEN;
+    b = moon_mem_alloc(sizeof *b + cap);
+    if (!b) {
+      moon_draft_nomem(d);
+      return NULL;
+    }
+    b->used = 0;
+    b->cap = cap;
+    if (d->blocks && cap != BLOCK_LEN) { /* a large one: what is left of the block in use stays in use */
+      b->next = d->blocks->next;
+      d->blocks->next = b;
+    } else {
+      b->next = d->blocks;
+      d->blocks = b;
+    }
+  }
+  void *p = b->octets + b->used;
+  b->used += n;
+  return memset(p, 0, n);
+}
+
+const char *moon_draft_text(struct moon_draft *d, const char *p, size_t n) {
+  char *t = moon_draft_alloc(d, n + 1);
+  if (t && n) { memcpy(t, p, n); }
+  return t;
+}
+
+const char *moon_draft_format(struct moon_draft *d, const char *format, ...) {
+  char text[4096];
+  va_list ap;
+  va_start(ap, format);
+  int n = vsnprintf(text, sizeof text, format, ap);
+  va_end(ap);
+  return moon_draft_text(d, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+enum moon_err moon_draft_room(struct moon_draft *d, void *v, uint32_t *cap, uint32_t n, size_t size) {
+  if (d->err) { return d->err; }
+  if (n < *cap) { return MOON_OK; }
+  uint32_t more = *cap ? *cap * 2 : 16;
+  void *old;
+  memcpy(&old, v, sizeof old); /* a pointer of whatever type */
+  void *p = more > n ? moon_mem_resize(old, more, size) : NULL;
+  if (!p) { return moon_draft_nomem(d); }
+  memcpy(v, &p, sizeof p);
+  *cap = more;
+  return MOON_OK;
+}
+
+struct moon_credential *moon_draft_credential(struct moon_draft *d, const char *name) {
+  uint32_t n = d->plan.n_credentials;
+  if (n >= MOON_CREDENTIALS_MAX) {
+    moon_draft_fail(d, "over %u credentials", MOON_CREDENTIALS_MAX);
+    return NULL;
+  }
+  if (n == d->credentials_cap) { /* not realloc: it would leave secrets behind */
+    uint32_t cap = n ? n * 2 : 8;
+    struct moon_credential *p = moon_mem_array(cap, sizeof *p);
+    if (!p) {
+      moon_draft_nomem(d);
+      return NULL;
+    }
+    if (n) {
+      memcpy(p, d->credentials, n * sizeof *p);
+      moon_mem_wipe(d->credentials, n * sizeof *p);
+    }
+    moon_mem_free(d->credentials);
+    d->credentials = p;
+    d->credentials_cap = cap;
+  }
+  struct moon_credential *c = &d->credentials[n];
+  if (strlen(name) >= sizeof c->name) {
+    moon_draft_fail(d, "auth.%s: a name has up to %zu characters", name, sizeof c->name - 1);
+    return NULL;
+  }
+  memcpy(c->name, name, strlen(name) + 1);
+  d->plan.n_credentials++;
+  return c;
+}
+
+int moon_draft_find_credential(const struct moon_draft *d, const char *name, size_t n) {
+  for (uint32_t i = 0; i < d->plan.n_credentials; i++) {
+    if (strlen(d->credentials[i].name) == n && memcmp(d->credentials[i].name, name, n) == 0) { return (int)i; }
+  }
+  return -1;
+}
+
+const char *moon_draft_credential_names(struct moon_draft *d) {
+  const char *names = "";
+  for (uint32_t i = 0; names && i < d->plan.n_credentials && i < 20; i++) {
+    names = moon_draft_format(d, "%s%s\"%s\"", names, i ? ", " : "", d->credentials[i].name);
+  }
+  return names ? names : "";
+}
+
+const char *moon_draft_read(struct moon_draft *d, const char *why, const char *path, size_t max, size_t *len) {
+  struct stat st;
+  char *text = NULL;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not hold us */
+  if (fd < 0 || fstat(fd, &st) < 0) { goto failed; }
+  if (!S_ISREG(st.st_mode)) {
+    errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+    goto failed;
+  }
+  if ((uint64_t)st.st_size > max) {
+    errno = EFBIG;
+    goto failed;
+  }
+  size_t cap = (size_t)st.st_size, n = 0;
+  text = moon_draft_alloc(d, cap + 1);
+  while (text && n < cap) {
+    ssize_t got = read(fd, text + n, cap - n);
+    if (got < 0) { goto failed; }
+    if (got == 0) { break; }
+    n += (size_t)got;
+  }
+  close(fd);
+  *len = n;
+  return text;
+
+failed:
+  moon_draft_fail(d, "%s%s%s: %s", why ? why : "", why ? ": " : "", path, strerror(errno));
+  if (fd >= 0) { close(fd); }
+  return NULL;
+}
+
+const char *moon_draft_beside(struct moon_draft *d, const char *file, const char *path) {
+  const char *slash = file ? strrchr(file, '/') : NULL;
+  if (path[0] == '/' || !slash) { return moon_draft_text(d, path, strlen(path)); }
+  size_t dir = (size_t)(slash - file) + 1, n = strlen(path);
+  char *p = moon_draft_alloc(d, dir + n + 1);
+  if (p) {
+    memcpy(p, file, dir);
+    memcpy(p + dir, path, n);
+  }
+  return p;
+}

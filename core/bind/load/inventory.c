@@ -1,0 +1,387 @@
+#include "inventory.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../../base/mem.h"
+
+#define LABELS_MAX 64u   /* of one target */
+#define NAME_MAX_LEN 255u
+
+/* Where a target stands, and what is said beside it. */
+struct entry {
+  const char *path;    /* NULL: in->place */
+  uint32_t line;
+  struct moon_text host, name, auth; /* p NULL: not said */
+  struct moon_label *labels;
+  uint32_t n_labels;
+};
+
+static const char *place_of(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e) {
+  if (!e->path) { return in->place; }
+  const char *p = e->line ? moon_draft_format(d, "%s:%u", e->path, e->line) : e->path;
+  return p ? p : "";
+}
+
+static uint64_t hash(const void *p, size_t n) {
+  const uint8_t *o = p;
+  uint64_t h = 0xcbf29ce484222325u; /* FNV-1a: the operator's own file, nobody plays with it */
+  for (size_t i = 0; i < n; i++) { h = (h ^ o[i]) * 0x100000001b3u; }
+  return h ^ h >> 32;
+}
+
+bool moon_inventory_label_name(const char *p, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    bool letter = (p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z') || p[i] == '_';
+    if (!letter && (i == 0 || p[i] < '0' || p[i] > '9')) { return false; }
+  }
+  return n > 0;
+}
+
+enum moon_err moon_inventory_credentials(struct moon_draft *d, const char *place, const char *names, size_t n,
+                                         const uint16_t **out, uint32_t *n_out) {
+  uint32_t count = 1;
+  for (size_t i = 0; i < n; i++) { count += names[i] == ','; }
+  uint16_t *list = moon_draft_alloc(d, count * sizeof *list);
+  if (!list) { return d->err; }
+  for (uint32_t i = 0; i < count; i++) {
+    const char *comma = memchr(names, ',', n);
+    size_t len = comma ? (size_t)(comma - names) : n;
+    int at = moon_draft_find_credential(d, names, len);
+    if (at < 0) {
+      const char *known = moon_draft_credential_names(d);
+      return moon_draft_fail(d, "%s: no credential named \"%.*s\"%s%s", place, (int)len, names, *known ? "; there are " : "", known);
+    }
+    list[i] = (uint16_t)at;
+    if (comma) { names = comma + 1; n -= len + 1; }
+  }
+  *out = list;
+  *n_out = count;
+  return MOON_OK;
+}
+
+static enum moon_err grow_names(struct moon_draft *d) {
+  if ((uint64_t)(d->plan.n_targets + 1) * 2 <= d->by_name_cap) { return MOON_OK; }
+  uint32_t cap = d->by_name_cap ? d->by_name_cap * 4 : 64;
+  uint32_t *slots = moon_mem_array(cap, sizeof *slots);
+  if (!slots) { return moon_draft_nomem(d); }
+  for (uint32_t i = 0; i < d->plan.n_targets; i++) {
+    uint32_t at = (uint32_t)hash(d->targets[i].name, strlen(d->targets[i].name)) & (cap - 1);
+    while (slots[at]) { at = (at + 1) & (cap - 1); }
+    slots[at] = i + 1;
+  }
+  moon_mem_free(d->by_name);
+  d->by_name = slots;
+  d->by_name_cap = cap;
+  return MOON_OK;
+}
+
+/* The slot of this name: taken (index + 1) or free (0). */
+static uint32_t *find_name(struct moon_draft *d, const char *name) {
+  uint32_t mask = d->by_name_cap - 1;
+  uint32_t at = (uint32_t)hash(name, strlen(name)) & mask;
+  while (d->by_name[at] && strcmp(d->targets[d->by_name[at] - 1].name, name) != 0) { at = (at + 1) & mask; }
+  return &d->by_name[at];
+}
+
+/* The labels of the place and those beside the host, one of each name. */
+static enum moon_err merge_labels(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e,
+                                  struct moon_plan_target *t) {
+  t->labels = e->labels;
+  t->n_labels = e->n_labels;
+  if (!in->n_labels) { return MOON_OK; }
+  if (!e->n_labels) {
+    t->labels = in->labels;
+    t->n_labels = in->n_labels;
+    return MOON_OK;
+  }
+  struct moon_label *all = moon_draft_alloc(d, (in->n_labels + e->n_labels) * sizeof *all);
+  if (!all) { return d->err; }
+  memcpy(all, e->labels, e->n_labels * sizeof *all);
+  uint32_t n = e->n_labels;
+  for (uint32_t i = 0; i < in->n_labels; i++) {
+    bool there = false;
+    for (uint32_t k = 0; k < e->n_labels && !there; k++) {
+      there = all[k].key.n == in->labels[i].key.n && memcmp(all[k].key.p, in->labels[i].key.p, all[k].key.n) == 0;
+    }
+    if (!there) { all[n++] = in->labels[i]; }
+  }
+  t->labels = all;
+  t->n_labels = n;
+  return MOON_OK;
+}
+
+static enum moon_err set_credentials(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e,
+                                     struct moon_plan_target *t) {
+  if (e->auth.p) {
+    return moon_inventory_credentials(d, place_of(d, in, e), e->auth.p, e->auth.n, &t->credentials, &t->n_credentials);
+  }
+  t->credentials = in->credentials ? in->credentials : d->default_credentials;
+  t->n_credentials = in->credentials ? in->n_credentials : d->n_default_credentials;
+  if (t->n_credentials) { return MOON_OK; }
+  if (!d->plan.n_credentials) {
+    return moon_draft_fail(d, "%s: no credentials: give -c COMMUNITY, or `auth` in the configuration", place_of(d, in, e));
+  }
+  return moon_draft_fail(d, "%s: auth is missing: one of %s", place_of(d, in, e), moon_draft_credential_names(d));
+}
+
+static bool clean(struct moon_text t) {
+  for (uint32_t i = 0; i < t.n; i++) {
+    if ((unsigned char)t.p[i] <= ' ' || t.p[i] == 0x7f) { return false; }
+  }
+  return t.n > 0 && t.n <= NAME_MAX_LEN;
+}
+
+static enum moon_err set_address(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e,
+                                 struct moon_plan_target *t) {
+  const char *host;
+  size_t host_n;
+  t->host = clean(e->host) ? moon_draft_text(d, e->host.p, e->host.n) : "";
+  if (!t->host) { return d->err; }
+  enum moon_err err = moon_addr_parse(t->host, in->port ? in->port : 161, &t->addr, &host, &host_n);
+  if (err == MOON_E_DNS) {
+    if (moon_draft_room(d, &d->pending, &d->pending_cap, d->n_pending, sizeof *d->pending)) { return d->err; }
+    struct moon_draft_pending p = {moon_draft_text(d, host, host_n), d->plan.n_targets, t->addr.family};
+    t->addr.family = 0;
+    if (!p.host) { return d->err; }
+    d->pending[d->n_pending++] = p;
+    return MOON_OK;
+  }
+  if (err) {
+    int n = e->host.n > 80 ? 80 : (int)e->host.n;
+    return moon_draft_fail(d, "%s: \"%.*s\": neither an address nor a host name", place_of(d, in, e), n, e->host.p);
+  }
+  return MOON_OK;
+}
+
+static enum moon_err add(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e) {
+  struct moon_plan_target t = {.source = in->source, .strict_source = in->strict_source};
+  uint32_t n_pending = d->n_pending;
+  if (set_address(d, in, e, &t) || set_credentials(d, in, e, &t) || merge_labels(d, in, e, &t)) { return d->err; }
+  if (e->name.p && !clean(e->name)) {
+    return moon_draft_fail(d, "%s: device: a name is 1 to %u characters without blanks", place_of(d, in, e), NAME_MAX_LEN);
+  }
+  t.name = e->name.p ? moon_draft_text(d, e->name.p, e->name.n) : in->name ? in->name : t.host;
+  if (!t.name || grow_names(d) || moon_draft_room(d, &d->targets, &d->targets_cap, d->plan.n_targets, sizeof t)) { return d->err; }
+  uint32_t *slot = find_name(d, t.name);
+  if (*slot) {
+    const struct moon_plan_target *first = &d->targets[*slot - 1];
+    bool same = strcmp(first->host, t.host) == 0 || (first->addr.family && moon_addr_equal(&first->addr, &t.addr));
+    d->n_pending = n_pending;
+    if (!same) {
+      return moon_draft_fail(d, "%s: the name %s is taken by %s: two agents cannot share one", place_of(d, in, e), t.name, first->host);
+    }
+    moon_draft_warn(d, "%s: %s is there already; the first one holds", place_of(d, in, e), t.name);
+    return d->err;
+  }
+  d->targets[d->plan.n_targets++] = t;
+  *slot = d->plan.n_targets;
+  return MOON_OK;
+}
+
+enum moon_err moon_inventory_host(struct moon_draft *d, const struct moon_inventory *in, const char *host, size_t n) {
+  struct entry e = {.host = {host, (uint32_t)n}};
+  return add(d, in, &e);
+}
+
+static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
+
+/* One key=value or key="va lue" at p. Returns past it, NULL when it is neither. */
+static const char *take_pair(const char *p, const char *end, struct moon_label *out) {
+  const char *key = p;
+  while (p < end && *p != '=' && !blank(*p)) { p++; }
+  if (p == end || *p != '=' || !moon_inventory_label_name(key, (size_t)(p - key))) { return NULL; }
+  out->key = (struct moon_text){key, (uint32_t)(p - key)};
+  p++;
+  bool quoted = p < end && *p == '"';
+  const char *value = p += quoted;
+  while (p < end && (quoted ? *p != '"' : !blank(*p))) { p++; }
+  if (quoted && p == end) { return NULL; }
+  out->value = (struct moon_text){value, (uint32_t)(p - value)};
+  p += quoted;
+  return p == end || blank(*p) ? p : NULL;
+}
+
+static enum moon_err add_line(struct moon_draft *d, const struct moon_inventory *in, const char *path, uint32_t line,
+                              const char *p, const char *end) {
+  struct moon_label labels[LABELS_MAX];
+  struct entry e = {.path = path, .line = line};
+  while (p < end && blank(*p)) { p++; }
+  while (end > p && blank(end[-1])) { end--; }
+  if (p == end || *p == '#') { return MOON_OK; }
+  e.host.p = p;
+  while (p < end && !blank(*p)) { p++; }
+  e.host.n = (uint32_t)(p - e.host.p);
+  for (;;) {
+    struct moon_label l;
+    while (p < end && blank(*p)) { p++; }
+    if (p == end || *p == '#') { break; }
+    const char *next = take_pair(p, end, &l);
+    if (!next) {
+      int n = end - p > 60 ? 60 : (int)(end - p);
+      return moon_draft_fail(d, "%s:%u: \"%.*s\": a label is name=value", path, line, n, p);
+    }
+    p = next;
+    if (l.key.n == 6 && memcmp(l.key.p, "device", 6) == 0) {
+      e.name = l.value;
+    } else if (l.key.n == 4 && memcmp(l.key.p, "auth", 4) == 0) {
+      e.auth = l.value;
+    } else if (e.n_labels == LABELS_MAX) {
+      return moon_draft_fail(d, "%s:%u: over %u labels", path, line, LABELS_MAX);
+    } else {
+      labels[e.n_labels++] = l;
+    }
+  }
+  if (e.n_labels) {
+    e.labels = moon_draft_alloc(d, e.n_labels * sizeof *labels);
+    if (!e.labels) { return d->err; }
+    memcpy(e.labels, labels, e.n_labels * sizeof *labels); /* their text stays in the file's, which lives as long */
+  }
+  return add(d, in, &e);
+}
+
+static enum moon_err add_lines(struct moon_draft *d, const struct moon_inventory *in, const char *path, const char *p, size_t n) {
+  const char *end = p + n;
+  if (n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) { p += 3; }
+  for (uint32_t line = 1; p < end; line++) {
+    const char *newline = memchr(p, '\n', (size_t)(end - p));
+    const char *stop = newline ? newline : end;
+    if (memchr(p, 0, (size_t)(stop - p))) { return moon_draft_fail(d, "%s:%u: is no text", path, line); }
+    if (add_line(d, in, path, line, p, stop)) { return d->err; }
+    p = stop + 1;
+  }
+  return d->err;
+}
+
+/* jansson keeps no lines: the one where the nth object of the outermost list begins. */
+static uint32_t group_line(const char *p, size_t n, size_t group) {
+  uint32_t line = 1;
+  int depth = 0;
+  bool quoted = false, expected = true;
+  for (size_t i = 0; i < n; i++) {
+    char c = p[i];
+    line += c == '\n';
+    if (quoted) {
+      if (c == '\\') { i++; } else { quoted = c != '"'; }
+      continue;
+    }
+    if (depth == 1 && expected && c != ']' && c > ' ') {
+      if (group-- == 0) { return line; }
+      expected = false;
+    }
+    quoted = c == '"';
+    expected = expected || (depth == 1 && c == ',');
+    depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+  }
+  return 0;
+}
+
+struct json_file { const char *path, *text; size_t len; };
+
+static const char *kind(const json_t *v) {
+  static const char *const NAMES[] = {"an object", "a list", "a string", "a number", "a number", "true", "false", "null"};
+  return v ? NAMES[json_typeof(v)] : "missing";
+}
+
+static enum moon_err add_group(struct moon_draft *d, const struct moon_inventory *in, const struct json_file *f, size_t group,
+                               const json_t *g) {
+  struct entry e = {.path = f->path};
+#define GROUP_FAIL(format, ...) moon_draft_fail(d, "%s:%u: " format, f->path, group_line(f->text, f->len, group), __VA_ARGS__)
+  if (!json_is_object(g)) { return GROUP_FAIL("a target group is an object, not %s", kind(g)); }
+  const json_t *targets = json_object_get(g, "targets"), *labels = json_object_get(g, "labels"), *v;
+  if (!json_is_array(targets)) { return GROUP_FAIL("targets is %s, a list of hosts is expected", kind(targets)); }
+  if (labels && !json_is_object(labels)) { return GROUP_FAIL("labels is %s, an object is expected", kind(labels)); }
+  const char *key;
+  if (labels && json_object_size(labels)) {
+    e.labels = moon_draft_alloc(d, json_object_size(labels) * sizeof *e.labels);
+    if (!e.labels) { return d->err; }
+  }
+  for (void *it = json_object_iter((json_t *)(uintptr_t)labels); it; it = json_object_iter_next((json_t *)(uintptr_t)labels, it)) {
+    key = json_object_iter_key(it);
+    v = json_object_iter_value(it);
+    if (!json_is_string(v)) { return GROUP_FAIL("labels.%s is %s, a string is expected", key, kind(v)); }
+    struct moon_text value = {json_string_value(v), (uint32_t)json_string_length(v)};
+    if (!moon_inventory_label_name(key, strlen(key))) { return GROUP_FAIL("labels: \"%s\" is no name of a label", key); }
+    if (strcmp(key, "device") == 0) {
+      e.name = value;
+      if (json_array_size(targets) > 1) { return GROUP_FAIL("labels.device names %zu targets", json_array_size(targets)); }
+    } else if (strcmp(key, "__param_auth") == 0) {
+      e.auth = value;
+    } else if (strncmp(key, "__", 2) != 0) {
+      if (e.n_labels == LABELS_MAX) { return GROUP_FAIL("over %u labels", LABELS_MAX); }
+      struct moon_label *l = &e.labels[e.n_labels++];
+      l->key = (struct moon_text){moon_draft_text(d, key, strlen(key)), (uint32_t)strlen(key)};
+      l->value = (struct moon_text){moon_draft_text(d, value.p, value.n), value.n};
+      if (!l->key.p || !l->value.p) { return d->err; }
+    }
+  }
+  size_t i;
+  json_array_foreach(targets, i, v) {
+    if (!json_is_string(v)) { return GROUP_FAIL("targets[%zu] is %s, a host is expected", i, kind(v)); }
+    e.host = (struct moon_text){json_string_value(v), (uint32_t)json_string_length(v)};
+    if (add(d, in, &e)) { return d->err; }
+  }
+#undef GROUP_FAIL
+  return MOON_OK;
+}
+
+static enum moon_err add_json(struct moon_draft *d, const struct moon_inventory *in, const struct json_file *f) {
+  json_error_t at;
+  json_set_alloc_funcs(moon_mem_alloc, moon_mem_free);
+  json_t *root = json_loadb(f->text, f->len, JSON_REJECT_DUPLICATES, &at);
+  if (!root) {
+    if (json_error_code(&at) == json_error_out_of_memory) { return moon_draft_nomem(d); }
+    return moon_draft_fail(d, "%s:%d: %s", f->path, at.line < 1 ? 1 : at.line, at.text);
+  }
+  if (!json_is_array(root)) {
+    moon_draft_fail(d, "%s:1: a list of target groups is expected, not %s", f->path, kind(root));
+  }
+  for (size_t i = 0; !d->err && i < json_array_size(root); i++) { add_group(d, in, f, i, json_array_get(root, i)); }
+  json_decref(root);
+  return d->err;
+}
+
+/* A line may begin with an IPv6 address in brackets, a list of groups does not. */
+static bool looks_like_json(const char *path, const char *text, size_t len) {
+  size_t n = strlen(path), i = 0;
+  if (n > 5 && strcmp(path + n - 5, ".json") == 0) { return true; }
+  while (i < len && (blank(text[i]) || text[i] == '\n')) { i++; }
+  if (i == len || text[i] == '{') { return i < len; }
+  if (text[i++] != '[') { return false; }
+  while (i < len && (blank(text[i]) || text[i] == '\n')) { i++; }
+  return i < len && (text[i] == '{' || text[i] == ']');
+}
+
+enum moon_err moon_inventory_file(struct moon_draft *d, const struct moon_inventory *in, const char *path) {
+  size_t len;
+  const char *text = moon_draft_read(d, in->place, path, MOON_FILE_MAX, &len);
+  if (!text) { return d->err; }
+  uint32_t before = d->plan.n_targets + d->plan.n_warnings;
+  const struct json_file f = {path, text, len};
+  enum moon_err e = looks_like_json(path, text, len) ? add_json(d, in, &f) : add_lines(d, in, path, text, len);
+  if (!e && d->plan.n_targets + d->plan.n_warnings == before) { moon_draft_warn(d, "%s: no targets in it", path); }
+  return e;
+}
+
+enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_inventory *in, const char *text) {
+  struct stat st;
+  if (!strchr(text, ',')) {
+    bool there = stat(text, &st) == 0;
+    if ((there && !S_ISDIR(st.st_mode)) || strchr(text, '/')) { return moon_inventory_file(d, in, text); }
+    size_t n = strlen(text);
+    if (n > 5 && (strcmp(text + n - 5, ".json") == 0 || strcmp(text + n - 4, ".txt") == 0)) {
+      return moon_inventory_file(d, in, text);
+    }
+    return moon_inventory_host(d, in, text, n);
+  }
+  for (const char *p = text; *p && !d->err;) {
+    size_t n = strcspn(p, ",");
+    if (n) { moon_inventory_host(d, in, p, n); } /* a comma too many is no mistake worth stopping for */
+    p += n + (p[n] == ',');
+  }
+  return d->err;
+}
