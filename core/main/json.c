@@ -81,10 +81,10 @@ static uint8_t *copy(uint8_t *p, const void *src, size_t n) {
 }
 
 static void put_sample(struct json *j, const struct moon_sample *s, struct moon_out *out) {
-  static const char types[][32] = {
-    "\",\"type\":\"unknown\",\"value\":", "\",\"type\":\"counter\",\"value\":", "\",\"type\":\"gauge\",\"value\":",
-    "\",\"type\":\"info\",\"value\":",    "\",\"type\":\"state\",\"value\":",   "\",\"type\":\"event\",\"value\":"};
-  static const uint8_t type_len[] = {26, 26, 24, 23, 24, 24};
+  static const struct { char text[32]; uint8_t len; } types[] = {
+#define MOON_TYPE(name) {"\",\"type\":\"" name "\",\"value\":", sizeof "\",\"type\":\"" name "\",\"value\":" - 1}
+    MOON_TYPE("unknown"), MOON_TYPE("counter"), MOON_TYPE("gauge"), MOON_TYPE("info"), MOON_TYPE("state"), MOON_TYPE("event")};
+#undef MOON_TYPE
   if (s->time_s != j->time_s || j->time_len == 0) {
     memcpy(j->time, "{\"t\":", 5);
     j->time_len = 5 + moon_format_time(j->time + 5, s->time_s);
@@ -99,8 +99,8 @@ static void put_sample(struct json *j, const struct moon_sample *s, struct moon_
   p = copy(p, j->who.p, j->who.n);
   p += moon_format_escape((char *)p, s->name.p, s->name.n);
   unsigned type = s->type <= MOON_SAMPLE_EVENT ? s->type : 0;
-  memcpy(p, types[type], 32);
-  p += type_len[type];
+  memcpy(p, types[type].text, 32); /* a fixed size is one copy; what is too much is overwritten */
+  p += types[type].len;
   switch (s->kind) {
     case MOON_NUMBER_UNSIGNED: p += moon_format_u64((char *)p, s->value.uint); break;
     case MOON_NUMBER_SIGNED: p += moon_format_i64((char *)p, s->value.sint); break;

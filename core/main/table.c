@@ -50,6 +50,14 @@ static void set_value(struct table *t, const struct moon_sample *s) {
                                                 : moon_format_real(p, s->value.real);
 }
 
+/* Places on the screen: UTF-8 continuation octets take none. */
+static size_t places(const void *text, size_t n) {
+  const uint8_t *p = text;
+  size_t width = 0;
+  for (size_t i = 0; i < n; i++) { width += (p[i] & 0xc0) != 0x80; }
+  return width;
+}
+
 static size_t wider(size_t have, size_t n, size_t most) { return n > have && n <= most ? n : have; }
 
 static void pad(struct moon_out *o, size_t n, size_t width) {
@@ -67,9 +75,9 @@ static void measure(struct table *t, struct moon_record_reader r, struct widths 
       set_labels(t, labels, n_labels);
     } else {
       set_value(t, &s);
-      w->name = wider(w->name, s.name.n, NAME_MAX_WIDTH);
-      w->labels = wider(w->labels, t->labels.n, LABEL_MAX_WIDTH);
-      w->value = wider(w->value, t->value.n, VALUE_MAX_WIDTH);
+      w->name = wider(w->name, places(s.name.p, s.name.n), NAME_MAX_WIDTH);
+      w->labels = wider(w->labels, places(t->labels.p, t->labels.n), LABEL_MAX_WIDTH);
+      w->value = wider(w->value, places(t->value.p, t->value.n), VALUE_MAX_WIDTH);
     }
   }
 }
@@ -118,12 +126,12 @@ static enum moon_err table_record(struct moon_output *self, const uint8_t *p, si
     moon_out_text(out, "  ");
     size_t from = out->n;
     put_safe(out, s.name);
-    pad(out, out->n - from, w.name);
+    if (!out->failed) { pad(out, places(out->p + from, out->n - from), w.name); }
     moon_out_text(out, "  ");
     moon_out_put(out, t->labels.p, t->labels.n);
-    pad(out, t->labels.n, w.labels);
+    pad(out, places(t->labels.p, t->labels.n), w.labels);
     if (w.labels) { moon_out_text(out, "  "); }
-    if (s.kind != MOON_NUMBER_TEXT) { pad(out, t->value.n, w.value); }
+    if (s.kind != MOON_NUMBER_TEXT) { pad(out, places(t->value.p, t->value.n), w.value); }
     moon_out_put(out, t->value.p, t->value.n);
     moon_out_text(out, "\n");
     moon_out_line(out);
