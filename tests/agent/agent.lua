@@ -83,8 +83,10 @@ local agent = { devices = {}, queue = {}, running = true }
 local device_mt = {}
 device_mt.__index = device_mt
 function device_mt:uptime() return net.now() - self.boot end
+-- Seconds since its counters started.
+function device_mt:age() return net.now() - self.begun end
 function device_mt:reboot()
-  self.boot, self.since_boot, self.reboots = net.now(), 0, self.reboots + 1
+  self.boot, self.begun, self.since_boot, self.reboots = net.now(), net.now(), 0, self.reboots + 1
 end
 function device_mt:acted(name) count(stats.faults, name) end
 
@@ -95,7 +97,7 @@ function agent:device(address)
   if not d then
     local spec = options.devices[address] or {}
     d = setmetatable({
-      address = address, agent = self, boot = net.now() - 1000, number = 0, since_boot = 0, reboots = 0,
+      address = address, agent = self, boot = net.now() - 1000, begun = net.now(), number = 0, since_boot = 0, reboots = 0,
       mib = spec.mib or shared, faults = spec.faults or options.default, written = {},
     }, device_mt)
     self.devices[address] = d

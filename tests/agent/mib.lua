@@ -10,13 +10,14 @@ _M.int, _M.str, _M.ip = make(ber.INTEGER), make(ber.STRING), make(ber.IP)
 _M.c32, _M.g32, _M.ticks, _M.c64, _M.opaque = make(ber.C32), make(ber.G32), make(ber.TICKS), make(ber.C64), make(ber.OPAQUE)
 function _M.oid(text) return { ber.OID, ber.arcs(text) } end
 
---- A counter that starts at `start` when the device boots and grows by `per_s`, modulo its width.
+--- A counter that grows by `per_s`, modulo its width. It stands at `start` when the agent is first asked and at 0 after a reboot.
 function _M.counter(bits, per_s, start)
   local tag = bits == 64 and ber.C64 or ber.C32
   return { tag, function(device)
-    local grown = math.floor(per_s * device:uptime())
-    if bits == 32 then return ((start or 0) + grown) % 2 ^ 32 end
-    return (device.reboots > 0 and 0ULL or (start or 0) + 0ULL) + grown
+    local grown = math.floor(per_s * device:age())
+    local from = device.reboots == 0 and start or 0
+    if bits == 32 then return (from + grown) % 2 ^ 32 end
+    return from + 0ULL + grown
   end }
 end
 --- A counter that advances by `step` at every request the device gets: exact values whatever the machine's pace.
