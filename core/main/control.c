@@ -58,13 +58,13 @@ void moon_control_fds(const struct moon_control *c, struct pollfd *fds) {
 }
 
 static bool answer(struct moon_control *c, int i, const char *line) {
-  struct moon_out out;
-  moon_out_init(&out, NULL, NULL);
+  struct moon_print out;
+  moon_print_init(&out, NULL, NULL);
   c->fn(c->arg, line, &out);
-  moon_out_put(&out, "\n", 1);
+  moon_print_put(&out, "\n", 1);
   ssize_t done = out.failed ? -1 : send(c->client[i].fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
   bool ok = done == (ssize_t)out.n;
-  moon_out_fini(&out);
+  moon_print_fini(&out);
   return ok;
 }
 

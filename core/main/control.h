@@ -12,14 +12,14 @@
 #include <poll.h>
 #include <stdbool.h>
 
-#include "out.h"
+#include "print.h"
 
 #define MOON_CONTROL_CLIENTS 8
 #define MOON_CONTROL_LINE 128
 #define MOON_CONTROL_FDS (MOON_CONTROL_CLIENTS + 1)
 
 /* One command, NUL-terminated; puts the answer without its newline. */
-typedef void moon_control_fn(void *arg, const char *command, struct moon_out *answer);
+typedef void moon_control_fn(void *arg, const char *command, struct moon_print *answer);
 
 struct moon_control {
   moon_control_fn *fn;

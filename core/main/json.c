@@ -9,8 +9,8 @@
 
 struct json {
   struct moon_output output;
-  struct moon_out who;    /* ,"device":"..","probe":"..","name":" */
-  struct moon_out labels; /* ,"labels":{..}}\n */
+  struct moon_print who;    /* ,"device":"..","probe":"..","name":" */
+  struct moon_print labels; /* ,"labels":{..}}\n */
   const uint8_t *base;    /* the inventory's labels, lent from the record */
   uint32_t n_base;
   double time_s;
@@ -18,8 +18,8 @@ struct json {
   size_t time_len;
 };
 
-static void put_string(struct moon_out *o, struct moon_text t) {
-  uint8_t *p = moon_out_room(o, (size_t)t.n * 6 + 2);
+static void put_string(struct moon_print *o, struct moon_text t) {
+  uint8_t *p = moon_print_room(o, (size_t)t.n * 6 + 2);
   if (!p) { return; }
   p[0] = '"';
   size_t n = moon_format_escape((char *)p + 1, t.p, t.n);
@@ -27,11 +27,11 @@ static void put_string(struct moon_out *o, struct moon_text t) {
   o->n += n + 2;
 }
 
-static void put_label(struct moon_out *o, const struct moon_label *l, bool *first) {
-  if (!*first) { moon_out_put(o, ",", 1); }
+static void put_label(struct moon_print *o, const struct moon_label *l, bool *first) {
+  if (!*first) { moon_print_put(o, ",", 1); }
   *first = false;
   put_string(o, l->key);
-  moon_out_put(o, ":", 1);
+  moon_print_put(o, ":", 1);
   put_string(o, l->value);
 }
 
@@ -49,7 +49,7 @@ static void set_labels(struct json *j, const uint8_t *own, uint32_t n_own) {
   struct moon_label l;
   bool first = true;
   j->labels.n = 0;
-  moon_out_text(&j->labels, ",\"labels\":{");
+  moon_print_text(&j->labels, ",\"labels\":{");
   const uint8_t *p = j->base;
   for (uint32_t i = 0; i < j->n_base; i++) {
     p = moon_record_label(p, &l);
@@ -59,20 +59,20 @@ static void set_labels(struct json *j, const uint8_t *own, uint32_t n_own) {
     own = moon_record_label(own, &l);
     put_label(&j->labels, &l, &first);
   }
-  moon_out_text(&j->labels, "}}\n");
+  moon_print_text(&j->labels, "}}\n");
 }
 
 static void set_who(struct json *j, const struct moon_record_reader *r) {
   j->who.n = 0;
-  moon_out_text(&j->who, ",\"device\":");
+  moon_print_text(&j->who, ",\"device\":");
   put_string(&j->who, r->device);
-  moon_out_text(&j->who, ",\"probe\":");
+  moon_print_text(&j->who, ",\"probe\":");
   put_string(&j->who, r->probe);
   if (r->job.n) {
-    moon_out_text(&j->who, ",\"job\":");
+    moon_print_text(&j->who, ",\"job\":");
     put_string(&j->who, r->job);
   }
-  moon_out_text(&j->who, ",\"name\":\"");
+  moon_print_text(&j->who, ",\"name\":\"");
 }
 
 static uint8_t *copy(uint8_t *p, const void *src, size_t n) {
@@ -80,7 +80,7 @@ static uint8_t *copy(uint8_t *p, const void *src, size_t n) {
   return p + n;
 }
 
-static void put_sample(struct json *j, const struct moon_sample *s, struct moon_out *out) {
+static void put_sample(struct json *j, const struct moon_sample *s, struct moon_print *out) {
   static const struct { char text[32]; uint8_t len; } types[] = {
 #define MOON_TYPE(name) {"\",\"type\":\"" name "\",\"value\":", sizeof "\",\"type\":\"" name "\",\"value\":" - 1}
     MOON_TYPE("unknown"), MOON_TYPE("counter"), MOON_TYPE("gauge"), MOON_TYPE("info"), MOON_TYPE("state"), MOON_TYPE("event")};
@@ -92,7 +92,7 @@ static void put_sample(struct json *j, const struct moon_sample *s, struct moon_
   }
   size_t room = j->time_len + j->who.n + (size_t)s->name.n * 6 + 32 + MOON_FORMAT_MAX + 2 + j->labels.n;
   if (s->kind == MOON_NUMBER_TEXT) { room += (size_t)s->text.n * 6; }
-  uint8_t *p = moon_out_room(out, room);
+  uint8_t *p = moon_print_room(out, room);
   if (!p) { return; }
   uint8_t *from = p;
   p = copy(p, j->time, j->time_len);
@@ -113,10 +113,10 @@ static void put_sample(struct json *j, const struct moon_sample *s, struct moon_
   }
   p = copy(p, j->labels.p, j->labels.n);
   out->n += (size_t)(p - from);
-  moon_out_line(out);
+  moon_print_line(out);
 }
 
-static enum moon_err json_record(struct moon_output *self, const uint8_t *p, size_t n, struct moon_out *out) {
+static enum moon_err json_record(struct moon_output *self, const uint8_t *p, size_t n, struct moon_print *out) {
   struct json *j = (struct json *)self;
   struct moon_record_reader r;
   struct moon_sample s, ours[MOON_RUN_SAMPLES];
@@ -149,8 +149,8 @@ static enum moon_err json_record(struct moon_output *self, const uint8_t *p, siz
 
 static void json_free(struct moon_output *self) {
   struct json *j = (struct json *)self;
-  moon_out_fini(&j->who);
-  moon_out_fini(&j->labels);
+  moon_print_fini(&j->who);
+  moon_print_fini(&j->labels);
   moon_mem_free(j);
 }
 
@@ -159,7 +159,7 @@ struct moon_output *moon_json_new(void) {
   if (!j) { return NULL; }
   j->output.record = json_record;
   j->output.free = json_free;
-  moon_out_init(&j->who, NULL, NULL);
-  moon_out_init(&j->labels, NULL, NULL);
+  moon_print_init(&j->who, NULL, NULL);
+  moon_print_init(&j->labels, NULL, NULL);
   return &j->output;
 }

@@ -256,7 +256,7 @@ static void on_signals(struct master *m) {
   reap(m);
 }
 
-static void on_command(void *arg, const char *command, struct moon_out *answer) {
+static void on_command(void *arg, const char *command, struct moon_print *answer) {
   struct master *m = arg;
   if (strcmp(command, "status") == 0) {
     struct moon_stats_sum sum;
@@ -264,9 +264,9 @@ static void on_command(void *arg, const char *command, struct moon_out *answer) 
     moon_stats_json(&m->stats, &sum, seconds_since(m->stats.head->started_us), -1, answer);
   } else if (strcmp(command, "stop") == 0) {
     drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
-    moon_out_text(answer, "ok");
+    moon_print_text(answer, "ok");
   } else {
-    moon_out_text(answer, "error no such command: status, stop");
+    moon_print_text(answer, "error no such command: status, stop");
   }
 }
 
@@ -379,7 +379,7 @@ static double cpu_seconds(void) {
          (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec + children.ru_stime.tv_usec) / 1e6;
 }
 
-static void put_to(int fd, struct moon_out *out) {
+static void put_to(int fd, struct moon_print *out) {
   for (size_t at = 0; !out->failed && at < out->n;) {
     ssize_t done = write(fd, out->p + at, out->n - at);
     if (done <= 0) { return; }
@@ -389,7 +389,7 @@ static void put_to(int fd, struct moon_out *out) {
 
 static void report(struct master *m) {
   struct moon_stats_sum sum;
-  struct moon_out out;
+  struct moon_print out;
   double seconds = seconds_since(m->stats.head->started_us);
   moon_stats_read(&m->stats, &sum);
   if (m->plan->once && m->status == MOON_EXIT_OK && !m->stopped) {
@@ -397,7 +397,7 @@ static void report(struct master *m) {
       if (sum.run_error[e]) { m->status = MOON_EXIT_RUNS; }
     }
   }
-  moon_out_init(&out, NULL, NULL);
+  moon_print_init(&out, NULL, NULL);
   if (m->c->summary) {
     moon_stats_summary(&m->stats, &sum, seconds, &out);
     put_to(STDERR_FILENO, &out);
@@ -405,10 +405,10 @@ static void report(struct master *m) {
   out.n = 0;
   if (m->c->stats_fd >= 0) {
     moon_stats_json(&m->stats, &sum, seconds, cpu_seconds(), &out);
-    moon_out_put(&out, "\n", 1);
+    moon_print_put(&out, "\n", 1);
     if (ftruncate(m->c->stats_fd, 0) == 0 || errno == EINVAL) { put_to(m->c->stats_fd, &out); } /* EINVAL: a pipe */
   }
-  moon_out_fini(&out);
+  moon_print_fini(&out);
 }
 
 static void tear_down(struct master *m) {

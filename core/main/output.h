@@ -8,11 +8,11 @@
 #define MOON_MAIN_OUTPUT_H
 
 #include "../base/sample.h"
-#include "out.h"
+#include "print.h"
 
 struct moon_output {
-  /* Appends the record's text to out, calling moon_out_line() after each line. MOON_E_SHORT: not a record. */
-  enum moon_err (*record)(struct moon_output *self, const uint8_t *p, size_t n, struct moon_out *out);
+  /* Appends the record's text to out, calling moon_print_line() after each line. MOON_E_SHORT: not a record. */
+  enum moon_err (*record)(struct moon_output *self, const uint8_t *p, size_t n, struct moon_print *out);
   void (*free)(struct moon_output *self);
 };
 

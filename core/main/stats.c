@@ -116,33 +116,33 @@ void moon_stats_read(const struct moon_stats *s, struct moon_stats_sum *out) {
   }
 }
 
-static void put_field(struct moon_out *out, const char *name, uint64_t v, bool first) {
-  moon_out_printf(out, "%s\"%s\":%llu", first ? "" : ",", name, (unsigned long long)v);
+static void put_field(struct moon_print *out, const char *name, uint64_t v, bool first) {
+  moon_print_printf(out, "%s\"%s\":%llu", first ? "" : ",", name, (unsigned long long)v);
 }
 
 static const char *run_error_name(size_t e) { return e == MOON_E_PUBLIC_N ? "script" : e == MOON_OK ? "ok" : moon_err_name((enum moon_err)e); }
 
-void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, double cpu_s, struct moon_out *out) {
+void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, double cpu_s, struct moon_print *out) {
   bool first = true;
-  moon_out_printf(out, "{\"version\":\"%s\",\"pid\":%d,\"started\":%.3f,\"seconds\":%.3f,", MOON_VERSION, s->head->master,
+  moon_print_printf(out, "{\"version\":\"%s\",\"pid\":%d,\"started\":%.3f,\"seconds\":%.3f,", MOON_VERSION, s->head->master,
                   s->head->started_s, seconds);
-  if (cpu_s >= 0) { moon_out_printf(out, "\"cpu_seconds\":%.6f,", cpu_s); }
-  moon_out_printf(out, "\"devices\":%u,\"once\":%s,\"workers\":[", s->head->n_targets, s->head->once ? "true" : "false");
+  if (cpu_s >= 0) { moon_print_printf(out, "\"cpu_seconds\":%.6f,", cpu_s); }
+  moon_print_printf(out, "\"devices\":%u,\"once\":%s,\"workers\":[", s->head->n_targets, s->head->once ? "true" : "false");
   for (uint32_t i = 0; i < s->head->n_workers; i++) {
     const struct moon_stats_block *b = &s->blocks[i];
-    moon_out_printf(out, "%s{\"pid\":%llu,\"lost\":%llu,\"requests\":%llu,\"runs_started\":%llu}", i ? "," : "",
+    moon_print_printf(out, "%s{\"pid\":%llu,\"lost\":%llu,\"requests\":%llu,\"runs_started\":%llu}", i ? "," : "",
                     (unsigned long long)b->pid, (unsigned long long)b->workers_lost,
                     (unsigned long long)(b->live.requests + b->past.requests),
                     (unsigned long long)(b->runs.runs_started + b->past_runs.runs_started));
   }
-  moon_out_text(out, "],\"counters\":{");
+  moon_print_text(out, "],\"counters\":{");
 #define MOON_COUNTER_PUT(field, help)                       \
   put_field(out, #field, sum->counters.field, first);       \
   first = false;
   MOON_COUNTERS(MOON_COUNTER_PUT)
-  moon_out_text(out, "},\"errors\":{");
+  moon_print_text(out, "},\"errors\":{");
   for (size_t e = 1; e < MOON_E_PUBLIC_N; e++) { put_field(out, moon_err_name((enum moon_err)e), sum->counters.error[e], e == 1); }
-  moon_out_text(out, "},\"runs\":{");
+  moon_print_text(out, "},\"runs\":{");
   first = true;
 #undef MOON_COUNTER_PUT
 #define MOON_COUNTER_PUT(field, help)                   \
@@ -150,37 +150,37 @@ void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *su
   first = false;
   MOON_RUN_COUNTERS(MOON_COUNTER_PUT)
 #undef MOON_COUNTER_PUT
-  moon_out_text(out, "},\"run_errors\":{");
+  moon_print_text(out, "},\"run_errors\":{");
   for (size_t e = 0; e < MOON_RUN_ERRORS; e++) { put_field(out, run_error_name(e), sum->run_error[e], e == 0); }
-  moon_out_text(out, "},\"lost\":{");
+  moon_print_text(out, "},\"lost\":{");
   put_field(out, "workers", sum->workers_lost, true);
   put_field(out, "requests", sum->lost_requests, false);
   put_field(out, "datagrams", sum->lost_datagrams, false);
   put_field(out, "runs", sum->lost_runs, false);
-  moon_out_printf(out, "},\"workers_lost\":%llu,\"balances\":{\"requests\":%s,\"datagrams\":%s}}", (unsigned long long)sum->workers_lost,
+  moon_print_printf(out, "},\"workers_lost\":%llu,\"balances\":{\"requests\":%s,\"datagrams\":%s}}", (unsigned long long)sum->workers_lost,
                   sum->requests_balance ? "true" : "false", sum->datagrams_balance ? "true" : "false");
 }
 
-void moon_stats_summary(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, struct moon_out *out) {
+void moon_stats_summary(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, struct moon_print *out) {
   const struct moon_run_counters *r = &sum->runs;
   const struct moon_counters *c = &sum->counters;
   uint64_t ok = sum->run_error[MOON_OK], failed = 0;
   for (size_t e = 1; e < MOON_RUN_ERRORS; e++) { failed += sum->run_error[e]; }
-  moon_out_printf(out, "%u device%s, %llu run%s: %llu ok, %llu failed", s->head->n_targets, s->head->n_targets == 1 ? "" : "s",
+  moon_print_printf(out, "%u device%s, %llu run%s: %llu ok, %llu failed", s->head->n_targets, s->head->n_targets == 1 ? "" : "s",
                   (unsigned long long)(ok + failed), ok + failed == 1 ? "" : "s", (unsigned long long)ok, (unsigned long long)failed);
   const char *sep = " (";
   for (size_t e = 1; e < MOON_RUN_ERRORS; e++) {
     if (sum->run_error[e]) {
-      moon_out_printf(out, "%s%s %llu", sep, run_error_name(e), (unsigned long long)sum->run_error[e]);
+      moon_print_printf(out, "%s%s %llu", sep, run_error_name(e), (unsigned long long)sum->run_error[e]);
       sep = ", ";
     }
   }
-  moon_out_printf(out, "%s\n%llu samples; %llu requests: %llu answered, %llu not; %llu datagrams out, %llu in; %.3f s\n", failed ? ")" : "",
+  moon_print_printf(out, "%s\n%llu samples; %llu requests: %llu answered, %llu not; %llu datagrams out, %llu in; %.3f s\n", failed ? ")" : "",
                   (unsigned long long)r->samples, (unsigned long long)c->requests, (unsigned long long)c->answered,
                   (unsigned long long)moon_counters_errors(c), (unsigned long long)c->datagrams_out, (unsigned long long)c->datagrams_in,
                   seconds);
   if (sum->workers_lost) {
-    moon_out_printf(out, "%llu workers lost, with %llu runs and %llu requests\n", (unsigned long long)sum->workers_lost,
+    moon_print_printf(out, "%llu workers lost, with %llu runs and %llu requests\n", (unsigned long long)sum->workers_lost,
                     (unsigned long long)sum->lost_runs, (unsigned long long)sum->lost_requests);
   }
 }

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "../bind/task/host.h"
-#include "out.h"
+#include "print.h"
 
 #define MOON_STATS_MAGIC UINT64_C(0x3173746174736d6f) /* "omstats1" */
 #define MOON_RUN_ERRORS (MOON_E_PUBLIC_N + 1)         /* codes of runs, and [MOON_E_PUBLIC_N]: script error */
@@ -62,9 +62,9 @@ struct moon_stats_sum {
 /* Workers count while they are read: looks again for some milliseconds until both balances hold. */
 void moon_stats_read(const struct moon_stats *s, struct moon_stats_sum *out);
 /* One JSON object on one line, without the newline. cpu_s < 0: left out. */
-void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, double cpu_s, struct moon_out *out);
+void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, double cpu_s, struct moon_print *out);
 /* Lines for people: devices, runs by code, samples, requests, seconds. */
-void moon_stats_summary(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, struct moon_out *out);
+void moon_stats_summary(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, struct moon_print *out);
 /* The sum of all error[]. */
 uint64_t moon_counters_errors(const struct moon_counters *c);
 

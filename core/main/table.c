@@ -14,14 +14,14 @@
 
 struct table {
   struct moon_output output;
-  struct moon_out labels; /* of the set at hand, as shown */
-  struct moon_out value;
+  struct moon_print labels; /* of the set at hand, as shown */
+  struct moon_print value;
 };
 
 struct widths { size_t name, labels, value; };
 
-static void put_safe(struct moon_out *o, struct moon_text t) {
-  uint8_t *p = moon_out_room(o, (size_t)t.n * 4);
+static void put_safe(struct moon_print *o, struct moon_text t) {
+  uint8_t *p = moon_print_room(o, (size_t)t.n * 4);
   if (p) { o->n += moon_format_printable((char *)p, t.p, t.n); }
 }
 
@@ -30,9 +30,9 @@ static void set_labels(struct table *t, const uint8_t *p, uint32_t n) {
   t->labels.n = 0;
   for (uint32_t i = 0; i < n; i++) {
     p = moon_record_label(p, &l);
-    if (i) { moon_out_put(&t->labels, " ", 1); }
+    if (i) { moon_print_put(&t->labels, " ", 1); }
     put_safe(&t->labels, l.key);
-    moon_out_put(&t->labels, "=", 1);
+    moon_print_put(&t->labels, "=", 1);
     put_safe(&t->labels, l.value);
   }
 }
@@ -43,7 +43,7 @@ static void set_value(struct table *t, const struct moon_sample *s) {
     put_safe(&t->value, s->text);
     return;
   }
-  char *p = (char *)moon_out_room(&t->value, MOON_FORMAT_MAX);
+  char *p = (char *)moon_print_room(&t->value, MOON_FORMAT_MAX);
   if (!p) { return; }
   t->value.n += s->kind == MOON_NUMBER_UNSIGNED ? moon_format_u64(p, s->value.uint)
                 : s->kind == MOON_NUMBER_SIGNED ? moon_format_i64(p, s->value.sint)
@@ -60,8 +60,8 @@ static size_t places(const void *text, size_t n) {
 
 static size_t wider(size_t have, size_t n, size_t most) { return n > have && n <= most ? n : have; }
 
-static void pad(struct moon_out *o, size_t n, size_t width) {
-  for (; n < width; n++) { moon_out_put(o, " ", 1); }
+static void pad(struct moon_print *o, size_t n, size_t width) {
+  for (; n < width; n++) { moon_print_put(o, " ", 1); }
 }
 
 static void measure(struct table *t, struct moon_record_reader r, struct widths *w) {
@@ -82,30 +82,30 @@ static void measure(struct table *t, struct moon_record_reader r, struct widths 
   }
 }
 
-static void headline(struct table *t, const struct moon_record_reader *r, struct moon_out *out) {
+static void headline(struct table *t, const struct moon_record_reader *r, struct moon_print *out) {
   struct moon_sample ours[MOON_RUN_SAMPLES];
   char seconds[MOON_FORMAT_MAX];
   moon_run_samples(&r->head, ours);
   put_safe(out, r->device);
-  moon_out_text(out, "  ");
+  moon_print_text(out, "  ");
   put_safe(out, r->probe);
   if (r->job.n) {
-    moon_out_text(out, "/");
+    moon_print_text(out, "/");
     put_safe(out, r->job);
   }
-  moon_out_text(out, "  ");
+  moon_print_text(out, "  ");
   put_safe(out, ours[2].text);
   size_t n = moon_format_time(seconds, r->head.run_s);
-  moon_out_printf(out, "  %u sample%s  %.*s s", r->head.n_samples, r->head.n_samples == 1 ? "" : "s", (int)n, seconds);
+  moon_print_printf(out, "  %u sample%s  %.*s s", r->head.n_samples, r->head.n_samples == 1 ? "" : "s", (int)n, seconds);
   if (r->n_base_labels) {
     set_labels(t, r->base_labels, r->n_base_labels);
-    moon_out_text(out, "  ");
-    moon_out_put(out, t->labels.p, t->labels.n);
+    moon_print_text(out, "  ");
+    moon_print_put(out, t->labels.p, t->labels.n);
   }
-  moon_out_text(out, "\n");
+  moon_print_text(out, "\n");
 }
 
-static enum moon_err table_record(struct moon_output *self, const uint8_t *p, size_t n, struct moon_out *out) {
+static enum moon_err table_record(struct moon_output *self, const uint8_t *p, size_t n, struct moon_print *out) {
   struct table *t = (struct table *)self;
   struct moon_record_reader r;
   struct moon_sample s;
@@ -123,27 +123,27 @@ static enum moon_err table_record(struct moon_output *self, const uint8_t *p, si
       continue;
     }
     set_value(t, &s);
-    moon_out_text(out, "  ");
+    moon_print_text(out, "  ");
     size_t from = out->n;
     put_safe(out, s.name);
     if (!out->failed) { pad(out, places(out->p + from, out->n - from), w.name); }
-    moon_out_text(out, "  ");
-    moon_out_put(out, t->labels.p, t->labels.n);
+    moon_print_text(out, "  ");
+    moon_print_put(out, t->labels.p, t->labels.n);
     pad(out, places(t->labels.p, t->labels.n), w.labels);
-    if (w.labels) { moon_out_text(out, "  "); }
+    if (w.labels) { moon_print_text(out, "  "); }
     if (s.kind != MOON_NUMBER_TEXT) { pad(out, places(t->value.p, t->value.n), w.value); }
-    moon_out_put(out, t->value.p, t->value.n);
-    moon_out_text(out, "\n");
-    moon_out_line(out);
+    moon_print_put(out, t->value.p, t->value.n);
+    moon_print_text(out, "\n");
+    moon_print_line(out);
   }
-  moon_out_line(out);
+  moon_print_line(out);
   return t->labels.failed || t->value.failed ? MOON_E_NOMEM : r.err;
 }
 
 static void table_free(struct moon_output *self) {
   struct table *t = (struct table *)self;
-  moon_out_fini(&t->labels);
-  moon_out_fini(&t->value);
+  moon_print_fini(&t->labels);
+  moon_print_fini(&t->value);
   moon_mem_free(t);
 }
 
@@ -152,7 +152,7 @@ struct moon_output *moon_table_new(void) {
   if (!t) { return NULL; }
   t->output.record = table_record;
   t->output.free = table_free;
-  moon_out_init(&t->labels, NULL, NULL);
-  moon_out_init(&t->value, NULL, NULL);
+  moon_print_init(&t->labels, NULL, NULL);
+  moon_print_init(&t->value, NULL, NULL);
   return &t->output;
 }

@@ -15,22 +15,22 @@
 struct scribe {
   const struct moon_writer_config *c;
   struct moon_output *output;
-  struct moon_out out;
+  struct moon_print out;
   bool ending;
   int status; /* set with a failure of the output */
 };
 
 static void live_put(const struct scribe *s, bool show) {
   struct moon_stats_sum sum;
-  struct moon_out line;
+  struct moon_print line;
   struct timespec now;
-  moon_out_init(&line, NULL, NULL);
-  moon_out_text(&line, "\r\033[K");
+  moon_print_init(&line, NULL, NULL);
+  moon_print_text(&line, "\r\033[K");
   if (show) {
     moon_stats_read(s->c->stats, &sum);
     clock_gettime(CLOCK_MONOTONIC, &now);
     double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)s->c->stats->head->started_us / 1e6;
-    moon_out_printf(&line, "%u devices  %llu runs ok  %llu failed  %llu under way  %llu samples  %llu requests  %llu in flight  %.0f s",
+    moon_print_printf(&line, "%u devices  %llu runs ok  %llu failed  %llu under way  %llu samples  %llu requests  %llu in flight  %.0f s",
                     s->c->stats->head->n_targets, (unsigned long long)sum.runs.runs_ok,
                     (unsigned long long)(sum.runs.runs_failed + sum.runs.runs_timeout), (unsigned long long)sum.runs.runs_active,
                     (unsigned long long)sum.runs.samples, (unsigned long long)sum.counters.requests,
@@ -40,7 +40,7 @@ static void live_put(const struct scribe *s, bool show) {
     ssize_t done = write(STDERR_FILENO, line.p, line.n);
     (void)done;
   }
-  moon_out_fini(&line);
+  moon_print_fini(&line);
 }
 
 static bool write_all(void *arg, const uint8_t *p, size_t n) {
@@ -122,11 +122,11 @@ int moon_writer_run(const struct moon_writer_config *c) {
     moon_log(MOON_LOG_ERROR, "the writer of \"%s\" cannot start", c->format);
     return MOON_WRITER_FAILED;
   }
-  moon_out_init(&s.out, write_all, &s);
+  moon_print_init(&s.out, write_all, &s);
   while (!s.out.failed) {
     bool last = s.ending;
     if (drain(&s)) {
-      moon_out_flush(&s.out);
+      moon_print_flush(&s.out);
       if (!s.out.failed && !s.ending) { wait_for(&s, false, NAP_MS); }
     } else if (last) {
       break; /* the workers were gone before the rings were found empty */
@@ -140,7 +140,7 @@ int moon_writer_run(const struct moon_writer_config *c) {
     moon_log(MOON_LOG_ERROR, "the writer is out of memory");
     s.status = MOON_WRITER_FAILED;
   }
-  moon_out_fini(&s.out);
+  moon_print_fini(&s.out);
   s.output->free(s.output);
   return s.status;
 }

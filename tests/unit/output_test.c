@@ -50,13 +50,13 @@ static void fill(struct moon_record *r, const char *job) {
 }
 
 static char *formatted(struct moon_output *o, const struct moon_record *r, enum moon_err want) {
-  struct moon_out out;
-  moon_out_init(&out, NULL, NULL);
+  struct moon_print out;
+  moon_print_init(&out, NULL, NULL);
   assert_int_equal(o->record(o, r->p, r->n, &out), want);
-  moon_out_put(&out, "", 1);
+  moon_print_put(&out, "", 1);
   assert_false(out.failed);
   char *s = strdup((char *)out.p);
-  moon_out_fini(&out);
+  moon_print_fini(&out);
   return s;
 }
 
@@ -128,12 +128,12 @@ static void a_record_that_is_none_gives_an_error_and_nothing_worse(void **state)
   fill(&r, "j");
   for (size_t i = 0; i < 2; i++) {
     for (uint32_t n = 0; n < r.n; n++) {
-      struct moon_out out;
+      struct moon_print out;
       uint8_t *cut = malloc(n ? n : 1);
       memcpy(cut, r.p, n);
-      moon_out_init(&out, NULL, NULL);
+      moon_print_init(&out, NULL, NULL);
       assert_int_not_equal(outputs[i]->record(outputs[i], cut, n, &out), MOON_OK);
-      moon_out_fini(&out);
+      moon_print_fini(&out);
       free(cut);
     }
     outputs[i]->free(outputs[i]);
@@ -174,7 +174,7 @@ static void large_records_leave_in_blocks(void **state) {
   struct moon_record r;
   struct moon_run_head head = {.started_s = 1};
   struct moon_output *o = moon_json_new();
-  struct moon_out out;
+  struct moon_print out;
   struct sink s = {0};
   (void)state;
   moon_record_init(&r);
@@ -184,19 +184,19 @@ static void large_records_leave_in_blocks(void **state) {
     moon_record_sample(&r, &v);
   }
   assert_int_equal(moon_record_end(&r, &head), MOON_OK);
-  moon_out_init(&out, sink_flush, &s);
+  moon_print_init(&out, sink_flush, &s);
   assert_int_equal(o->record(o, r.p, r.n, &out), MOON_OK);
   assert_true(s.blocks > 20);
-  assert_true(s.largest >= MOON_OUT_BLOCK && s.largest < MOON_OUT_BLOCK + 1024);
-  assert_true(out.cap <= 4 * MOON_OUT_BLOCK);
-  moon_out_flush(&out);
+  assert_true(s.largest >= MOON_PRINT_BLOCK && s.largest < MOON_PRINT_BLOCK + 1024);
+  assert_true(out.cap <= 4 * MOON_PRINT_BLOCK);
+  moon_print_flush(&out);
   assert_int_equal(out.n, 0);
   /* Somebody who wants no more gets no more. */
   s = (struct sink){.refuse = 2};
   o->record(o, r.p, r.n, &out);
   assert_true(out.failed);
   assert_int_equal(s.blocks, 2);
-  moon_out_fini(&out);
+  moon_print_fini(&out);
   o->free(o);
   moon_record_fini(&r);
 }
@@ -208,17 +208,17 @@ static void without_memory(void **state) {
   fill(&r, "poll");
   for (int kind = 0; kind < 2; kind++) {
     for (unsigned n = 1;; n++) {
-      struct moon_out out;
+      struct moon_print out;
       size_t alive = failmem_alive();
       failmem_arm(n);
       struct moon_output *o = kind ? moon_table_new() : moon_json_new();
-      moon_out_init(&out, NULL, NULL);
+      moon_print_init(&out, NULL, NULL);
       if (o) {
         enum moon_err err = o->record(o, r.p, r.n, &out);
         assert_true(!failmem_fired() || err == MOON_E_NOMEM || out.failed);
         o->free(o);
       }
-      moon_out_fini(&out);
+      moon_print_fini(&out);
       assert_int_equal(failmem_alive(), alive);
       if (!failmem_fired()) { break; }
     }

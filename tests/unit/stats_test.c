@@ -89,15 +89,15 @@ static void sums_and_deaths(void **state) {
 static void as_json(void **state) {
   struct moon_stats s;
   struct moon_stats_sum sum;
-  struct moon_out out;
+  struct moon_print out;
   (void)state;
   assert_int_equal(moon_stats_init(&s, NULL, 2), MOON_OK);
   live(&s, 0, 100, 5, 7);
   s.blocks[1].run_error[MOON_E_PUBLIC_N] = 3;
   moon_stats_read(&s, &sum);
-  moon_out_init(&out, NULL, NULL);
+  moon_print_init(&out, NULL, NULL);
   moon_stats_json(&s, &sum, 1.5, 0.25, &out);
-  moon_out_put(&out, "", 1);
+  moon_print_put(&out, "", 1);
   const char *j = (const char *)out.p;
   static const char *const parts[] = {"\"seconds\":1.500", "\"cpu_seconds\":0.250000", "\"counters\":{\"requests\":112,\"answered\":100,\"in_flight\":7,",
     "\"errors\":{\"timeout\":5,", "\"runs\":{\"runs_started\":10,", "\"run_errors\":{\"ok\":6,\"timeout\":0,", "\"script\":3}",
@@ -112,9 +112,9 @@ static void as_json(void **state) {
   }
   out.n = 0;
   moon_stats_summary(&s, &sum, 1.5, &out);
-  moon_out_put(&out, "", 1);
+  moon_print_put(&out, "", 1);
   assert_non_null(strstr((char *)out.p, "9 runs: 6 ok, 3 failed (script 3)"));
-  moon_out_fini(&out);
+  moon_print_fini(&out);
   moon_stats_fini(&s);
 }
 
