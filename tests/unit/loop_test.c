@@ -1,0 +1,205 @@
+/* The two loops behind the table of I/O functions: the same behaviour from both. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+#include <unistd.h>
+
+#include "failmem.h"
+#include "../../core/engine/io.h"
+
+static const char *backend;
+static struct moon_loop *loop;
+static const struct moon_io *io;
+static int a[2], b[2];
+static unsigned turns, reads, limit;
+static char order[64];
+static size_t n_order;
+
+static uint64_t clock_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void note(char c) {
+  if (n_order < sizeof order - 1) { order[n_order++] = c; }
+}
+
+static void turn(void *arg) {
+  (void)arg;
+  note('t');
+  if (++turns >= limit) { moon_loop_stop(loop); }
+}
+
+static void readable(void *arg, int fd) {
+  char c;
+  if (read(fd, &c, 1) == 1) { reads++; }
+  note(*(const char *)arg);
+}
+
+static int begin(void **state) {
+  (void)state;
+  loop = moon_loop_new(backend);
+  if (!loop || pipe(a) || pipe(b)) { return -1; }
+  io = moon_loop_io(loop);
+  moon_loop_on_turn(loop, turn, NULL);
+  turns = reads = 0;
+  limit = 1;
+  n_order = 0;
+  memset(order, 0, sizeof order);
+  return 0;
+}
+static int end(void **state) {
+  (void)state;
+  moon_loop_free(loop);
+  close(a[0]);
+  close(a[1]);
+  close(b[0]);
+  close(b[1]);
+  return 0;
+}
+
+static void put(int fd) { assert_int_equal(write(fd, "x", 1), 1); }
+
+/* ready of everything, then one turn. */
+static void ready_then_turn(void **state) {
+  (void)state;
+  assert_int_equal(io->watch(loop, a[0], readable, "a"), MOON_OK);
+  assert_int_equal(io->watch(loop, b[0], readable, "b"), MOON_OK);
+  put(a[1]);
+  put(b[1]);
+  moon_loop_run(loop);
+  assert_int_equal(reads, 2);
+  assert_int_equal(turns, 1);
+  assert_true(strcmp(order, "abt") == 0 || strcmp(order, "bat") == 0);
+}
+
+static void wakes(void **state) {
+  (void)state;
+  uint64_t start = clock_us();
+  io->wake(loop, start + 30000);
+  moon_loop_run(loop);
+  assert_in_range(clock_us() - start, 29000, 500000);
+  io->wake(loop, 0); /* the past: at once */
+  start = clock_us();
+  moon_loop_run(loop);
+  assert_true(clock_us() - start < 200000);
+}
+
+/* What was said last counts; earlier than that is harmless, later is not. */
+static void wake_replaces(void **state) {
+  (void)state;
+  uint64_t start = clock_us();
+  io->wake(loop, start + 60000000);
+  io->wake(loop, start + 20000);
+  moon_loop_run(loop);
+  assert_in_range(clock_us() - start, 19000, 500000);
+  start = clock_us();
+  io->wake(loop, start + 20000);
+  io->wake(loop, UINT64_MAX);
+  assert_int_equal(io->watch(loop, a[0], readable, "a"), MOON_OK);
+  put(a[1]);
+  moon_loop_run(loop);
+  assert_int_equal(reads, 1);
+}
+
+/* Each wake is for one time. */
+static void wake_is_once(void **state) {
+  (void)state;
+  io->wake(loop, clock_us() + 1000);
+  moon_loop_run(loop);
+  limit = turns + 1;
+  uint64_t start = clock_us();
+  io->wake(loop, start + 40000);
+  moon_loop_run(loop);
+  assert_true(clock_us() - start > 39000);
+}
+
+static void unwatch(void **state) {
+  (void)state;
+  assert_int_equal(io->watch(loop, a[0], readable, "a"), MOON_OK);
+  assert_int_equal(io->watch(loop, b[0], readable, "b"), MOON_OK);
+  io->unwatch(loop, a[0]);
+  io->unwatch(loop, a[0]);
+  io->unwatch(loop, 5000);
+  put(a[1]);
+  put(b[1]);
+  moon_loop_run(loop);
+  assert_string_equal(order, "bt");
+  limit = turns + 1;
+  assert_int_equal(io->watch(loop, a[0], readable, "A"), MOON_OK); /* again, as somebody else */
+  moon_loop_run(loop);
+  assert_string_equal(order, "btAt");
+}
+
+static void unwatch_other(void *arg, int fd) {
+  readable(arg, fd);
+  io->unwatch(loop, fd == a[0] ? b[0] : a[0]);
+}
+/* Both are readable; the first to run takes the other out: it is not called any more. */
+static void unwatch_from_inside(void **state) {
+  (void)state;
+  assert_int_equal(io->watch(loop, a[0], unwatch_other, "a"), MOON_OK);
+  assert_int_equal(io->watch(loop, b[0], unwatch_other, "b"), MOON_OK);
+  put(a[1]);
+  put(b[1]);
+  moon_loop_run(loop);
+  assert_int_equal(reads, 1);
+  assert_int_equal(n_order, 2);
+}
+
+static void watch_replaces(void **state) {
+  (void)state;
+  assert_int_equal(io->watch(loop, a[0], readable, "a"), MOON_OK);
+  assert_int_equal(io->watch(loop, a[0], readable, "z"), MOON_OK);
+  put(a[1]);
+  moon_loop_run(loop);
+  assert_string_equal(order, "zt");
+}
+
+static void unknown_backend(void **state) {
+  (void)state;
+  assert_null(moon_loop_new("select"));
+  struct moon_loop *l = moon_loop_new(NULL);
+  assert_non_null(l);
+  moon_loop_free(l);
+  moon_loop_free(NULL);
+}
+
+static void no_memory(void **state) {
+  (void)state;
+  size_t alive = failmem_alive();
+  for (unsigned n = 1;; n++) {
+    failmem_arm(n);
+    struct moon_loop *l = moon_loop_new(backend);
+    enum moon_err err = l ? moon_loop_io(l)->watch(l, a[0], readable, "a") : MOON_E_NOMEM;
+    bool fired = failmem_fired();
+    failmem_disarm();
+    assert_int_equal(err, fired ? MOON_E_NOMEM : MOON_OK);
+    moon_loop_free(l);
+    assert_int_equal(failmem_alive(), alive);
+    if (!fired) { break; }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(ready_then_turn, begin, end),     cmocka_unit_test_setup_teardown(wakes, begin, end),
+    cmocka_unit_test_setup_teardown(wake_replaces, begin, end),       cmocka_unit_test_setup_teardown(wake_is_once, begin, end),
+    cmocka_unit_test_setup_teardown(unwatch, begin, end),             cmocka_unit_test_setup_teardown(unwatch_from_inside, begin, end),
+    cmocka_unit_test_setup_teardown(watch_replaces, begin, end),      cmocka_unit_test_setup_teardown(unknown_backend, begin, end),
+    cmocka_unit_test_setup_teardown(no_memory, begin, end),
+  };
+  int failed = 0;
+  failmem_install();
+  backend = "epoll";
+  failed += cmocka_run_group_tests_name("epoll", tests, NULL, NULL);
+  backend = "libev";
+  failed += cmocka_run_group_tests_name("libev", tests, NULL, NULL);
+  return failed;
+}
