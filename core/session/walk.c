@@ -2,57 +2,39 @@
 
 #include "../base/mem.h"
 #include "ask.h"
+#include "heads.h"
+#include "manner.h"
 #include "pick.h"
 #include "plan.h"
 
-#define READ_AHEAD 65536      /* octets of replies held before rows must be taken */
-#define FIRST_REPS 20         /* of an agent not known: a long reply costs it, and many tables are short */
-#define CAREFUL_REPS 8        /* after silence */
-#define REPLY_MIN 128         /* octets; no agent is asked for less, but for single varbinds */
-#define REPLY_MAX 1472
-#define HEADS_AT_ONCE 32
-#define HEAD_GUESS 32         /* octets of a head's varbind */
-#define PREDECESSOR_MAX (MOON_OID_MAX_LEN + 5)
+#define READ_AHEAD 65536 /* octets of replies held before rows must be taken */
+#define FIRST_REPS 20    /* of an agent not known: a long reply costs it, and many tables are short */
+#define REPLY_MIN 64     /* octets hoped for beside heads */
+#define HEAD_GUESS 32    /* octets of a head's varbind */
 
 struct moon_walk {
   struct moon_target *target;
-  struct moon_pick *pick;             /* rows by GET: it does everything */
+  struct moon_pick *pick;      /* rows by GET: it does everything */
   struct moon_column *columns;
-  struct moon_cell *cells, *heads;
-  const struct moon_name *head_names;
-  uint8_t *head_settled;
+  struct moon_cell *cells;     /* of the row that is lent, then the heads' */
+  struct moon_heads heads;
+  struct moon_manner manner;
   struct moon_store store;
   uint64_t deadline_us, octets_left;
   uint32_t rows, max_rows;
-  uint16_t n_columns, n_heads;
-  uint16_t live, heads_left;
-  uint32_t reps_max;                  /* as the caller said */
+  uint32_t reps_max;           /* as the caller said */
+  uint16_t n_columns, live;
+  bool is_stopped;             /* no more rows are given */
 
-  /* How to ask. */
-  bool next_only;                     /* GETNEXT: v1, or bulk does not work */
-  bool singly;                        /* the agent mixes up columns: one at a time */
-  uint32_t narrow, narrowings;        /* answers left to get one varbind at a time; how often it came to that */
-  uint32_t most;                      /* varbinds of a reply, at most */
-  uint32_t reps_cap;                  /* repetitions, at most */
-  size_t room;                        /* octets of varbinds of a reply, at most */
-  uint32_t silences;                  /* in a row */
-  uint32_t silent_at;                 /* fewest varbinds whose request met silence; 0: none */
-  bool probing;                       /* the smallest question there is, after silence */
-  bool learning;                      /* what works now is to be remembered */
-
-  /* The request that is out. */
-  bool out;
-  bool out_bulk;
-  uint16_t n_asked_heads;
-  uint16_t asked_heads[HEADS_AT_ONCE];
-  struct moon_plan plan;
+  bool out;                    /* a request is */
+  struct moon_plan plan;       /* what it asks */
+  struct moon_asked asked;
   struct moon_request request;
   uint8_t octets[MOON_ASK_MAX];
 
-  size_t blame;
-  bool is_stopped;                    /* no more rows are given */
-  bool has_seen;
   enum moon_err err;
+  size_t blame;
+  bool has_seen;
   struct moon_outcome seen;
   uint8_t by_root[MOON_WALK_COLUMNS_MAX]; /* columns in the order of their roots */
 };
@@ -98,19 +80,6 @@ static enum moon_err check_spec(const struct moon_walk_spec *spec) {
   return MOON_OK;
 }
 
-static void start(struct moon_walk *w, const struct moon_walk_spec *spec) {
-  const struct moon_target *t = w->target;
-  size_t overhead = moon_ask_overhead(t), all = t->reply_max;
-  w->deadline_us = spec->deadline_us;
-  w->octets_left = spec->max_octets ? spec->max_octets : MOON_WALK_OCTETS;
-  w->max_rows = spec->max_rows ? spec->max_rows : MOON_WALK_ROWS;
-  w->next_only = t->credential->version == MOON_V1 || (t->quirks & MOON_QUIRK_NO_BULK);
-  w->reps_max = spec->repetitions ? spec->repetitions : UINT16_MAX;
-  w->reps_cap = t->reps_max ? t->reps_max : UINT16_MAX;
-  w->most = UINT32_MAX;
-  w->room = all > overhead + REPLY_MIN ? all - overhead - all / 32 : REPLY_MIN;
-}
-
 struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_spec *spec, enum moon_err *err) {
   size_t cells = (size_t)spec->n_columns + spec->n_heads;
   *err = check_spec(spec);
@@ -132,14 +101,16 @@ struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_sp
     goto out;
   }
   w->n_columns = w->live = spec->n_columns;
-  w->n_heads = w->heads_left = spec->n_heads;
-  w->heads = w->cells + spec->n_columns;
-  w->head_settled = (uint8_t *)(w->cells + cells);
-  w->head_names = spec->heads;
+  w->heads = (struct moon_heads){.names = spec->heads, .cells = w->cells + spec->n_columns, .settled = (uint8_t *)(w->cells + cells),
+                                 .n = spec->n_heads, .left = spec->n_heads};
+  w->deadline_us = spec->deadline_us;
+  w->octets_left = spec->max_octets ? spec->max_octets : MOON_WALK_OCTETS;
+  w->max_rows = spec->max_rows ? spec->max_rows : MOON_WALK_ROWS;
+  w->reps_max = spec->repetitions ? spec->repetitions : UINT16_MAX;
+  moon_manner_init(&w->manner, t);
   for (uint16_t i = 0; i < spec->n_columns; i++) {
     moon_column_init(&w->columns[i], spec->columns[i].oid, spec->columns[i].len);
   }
-  start(w, spec);
   *err = sort_roots(w);
   if (!*err && spec->only) {
     w->pick = moon_pick_new(t, spec);
@@ -182,106 +153,67 @@ static void fail(struct moon_walk *w, enum moon_err e, size_t blame, const struc
 
 /* ---- asking ---- */
 
-/* The name whose successor is this instance: x for x.0, and for x.7 the end of what can be below x.6. */
-static size_t predecessor(const struct moon_name *name, uint8_t *out) {
-  size_t n = name->len, at = n - 1;
-  uint64_t arc = 0;
-  while (at > 0 && name->oid[at - 1] & 0x80) {
-    at--;
-  }
-  memcpy(out, name->oid, n);
-  if (at == 0) {
-    return n;
-  }
-  for (size_t i = at; i < n; i++) {
-    arc = arc << 7 | (name->oid[i] & 0x7f);
-  }
-  if (arc == 0) {
-    return at;
-  }
-  arc--;
-  size_t len = 1;
-  while (len < 5 && arc >> 7 * len) {
-    len++;
-  }
-  for (size_t i = 0; i < len; i++) {
-    out[at + i] = (uint8_t)((arc >> 7 * (len - 1 - i) & 0x7f) | (i + 1 < len ? 0x80 : 0));
-  }
-  static const uint8_t last_arc[5] = {0x8f, 0xff, 0xff, 0xff, 0x7f};
-  memcpy(out + at + len, last_arc, sizeof last_arc);
-  return at + len + sizeof last_arc;
-}
+static bool is_done(const struct moon_walk *w) { return w->live == 0 && w->heads.left == 0; }
 
-static bool is_done(const struct moon_walk *w) { return w->live == 0 && w->heads_left == 0; }
-static bool is_narrow(const struct moon_walk *w) { return w->narrow || w->probing; }
-
-static void choose_heads(struct moon_walk *w, size_t *ask) {
-  size_t max = is_narrow(w) || w->most == 1 ? 1 : w->most < HEADS_AT_ONCE ? w->most : HEADS_AT_ONCE;
-  w->n_asked_heads = 0;
-  *ask = 0;
-  for (uint16_t i = 0; w->heads_left && i < w->n_heads && w->n_asked_heads < max; i++) {
-    size_t cost = moon_ask_cost(w->head_names[i].len + 5u);
-    if (w->head_settled[i]) {
-      continue;
-    }
-    if (w->n_asked_heads && *ask + cost > MOON_ASK_MAX / 2) {
-      break;
-    }
-    *ask += cost;
-    w->asked_heads[w->n_asked_heads++] = i;
-  }
-}
-
-static void choose(struct moon_walk *w) {
-  size_t ask = 0, heads = 0;
-  uint32_t reps = w->reps_cap < w->reps_max ? w->reps_cap : w->reps_max;
-  bool bulk = !w->next_only && !is_narrow(w);
-  choose_heads(w, &ask);
-  heads = (size_t)w->n_asked_heads * HEAD_GUESS;
-  w->plan.n = 0;
+static void plan_columns(struct moon_walk *w, size_t head_octets, bool bulk) {
+  const struct moon_manner *m = &w->manner;
+  uint32_t reps = m->reps < w->reps_max ? m->reps : w->reps_max, heads = w->heads.n_asked;
   if (!w->target->reps && reps > FIRST_REPS) {
     reps = FIRST_REPS;
   }
+  const struct moon_plan_limits limits = {
+    .reply = m->room > (size_t)heads * HEAD_GUESS + REPLY_MIN ? m->room - (size_t)heads * HEAD_GUESS : REPLY_MIN,
+    .ask = MOON_ASK_MAX - head_octets,
+    .varbinds = m->most - heads,
+    .reps = bulk ? reps : 1,
+    .columns = m->singly || moon_manner_is_narrow(m) ? 1 : MOON_PLAN_COLUMNS_MAX,
+  };
+  moon_plan_make(&w->plan, w->columns, w->n_columns, &limits);
+}
+
+static void choose(struct moon_walk *w) {
+  const struct moon_manner *m = &w->manner;
+  bool narrow = moon_manner_is_narrow(m), bulk = !m->next_only && !narrow, guessed = false;
+  size_t octets = moon_heads_choose(&w->heads, narrow ? 1 : m->most);
+  uint32_t heads = w->heads.n_asked;
+  w->plan.n = 0;
   /* Beside long heads there must be room for one column of any length. */
-  if (w->n_asked_heads == 0 || (!is_narrow(w) && w->most > w->n_asked_heads && ask + moon_ask_cost(MOON_OID_MAX_LEN) <= MOON_ASK_MAX)) {
-    const struct moon_plan_limits limits = {
-      .reply = w->room > heads + REPLY_MIN ? w->room - heads : REPLY_MIN,
-      .ask = MOON_ASK_MAX - ask,
-      .varbinds = w->most - w->n_asked_heads,
-      .reps = bulk ? reps : 1,
-      .columns = w->singly || is_narrow(w) ? 1 : MOON_PLAN_COLUMNS_MAX,
-    };
-    moon_plan_make(&w->plan, w->columns, w->n_columns, &limits);
+  if (heads == 0 || (!narrow && m->most > heads && octets + moon_ask_cost(MOON_OID_MAX_LEN) <= MOON_ASK_MAX)) {
+    plan_columns(w, octets, bulk);
   }
-  w->out_bulk = bulk && w->plan.n;
-  if (!w->plan.n) {
+  if (w->plan.n == 0) {
     w->plan.reps = 1;
     w->plan.octets = 0;
   }
-  w->plan.octets += (uint32_t)heads;
+  for (uint16_t i = 0; i < w->plan.n; i++) {
+    guessed = guessed || !w->columns[w->plan.column[i]].begun;
+  }
+  w->asked = (struct moon_asked){
+    .varbinds = (uint32_t)w->plan.n * w->plan.reps + heads,
+    .reps = w->plan.reps,
+    .octets = w->plan.octets + heads * HEAD_GUESS,
+    .bulk = bulk && w->plan.n,
+    .guessed = guessed,
+  };
 }
 
 /* false: the names do not fit a request. */
 static bool write_request(struct moon_walk *w) {
   struct moon_writer out;
-  uint8_t name[PREDECESSOR_MAX];
   moon_writer_init(&out, w->octets, sizeof w->octets);
   for (uint16_t i = w->plan.n; i-- > 0;) {
     const struct moon_column *c = &w->columns[w->plan.column[i]];
     moon_ask_put(&out, c->last.len ? c->last.octets - c->root_len : c->root, moon_plan_name_len(c));
   }
-  for (uint16_t i = w->n_asked_heads; i-- > 0;) {
-    size_t n = predecessor(&w->head_names[w->asked_heads[i]], name);
-    moon_ask_put(&out, name, n);
-  }
+  moon_heads_put(&w->heads, &out);
   w->request = (struct moon_request){
     .varbinds = out.p,
     .varbinds_len = (uint32_t)moon_writer_len(&out),
-    .n_varbinds = (uint16_t)(w->plan.n + w->n_asked_heads),
-    .pdu_type = w->out_bulk ? MOON_PDU_GET_BULK : MOON_PDU_GET_NEXT,
-    .kind = w->out_bulk ? MOON_KIND_BULK : MOON_KIND_GET,
-    .non_repeaters = w->out_bulk ? w->n_asked_heads : 0,
-    .max_repetitions = w->out_bulk ? w->plan.reps : 0,
+    .n_varbinds = (uint16_t)(w->plan.n + w->heads.n_asked),
+    .pdu_type = w->asked.bulk ? MOON_PDU_GET_BULK : MOON_PDU_GET_NEXT,
+    .kind = w->asked.bulk ? MOON_KIND_BULK : MOON_KIND_GET,
+    .non_repeaters = w->asked.bulk ? w->heads.n_asked : 0,
+    .max_repetitions = w->asked.bulk ? w->plan.reps : 0,
   };
   return !out.err;
 }
@@ -295,7 +227,7 @@ static bool is_row_ready(const struct moon_walk *w) {
     }
     any = any || c->count;
   }
-  return any && w->heads_left == 0 && !w->is_stopped;
+  return any && w->heads.left == 0 && !w->is_stopped;
 }
 
 bool moon_walk_next(struct moon_walk *w, uint64_t now_us, const struct moon_request **out) {
@@ -320,117 +252,26 @@ bool moon_walk_next(struct moon_walk *w, uint64_t now_us, const struct moon_requ
   return true;
 }
 
-/* ---- what an answer, an error or silence does to the way of asking ---- */
+/* ---- errors ---- */
 
-static uint32_t asked_varbinds(const struct moon_walk *w) { return (uint32_t)w->plan.n * w->plan.reps + w->n_asked_heads; }
-static bool is_minimal(const struct moon_walk *w) { return !w->out_bulk && asked_varbinds(w) == 1; }
 static size_t asked_column(const struct moon_walk *w) { return w->plan.n ? w->plan.column[0] : SIZE_MAX; }
 
-static void shrink_room(struct moon_walk *w, uint32_t divisor) {
-  size_t octets = w->plan.octets < w->room ? w->plan.octets : w->room;
-  w->room = octets / divisor > REPLY_MIN ? octets / divisor : REPLY_MIN;
-}
-
-/* One varbind at a time for a while: what fails then is to blame. */
 static void step_down(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
-  if (is_minimal(w)) {
+  if (!moon_manner_step_down(&w->manner, &w->asked, (uint32_t)w->live + w->heads.left)) {
     fail(w, e, asked_column(w), o);
-    return;
   }
-  w->narrowings += w->narrowings < 8;
-  w->narrow = ((uint32_t)w->live + w->heads_left) << (w->narrowings - 1);
 }
 
 static void take_too_big(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
-  uint32_t asked = asked_varbinds(w);
-  if (is_minimal(w)) {
+  if (!moon_manner_too_big(&w->manner, &w->asked)) {
     fail(w, e, asked_column(w), o);
-  } else if (asked == 1) {
-    w->next_only = true;
-  } else {
-    w->most = asked / 2;
-    shrink_room(w, 2);
-    w->learning = true;
   }
-}
-
-/* Some agents throw away what is too much for them, or their long replies get lost. Of an agent that lives a quarter is
- * asked; when that is silence too, or when it was never heard, one varbind by GETNEXT: three questions at most. */
-static void take_silence(struct moon_walk *w, const struct moon_outcome *o) {
-  uint32_t asked = asked_varbinds(w);
-  if (is_minimal(w)) {
-    fail(w, o->err, asked_column(w), o);
-    return;
-  }
-  if (w->out_bulk || w->plan.n > 1) {
-    w->silent_at = w->silent_at && w->silent_at < asked ? w->silent_at : asked;
-  }
-  w->learning = true;
-  w->silences++;
-  if (w->silences == 1 && w->target->last_answer_us && asked > 2) {
-    w->most = asked / 4 ? asked / 4 : 1;
-    w->reps_cap = w->plan.reps / 4 > CAREFUL_REPS ? CAREFUL_REPS : w->plan.reps / 4 ? w->plan.reps / 4u : 1;
-    shrink_room(w, 4);
-  } else {
-    w->probing = true;
-  }
-}
-
-static void remember(struct moon_walk *w) {
-  struct moon_target *t = w->target;
-  size_t all = w->room + moon_ask_overhead(t) + REPLY_MIN / 4;
-  bool again = t->reps_max != 0;
-  w->learning = false;
-  if (w->next_only && t->credential->version != MOON_V1) {
-    moon_target_quirk(t, MOON_QUIRK_NO_BULK);
-    t->reps_max = 1;
-  } else if (w->silent_at && w->reps_cap < UINT16_MAX) {
-    t->reps_max = (uint16_t)w->reps_cap;
-  }
-  t->reply_max = all < t->reply_max ? (uint16_t)all : t->reply_max;
-  t->credit = 0;
-  t->patience = (uint8_t)(t->patience + (again && t->patience < 5));
 }
 
 static void take_answer(struct moon_walk *w) {
-  w->silences = 0;
-  w->narrow -= w->narrow > 0;
-  if (w->probing) {
-    w->probing = false;
-    if (w->silent_at <= 2) {
-      w->next_only = true;
-      remember(w);
-      return;
-    }
-    w->most = w->silent_at / 4 > 2 ? w->silent_at / 4 : 2;
-    w->reps_cap = w->most < CAREFUL_REPS ? w->most : CAREFUL_REPS;
-    w->room = w->room / 4 > REPLY_MIN ? w->room / 4 : REPLY_MIN;
-    return;
-  }
-  if (w->narrow) {
-    return;
-  }
-  if (w->learning) {
-    remember(w);
-  }
-  if (w->out_bulk && !w->silent_at) {
-    w->target->reps = w->plan.reps;
-    w->most = UINT32_MAX; /* the room says it */
-  }
-}
-
-/* A whole table under lowered limits: after some of them more is tried again. */
-static void take_end(struct moon_walk *w) {
-  struct moon_target *t = w->target;
-  if ((t->reps_max == 0 && t->reply_max >= REPLY_MAX) || w->silent_at || ++t->credit < 4u << t->patience) {
-    return;
-  }
-  t->credit = 0;
-  if (!(t->quirks & MOON_QUIRK_NO_BULK)) {
-    t->reps_max = t->reps_max < 64 ? (uint16_t)(t->reps_max * 2) : 0;
-  }
-  if (t->reply_max < REPLY_MAX) {
-    t->reply_max = t->reply_max < REPLY_MAX / 2 ? (uint16_t)(t->reply_max * 2) : REPLY_MAX;
+  moon_manner_answer(&w->manner, w->target, &w->asked);
+  if (is_done(w)) {
+    moon_manner_end(&w->manner, w->target);
   }
 }
 
@@ -446,33 +287,6 @@ struct reading {
   enum moon_err err;
   size_t blame;
 };
-
-static void settle_head(struct moon_walk *w, uint16_t i, enum moon_err e) {
-  w->head_settled[i] = 1;
-  w->heads[i].err = (uint8_t)e;
-  w->heads_left--;
-}
-
-static void read_heads(struct reading *rd) {
-  struct moon_walk *w = rd->w;
-  struct moon_varbind vb;
-  for (uint16_t i = 0; i < w->n_asked_heads && moon_varbind_get(&rd->r, &vb); i++) {
-    uint16_t h = w->asked_heads[i];
-    const struct moon_name *name = &w->head_names[h];
-    struct moon_cell *cell = &w->heads[h];
-    cell->received_us = rd->chunk->received_us;
-    cell->type = MOON_NO_SUCH_INSTANCE;
-    rd->varbinds++;
-    rd->heads++;
-    if (vb.oid_len == name->len && memcmp(vb.oid, name->oid, vb.oid_len) == 0 && !moon_varbind_is_exception(&vb)) {
-      cell->type = vb.type;
-      cell->value = vb.value;
-      cell->value_len = vb.value_len;
-      rd->chunk->refs++; /* until the end */
-    }
-    settle_head(w, h, moon_varbind_is_exception(&vb) || !moon_varbind_check(&vb) ? MOON_OK : MOON_E_DECODE);
-  }
-}
 
 static bool is_under(const struct moon_column *c, const struct moon_varbind *vb) {
   uint64_t a, b;
@@ -605,8 +419,8 @@ static bool is_end_contradicted(const struct reading *rd) {
   r.p = rd->chunk->octets;
   r.err = MOON_OK;
   for (uint32_t i = 0; i < rd->varbinds && moon_varbind_get(&r, &vb); i++) {
-    if (i < w->n_asked_heads || moon_varbind_is_exception(&vb) ||
-        is_under(&w->columns[w->plan.column[(i - w->n_asked_heads) % w->plan.n]], &vb)) {
+    if (i < w->heads.n_asked || moon_varbind_is_exception(&vb) ||
+        is_under(&w->columns[w->plan.column[(i - w->heads.n_asked) % w->plan.n]], &vb)) {
       continue;
     }
     const struct moon_column *c = find_column(w, &vb);
@@ -652,13 +466,10 @@ static void conclude(struct reading *rd, const struct moon_outcome *o) {
   }
   w->octets_left -= rd->octets;
   if (rd->items + rd->ends + rd->heads) {
-    if (!w->out_bulk && rd->varbinds < asked_varbinds(w) && !o->err) {
+    if (!w->asked.bulk && rd->varbinds < w->asked.varbinds && !o->err) {
       moon_target_quirk(w->target, MOON_QUIRK_FEWER);
     }
     take_answer(w);
-    if (is_done(w)) {
-      take_end(w);
-    }
   } else if (o->err || rd->r.err) {
     step_down(w, MOON_E_DECODE, o);
   } else {
@@ -674,15 +485,15 @@ static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
     return;
   }
   moon_reader_init(&rd.r, rd.chunk->octets, o->pdu.varbinds_len);
-  read_heads(&rd);
-  if (rd.heads == w->n_asked_heads) {
+  rd.heads = rd.varbinds = moon_heads_read(&w->heads, &rd.r, rd.chunk);
+  if (rd.heads == w->heads.n_asked) {
     read_columns(&rd);
   }
   /* Positions tell columns apart; where they cannot be trusted only a request for one column can be read. */
   if (w->plan.n > 1 && (rd.mixed_up || rd.err == MOON_E_LOOP || (rd.ends && is_end_contradicted(&rd)))) {
     moon_target_quirk(w->target, MOON_QUIRK_WRONG_ORDER);
     rollback(&rd);
-    w->singly = true;
+    w->manner.singly = true;
     rd.err = MOON_OK;
     take_answer(w);
   } else {
@@ -698,16 +509,16 @@ static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
 /* noSuchName: in v1 that is how a column ends; the others have to be asked again. */
 static void take_missing(struct moon_walk *w, const struct moon_outcome *o) {
   uint32_t at = o->error_index;
-  if (at == 0 && w->plan.n + w->n_asked_heads == 1) {
+  if (at == 0 && w->plan.n + w->heads.n_asked == 1) {
     at = 1;
   }
-  if (at == 0 || at > (uint32_t)w->plan.n + w->n_asked_heads) {
+  if (at == 0 || at > (uint32_t)w->plan.n + w->heads.n_asked) {
     step_down(w, o->err, o);
-  } else if (at <= w->n_asked_heads) {
-    settle_head(w, w->asked_heads[at - 1], MOON_E_MISSING);
+  } else if (at <= w->heads.n_asked) {
+    moon_heads_miss(&w->heads, (uint16_t)(at - 1));
     take_answer(w);
   } else {
-    w->columns[w->plan.column[at - 1 - w->n_asked_heads]].over = true;
+    w->columns[w->plan.column[at - 1 - w->heads.n_asked]].over = true;
     w->live--;
     take_answer(w);
   }
@@ -748,7 +559,9 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
     step_down(w, o->err, o);
     break;
   case MOON_E_TIMEOUT:
-    take_silence(w, o);
+    if (!moon_manner_silence(&w->manner, w->target, &w->asked)) {
+      fail(w, o->err, asked_column(w), o);
+    }
     break;
   default:
     fail(w, o->err, SIZE_MAX, o);
@@ -791,7 +604,7 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
     return moon_pick_row(w->pick, out);
   }
   moon_store_sweep(&w->store);
-  if (w->heads_left || w->is_stopped) {
+  if (w->heads.left || w->is_stopped) {
     return false;
   }
   uint32_t turn = find_row(w, &index);
@@ -843,5 +656,5 @@ enum moon_err moon_walk_err(const struct moon_walk *w, size_t *blame, const stru
   return w->err;
 }
 
-const struct moon_cell *moon_walk_heads(const struct moon_walk *w) { return w->pick ? moon_pick_heads(w->pick) : w->heads; }
+const struct moon_cell *moon_walk_heads(const struct moon_walk *w) { return w->pick ? moon_pick_heads(w->pick) : w->heads.cells; }
 uint32_t moon_walk_rows(const struct moon_walk *w) { return w->pick ? moon_pick_rows(w->pick) : w->rows; }

@@ -1,0 +1,125 @@
+#include "manner.h"
+
+#include "ask.h"
+
+#define CAREFUL_REPS 8  /* after silence */
+#define REPLY_MIN 128   /* octets of varbinds; no agent is asked for less, but for single ones */
+#define REPLY_FULL 1472 /* what a lowered reply_max grows back to */
+
+void moon_manner_init(struct moon_manner *m, const struct moon_target *t) {
+  size_t overhead = moon_ask_overhead(t), all = t->reply_max;
+  memset(m, 0, sizeof *m);
+  m->next_only = t->credential->version == MOON_V1 || (t->quirks & MOON_QUIRK_NO_BULK);
+  m->reps = t->reps_max ? t->reps_max : UINT16_MAX;
+  m->most = UINT32_MAX;
+  m->room = all > overhead + REPLY_MIN ? all - overhead - all / 32 : REPLY_MIN;
+}
+
+static bool is_minimal(const struct moon_asked *a) { return !a->bulk && a->varbinds == 1; }
+
+static void set_room(struct moon_manner *m, size_t octets) { m->room = octets > REPLY_MIN ? octets : REPLY_MIN; }
+
+bool moon_manner_too_big(struct moon_manner *m, const struct moon_asked *a) {
+  if (is_minimal(a)) {
+    return false;
+  }
+  if (a->varbinds == 1) {
+    m->next_only = true;
+    return true;
+  }
+  m->most = a->varbinds / 2;
+  if (!a->guessed) {
+    size_t octets = a->octets < m->room ? a->octets : m->room;
+    set_room(m, m->too_bigs ? octets / 2 : octets * 3 / 4);
+    m->learning = true;
+  }
+  m->too_bigs++;
+  return true;
+}
+
+bool moon_manner_silence(struct moon_manner *m, const struct moon_target *t, const struct moon_asked *a) {
+  if (is_minimal(a)) {
+    return false;
+  }
+  if (a->varbinds > 1 || a->bulk) {
+    m->silent_at = m->silent_at && m->silent_at < a->varbinds ? m->silent_at : a->varbinds;
+  }
+  m->learning = true;
+  m->silences++;
+  if (m->silences > 1 || !t->last_answer_us || a->varbinds <= 2) {
+    m->probing = true;
+    return true;
+  }
+  uint32_t reps = a->reps / 4 ? a->reps / 4 : 1;
+  m->most = a->varbinds / 4 ? a->varbinds / 4 : 1;
+  m->reps = reps < CAREFUL_REPS ? reps : CAREFUL_REPS;
+  set_room(m, (a->octets < m->room ? a->octets : m->room) / 4);
+  return true;
+}
+
+bool moon_manner_step_down(struct moon_manner *m, const struct moon_asked *a, uint32_t turns) {
+  if (is_minimal(a)) {
+    return false;
+  }
+  m->narrowings += m->narrowings < 8; /* each time longer: an agent that breaks often is better asked so */
+  m->narrow = turns << (m->narrowings - 1);
+  return true;
+}
+
+static void remember(struct moon_manner *m, struct moon_target *t) {
+  size_t all = m->room + moon_ask_overhead(t) + REPLY_MIN / 4;
+  bool again = t->reps_max != 0;
+  m->learning = false;
+  if (m->next_only && t->credential->version != MOON_V1) {
+    moon_target_quirk(t, MOON_QUIRK_NO_BULK);
+    t->reps_max = 1;
+  } else if (m->silent_at && m->reps < UINT16_MAX) {
+    t->reps_max = (uint16_t)m->reps;
+  }
+  t->reply_max = all < t->reply_max ? (uint16_t)all : t->reply_max;
+  t->credit = 0;
+  t->patience = (uint8_t)(t->patience + (again && t->patience < 5));
+}
+
+void moon_manner_answer(struct moon_manner *m, struct moon_target *t, const struct moon_asked *a) {
+  m->silences = 0;
+  m->too_bigs = 0;
+  m->narrow -= m->narrow > 0;
+  if (m->probing) {
+    m->probing = false;
+    if (m->silent_at <= 2) {
+      m->next_only = true;
+      remember(m, t);
+      return;
+    }
+    m->most = m->silent_at / 4 > 2 ? m->silent_at / 4 : 2;
+    m->reps = m->most < CAREFUL_REPS ? m->most : CAREFUL_REPS;
+    set_room(m, m->room / 4);
+    return;
+  }
+  if (m->narrow) {
+    return;
+  }
+  if (m->learning) {
+    remember(m, t);
+  }
+  if (!m->silent_at) {
+    m->most = UINT32_MAX; /* the room says it */
+    if (a->bulk) {
+      t->reps = (uint16_t)a->reps;
+    }
+  }
+}
+
+void moon_manner_end(const struct moon_manner *m, struct moon_target *t) {
+  if ((t->reps_max == 0 && t->reply_max >= REPLY_FULL) || m->silent_at || ++t->credit < 4u << t->patience) {
+    return;
+  }
+  t->credit = 0;
+  if (!(t->quirks & MOON_QUIRK_NO_BULK)) {
+    t->reps_max = t->reps_max < 64 ? (uint16_t)(t->reps_max * 2) : 0;
+  }
+  if (t->reply_max < REPLY_FULL) {
+    t->reply_max = t->reply_max < REPLY_FULL / 2 ? (uint16_t)(t->reply_max * 2) : REPLY_FULL;
+  }
+}
