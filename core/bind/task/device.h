@@ -1,0 +1,21 @@
+/* device: what a script calls `device`: one agent as one probe sees it. A table with name, host, address, labels and state, whose
+ * methods ask the agent; device[1] is its number here. get, get_raw, get_next, get_bulk and set are C; walk, rows, table and cache
+ * are lua/moonpoll/task.lua on top of rows.h. */
+#ifndef MOON_BIND_TASK_DEVICE_H
+#define MOON_BIND_TASK_DEVICE_H
+
+#include "task.h"
+
+/* Pushes its table, made at the first call. [-0, +1, m] */
+void moon_device_push(lua_State *L, struct moon_device *d);
+/* Does match have to be asked before the run function at the top of the stack? Then replaces it by what asks:
+ * matched, match, run. [-1, +3 | +0, m] */
+bool moon_device_push_match(lua_State *L, struct moon_device *d);
+/* The device that argument arg is; raises at the caller's level. [-0, +0, e] */
+struct moon_device *moon_device_check(lua_State *L, int arg);
+/* opts.exact of the options table at argument arg (none or nil: 0) as flags of moon_value_push. [-0, +0, e] */
+unsigned moon_device_check_exact(lua_State *L, int arg);
+/* Adds the functions to the table at the top. [-0, +0, m] */
+void moon_device_functions(lua_State *L, struct moon_host *h);
+
+#endif

@@ -1,0 +1,203 @@
+#include "host.h"
+
+#include <lualib.h>
+#include <luajit.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../base/mem.h"
+#include "../load/env.h"
+#include "inside.h"
+#include "lib.h"
+#include "out.h"
+#include "probe.h"
+#include "rates.h"
+#include "rows.h"
+#include "run.h"
+#include "sched.h"
+#include "state.h"
+
+/* The collector starts anew when the heap has grown by half since the last cycle, and works twice as fast as Lua allocates: with rows
+ * as the only garbage the heap stays within 1.5 times what is alive, and no step is long (bench/micro/task_bench). */
+#define GC_PAUSE 150
+#define GC_STEP 200
+
+extern const struct moon_embedded moon_embedded[];
+
+void moon_host_log(struct moon_host *h, enum moon_level level, const char *format, ...) {
+  char text[2048];
+  va_list args;
+  if (!h->config.log) { return; }
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  h->config.log(h->config.arg, level, text);
+}
+
+static void read_clocks(struct moon_host *h) {
+  struct timespec wall, mono;
+  clock_gettime(CLOCK_MONOTONIC, &mono);
+  clock_gettime(CLOCK_REALTIME, &wall);
+  h->clock_offset_s = (double)(wall.tv_sec - mono.tv_sec) + (double)(wall.tv_nsec - mono.tv_nsec) / 1e9;
+}
+
+/* ---- targets ---- */
+
+static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t, const struct moon_plan_target *plan) {
+  t->plan = plan;
+  if (!plan->n_credentials) {
+    moon_host_log(h, MOON_LOG_ERROR, "%s: no credentials", plan->name);
+    return MOON_E_CONFIG;
+  }
+  if (!plan->addr.family) { return MOON_OK; } /* every run of it says why */
+  enum moon_err e = moon_peer_new(h->engine, &plan->addr, &h->plan->credentials[plan->credentials[0]], &h->plan->policy, t, &t->peer);
+  if (!e) { moon_peer_target(t->peer)->strict_source = plan->strict_source; }
+  return e;
+}
+
+static enum moon_err open_targets(struct moon_host *h) {
+  uint32_t n = h->config.shard ? h->config.n_shard : h->plan->n_targets;
+  h->targets = moon_mem_array(n + 1u, sizeof *h->targets);
+  if (!h->targets) { return MOON_E_NOMEM; }
+  for (; h->n_targets < n; h->n_targets++) {
+    const struct moon_plan_target *plan = &h->plan->targets[h->config.shard ? h->config.shard[h->n_targets] : h->n_targets];
+    enum moon_err e = open_target(h, &h->targets[h->n_targets], plan);
+    if (e) { return e; }
+  }
+  if (h->plan->n_credentials) {
+    moon_target_init(&h->nobody, &(struct moon_addr){0}, &h->plan->credentials[0], &h->plan->policy);
+  }
+  return MOON_OK;
+}
+
+/* ---- probes and devices ---- */
+
+static enum moon_err make_probes(struct moon_host *h) {
+  h->probes = moon_mem_array(h->plan->n_probes + 1u, sizeof *h->probes);
+  if (!h->probes) { return MOON_E_NOMEM; }
+  for (; h->n_probes < h->plan->n_probes; h->n_probes++) {
+    struct moon_host_probe *p = &h->probes[h->n_probes];
+    p->host = h;
+    p->plan = &h->plan->probes[h->n_probes];
+    p->match = LUA_NOREF;
+    p->run = moon_mem_array(p->plan->n_jobs + 1u, sizeof *p->run);
+    if (!p->run) { return MOON_E_NOMEM; }
+  }
+  uint64_t n = (uint64_t)h->n_probes * h->n_targets;
+  if (n >= INT32_MAX) { return MOON_E_LIMIT; }
+  h->devices = moon_mem_array((size_t)n + 1, sizeof *h->devices);
+  if (!h->devices) { return MOON_E_NOMEM; }
+  h->n_devices = (uint32_t)n;
+  for (uint32_t i = 0; i < h->n_devices; i++) {
+    h->devices[i].probe = &h->probes[i / h->n_targets];
+    h->devices[i].target = &h->targets[i % h->n_targets];
+    h->devices[i].ref = LUA_NOREF;
+  }
+  return MOON_OK;
+}
+
+/* Protected: all that can run out of memory or raise. True is left when every probe loads. */
+static int open_lua(lua_State *L) {
+  struct moon_host *h = lua_touserdata(L, 1);
+  bool good = true;
+  luaL_openlibs(L);
+  moon_env_protect(L);
+  /* Compiled code cannot be stopped: no hook and no signal is seen in a compiled loop. */
+  luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+  lua_gc(L, LUA_GCSETPAUSE, GC_PAUSE);
+  lua_gc(L, LUA_GCSETSTEPMUL, GC_STEP);
+  h->values = moon_value_open(L, moon_embedded);
+  moon_task_setup(h, L);
+  moon_state_setup(h, L);
+  moon_lib_setup(h, L);
+  for (uint32_t i = 0; i < h->n_probes; i++) { good = moon_probe_load(L, &h->probes[i]) && good; }
+  lua_pushboolean(L, good);
+  return 1;
+}
+
+static enum moon_err make_lua(struct moon_host *h) {
+  h->L = luaL_newstate();
+  if (!h->L) { return MOON_E_NOMEM; }
+  lua_pushcfunction(h->L, open_lua);
+  lua_pushlightuserdata(h->L, h);
+  int failed = lua_pcall(h->L, 1, 1, 0);
+  if (failed) { moon_host_log(h, MOON_LOG_ERROR, "%s", lua_tostring(h->L, -1)); }
+  bool good = !failed && lua_toboolean(h->L, -1);
+  lua_settop(h->L, 0);
+  return failed == LUA_ERRMEM ? MOON_E_NOMEM : good ? MOON_OK : MOON_E_CONFIG;
+}
+
+/* ---- life ---- */
+
+enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host **out) {
+  struct moon_host *h = moon_mem_zalloc(sizeof *h);
+  enum moon_err e;
+  if (!h) { return MOON_E_NOMEM; }
+  h->config = *c;
+  h->engine = c->engine;
+  h->plan = c->plan;
+  h->counters = c->counters ? c->counters : &h->own_counters;
+  moon_list_init(&h->due);
+  moon_list_init(&h->woken);
+  moon_list_init(&h->runs);
+  moon_list_init(&h->full);
+  moon_list_init(&h->free_tasks);
+  moon_list_init(&h->free_runs);
+  moon_timer_init(&h->drain, NULL, NULL);
+  read_clocks(h);
+  h->seed = (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u ^ (uint64_t)(h->clock_offset_s * 1e9);
+  e = open_targets(h);
+  if (!e) { e = make_probes(h); }
+  if (!e) { e = make_lua(h); }
+  if (!e) { e = moon_sched_open(h); }
+  if (e) {
+    moon_host_free(h);
+    return e;
+  }
+  *out = h;
+  return MOON_OK;
+}
+
+void moon_host_free(struct moon_host *h) {
+  struct moon_list *n;
+  if (!h) { return; }
+  while ((n = moon_list_take(&h->runs))) {
+    struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
+    moon_timer_stop(h->engine, &r->timeout);
+    while (!moon_list_empty(&r->tasks)) { moon_task_free(MOON_LIST_ENTRY(r->tasks.next, struct moon_task, node), false); }
+    moon_rows_end_all(r);
+    moon_list_append(&h->free_runs, &r->node);
+  }
+  moon_sched_close(h);
+  if (h->L) { lua_close(h->L); }
+  for (uint32_t i = 0; i < h->n_devices; i++) { moon_rates_free_all(&h->devices[i].rates); }
+  for (uint32_t i = 0; i < h->n_probes; i++) { moon_mem_free(h->probes[i].run); }
+  for (uint32_t i = 0; i < h->n_targets; i++) { moon_peer_free(h->engine, h->targets[i].peer); }
+  moon_mem_free(h->devices);
+  moon_mem_free(h->probes);
+  moon_mem_free(h->targets);
+  moon_task_teardown(h);
+  moon_run_free_all(h);
+  moon_mem_free(h);
+}
+
+void moon_host_ready(struct moon_host *h) {
+  read_clocks(h);
+  moon_task_run_woken(h);
+  moon_sched_start(h);
+}
+
+void moon_host_output_ready(struct moon_host *h) { moon_sched_output_ready(h); }
+
+void moon_host_drain(struct moon_host *h, uint64_t deadline_us) { moon_sched_drain(h, deadline_us); }
+
+void moon_host_notice(void *host, void *peer_user, const char *text) {
+  const struct moon_host_target *t = peer_user;
+  if (t) {
+    moon_host_log(host, MOON_LOG_WARN, "%s: %s", t->plan->name, text);
+  } else {
+    moon_host_log(host, MOON_LOG_WARN, "%s", text);
+  }
+}

@@ -1,0 +1,106 @@
+/* inside: a host as its parts see it.
+ *
+ *   probe x target = device    what a script holds: its Lua table, its state, its previous counters
+ *   job x target   = duty      what is done every so often
+ *   run            = a duty being done: tasks (the main one and its children), walks, a record
+ *   task           = a coroutine and the one thing it waits for */
+#ifndef MOON_BIND_TASK_INSIDE_H
+#define MOON_BIND_TASK_INSIDE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../value/shape.h"
+#include "host.h"
+
+struct moon_rates;
+struct moon_run;
+struct moon_task;
+
+struct moon_host_target {
+  const struct moon_plan_target *plan;
+  struct moon_peer *peer;      /* NULL: has no address, see plan->error */
+  uint64_t uptime_at_us;       /* when uptime was received; 0: never seen */
+  uint32_t uptime;             /* sysUpTime as last seen, hundredths */
+  uint32_t boots;              /* how often sysUpTime went back */
+  uint16_t credential;         /* which of plan->credentials is in use */
+};
+
+struct moon_host_probe {
+  struct moon_host *host;
+  const struct moon_plan_probe *plan;
+  int *run;                    /* Lua refs of the run functions, one a job */
+  int match;                   /* Lua ref of match: a function, a list or a text; LUA_NOREF: all targets */
+};
+
+enum moon_match { MOON_MATCH_UNKNOWN, MOON_MATCH_YES, MOON_MATCH_NO };
+
+struct moon_device {
+  struct moon_host_target *target;
+  struct moon_host_probe *probe;
+  struct moon_rates *rates;    /* previous counters; NULL: none */
+  int ref;                     /* its Lua table; LUA_NOREF: not made yet */
+  uint32_t match_boots;        /* target->boots when match was asked */
+  uint8_t match;               /* enum moon_match */
+};
+
+struct moon_duty {
+  struct moon_timer timer;     /* next time it is due */
+  struct moon_list node;       /* in the queue of those that are due */
+  struct moon_device *device;
+  const struct moon_plan_job *job;
+  struct moon_duty *then;      /* sibling whose first run waits for this one's */
+  struct moon_run *run;        /* under way; NULL: none */
+  uint64_t due_us;
+  int run_ref;
+  uint8_t last_err;            /* how the last run ended: what is said once */
+  bool ran;
+};
+
+struct moon_host {
+  struct moon_host_config config;
+  struct moon_engine *engine;
+  const struct moon_plan *plan;
+  struct moon_run_counters *counters;
+  struct moon_run_counters own_counters;
+  lua_State *L;
+  struct moon_values *values;
+
+  struct moon_list due;        /* duties waiting for a slot, first come first served */
+  struct moon_list woken;      /* tasks to resume in this turn */
+  struct moon_list runs;       /* under way */
+  struct moon_list full;       /* runs over, their record not taken yet */
+  struct moon_list free_tasks, free_runs;
+  uint32_t n_free_tasks, n_free_runs;
+
+  struct moon_task *current;   /* the one that runs now, or is about to */
+  struct moon_task **tasks;    /* by slot */
+  uint32_t n_tasks, cap_tasks;
+  int pump_ref;                /* protected function that resumes current, see task.c */
+  int ended;                   /* what became of it: enum moon_task_end */
+  int matched_ref;             /* asks match, then runs */
+  int iterator_ref;            /* makes what rows and walk return */
+  int state_ref;               /* looks through a state table */
+  int device_meta, out_meta, rows_meta;
+
+  uint64_t seed;               /* of hashes of what devices and scripts choose */
+  double clock_offset_s;       /* wall clock - monotonic */
+  struct moon_target nobody;   /* of targets without an address */
+  uint64_t rates_octets;       /* of all previous counters, see MOON_RATES_OCTETS_MAX */
+
+  struct moon_host_target *targets;
+  struct moon_host_probe *probes;
+  struct moon_device *devices; /* [probe * n_targets + target] */
+  struct moon_duty *duties;
+  uint32_t n_targets, n_probes, n_devices, n_duties;
+  uint32_t first_left;         /* duties whose first run is not over: plan->once ends with the last */
+  struct moon_timer drain;
+  bool draining, blocked, done_said;
+};
+
+static inline struct moon_host *moon_host_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
+static inline double moon_host_wall_s(const struct moon_host *h, uint64_t mono_us) { return (double)mono_us / 1e6 + h->clock_offset_s; }
+/* Formats at most 2,000 octets. */
+void moon_host_log(struct moon_host *h, enum moon_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,106 @@
+#include "lib.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "device.h"
+#include "out.h"
+#include "rows.h"
+#include "run.h"
+
+static double clock_s(clockid_t id) {
+  struct timespec t;
+  clock_gettime(id, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* now(): monotonic seconds; time(): Unix seconds [-0, +1, -] */
+static int now(lua_State *L) {
+  lua_pushnumber(L, clock_s(CLOCK_MONOTONIC));
+  return 1;
+}
+
+static int wall(lua_State *L) {
+  lua_pushnumber(L, clock_s(CLOCK_REALTIME));
+  return 1;
+}
+
+/* log(level, text): with probe and device in front [-0, +0, e] */
+static int log_(lua_State *L) {
+  static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+  struct moon_host *h = moon_host_of(L);
+  enum moon_level level = (enum moon_level)luaL_checkoption(L, 1, NULL, levels);
+  const char *text = luaL_checkstring(L, 2);
+  if (h->current) {
+    const struct moon_device *d = h->current->run->duty->device;
+    moon_host_log(h, level, "%s: %s: %s", d->probe->plan->name, d->target->plan->name, text);
+  } else {
+    moon_host_log(h, level, "%s", text);
+  }
+  return 0;
+}
+
+static int device_text(lua_State *L) {
+  lua_pushliteral(L, "name");
+  if (lua_istable(L, 1)) { lua_rawget(L, 1); }
+  return 1;
+}
+
+static int take_ref(lua_State *L, int idx, const char *name) {
+  lua_getfield(L, idx, name);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void moon_lib_setup(struct moon_host *h, lua_State *L) {
+  static const luaL_Reg functions[] = {{"now", now}, {"time", wall}, {"log", log_}, {NULL, NULL}};
+  static const char *const shared[] = {"all", "spawn", "sleep", "now", "time", "log", NULL};
+  int top = lua_gettop(L);
+  moon_out_setup(h, L);
+  moon_rows_setup(h, L);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "moonpoll.task");
+  lua_call(L, 1, 1);
+  lua_newtable(L);
+  for (const luaL_Reg *f = functions; f->name; f++) {
+    lua_pushlightuserdata(L, h);
+    lua_pushcclosure(L, f->func, 1);
+    lua_setfield(L, -2, f->name);
+  }
+  moon_task_functions(L, h);
+  moon_device_functions(L, h);
+  moon_rows_functions(L, h);
+  lua_call(L, 1, 1);
+  int made = lua_gettop(L);
+  h->matched_ref = take_ref(L, made, "matched");
+  h->iterator_ref = take_ref(L, made, "iterator");
+  lua_createtable(L, 0, 3); /* metatable of devices */
+  lua_getfield(L, made, "device");
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, device_text);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  h->device_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+  moon_value_push_library(L); /* init.lua takes them from there */
+  for (const char *const *name = shared; *name; name++) {
+    lua_getfield(L, made, *name);
+    lua_setfield(L, -2, *name);
+  }
+  lua_settop(L, top);
+}
+
+void moon_lib_push(lua_State *L, struct moon_host *h) {
+  (void)h;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "moonpoll");
+  lua_call(L, 1, 1);
+  int from = lua_gettop(L);
+  lua_newtable(L);
+  lua_pushnil(L);
+  while (lua_next(L, from)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, from + 1);
+  }
+  lua_remove(L, from);
+}

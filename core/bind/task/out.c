@@ -1,0 +1,280 @@
+#include "out.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../base/mem.h"
+
+#define SEEN_FIRST 32
+#define SEEN_KEEP 1024 /* entries of the table that stay with a run */
+#define NUMBER_TEXT 32
+
+/* Userdata; the octets of the labels follow the array. */
+struct out {
+  struct moon_run *run;
+  uint64_t hash;        /* of the labels */
+  uint32_t generation;  /* of the run */
+  uint32_t set;         /* number of this label set in its run; 0: none */
+  uint32_t n;
+  struct moon_label labels[];
+};
+
+static inline uint64_t hash_octets(uint64_t hash, const char *p, size_t n) {
+  uint64_t word;
+  hash ^= n * 0x9e3779b97f4a7c15u;
+  for (; n >= 8; p += 8, n -= 8) {
+    memcpy(&word, p, 8);
+    hash = (hash ^ word) * 0x9fb21c651e98df25u;
+    hash ^= hash >> 32;
+  }
+  word = 0;
+  memcpy(&word, p, n);
+  hash = (hash ^ word) * 0x9fb21c651e98df25u;
+  return hash ^ hash >> 29;
+}
+
+static struct out *check(lua_State *L) {
+  struct out *o = lua_touserdata(L, 1);
+  if (!o || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(2))) {
+    luaL_argerror(L, 1, "an out expected: call its methods with a colon, out:gauge(...)");
+    return NULL;
+  }
+  lua_pop(L, 1);
+  if (o->generation != o->run->generation || !o->run->duty) { luaL_error(L, "the run of this out is over"); }
+  return o;
+}
+
+static struct out *push(lua_State *L, struct moon_host *h, struct moon_run *r, uint32_t n, size_t octets) {
+  struct out *o = lua_newuserdata(L, sizeof *o + n * sizeof(struct moon_label) + octets);
+  o->run = r;
+  o->hash = h->seed;
+  o->generation = r->generation;
+  o->set = 0;
+  o->n = n;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, h->out_meta);
+  lua_setmetatable(L, -2);
+  return o;
+}
+
+void moon_out_push(lua_State *L, struct moon_run *r) { push(L, r->host, r, 0, 0); }
+
+/* ---- labels ---- */
+
+static int compare(struct moon_text a, struct moon_text b) {
+  int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+  return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+/* A label's value as text; numbers without ".0", at number_text when the string is not Lua's. */
+static struct moon_text label_text(lua_State *L, int idx, const char *key, char number_text[NUMBER_TEXT]) {
+  struct moon_text t = {0};
+  size_t n;
+  switch (lua_type(L, idx)) {
+    case LUA_TSTRING:
+      t.p = lua_tolstring(L, idx, &n);
+      t.n = (uint32_t)n;
+      break;
+    case LUA_TNUMBER: {
+      double v = lua_tonumber(L, idx);
+      bool integral = v == floor(v) && fabs(v) < 0x1p53;
+      t.p = number_text;
+      t.n = (uint32_t)snprintf(number_text, NUMBER_TEXT, integral ? "%.0f" : "%.14g", v);
+      break;
+    }
+    case LUA_TBOOLEAN:
+      t.p = lua_toboolean(L, idx) ? "true" : "false";
+      t.n = (uint32_t)strlen(t.p);
+      break;
+    default: luaL_error(L, "label %s: a string, number or boolean expected, got a %s", key, luaL_typename(L, idx));
+  }
+  return t;
+}
+
+/* out:with { key = value, ... } [-0, +1, m e] */
+static int with(lua_State *L) {
+  struct out *o = check(L), *merged;
+  struct moon_label l[MOON_OUT_LABELS_MAX];
+  char numbers[MOON_OUT_LABELS_MAX][NUMBER_TEXT];
+  uint32_t n = 0;
+  size_t octets = 0;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  for (; n < o->n; n++) { l[n] = o->labels[n]; }
+  lua_pushnil(L);
+  while (lua_next(L, 2)) {
+    size_t key_n;
+    if (lua_type(L, -2) != LUA_TSTRING) { return luaL_error(L, "label names are strings, got a %s", luaL_typename(L, -2)); }
+    struct moon_label new = {.key.p = lua_tolstring(L, -2, &key_n)};
+    new.key.n = (uint32_t)key_n;
+    uint32_t at = n;
+    while (at && compare(l[at - 1].key, new.key) > 0) { at--; }
+    bool replaces = at && compare(l[at - 1].key, new.key) == 0;
+    if (n == MOON_OUT_LABELS_MAX && !replaces) { return luaL_error(L, "more than %d labels", MOON_OUT_LABELS_MAX); }
+    char text[NUMBER_TEXT];
+    new.value = label_text(L, -1, new.key.p, text);
+    bool number = new.value.p == text;
+    if (replaces) {
+      at--;
+    } else {
+      memmove(&l[at + 1], &l[at], (n - at) * sizeof *l);
+      memmove(numbers[at + 1], numbers[at], (n - at) * sizeof *numbers);
+      for (uint32_t i = at + 1; i <= n; i++) {
+        if (l[i].value.p == numbers[i - 1]) { l[i].value.p = numbers[i]; }
+      }
+      n++;
+    }
+    if (number) {
+      memcpy(numbers[at], text, NUMBER_TEXT);
+      new.value.p = numbers[at];
+    }
+    l[at] = new;
+    lua_pop(L, 1); /* the strings stay in the table at 2 */
+  }
+  for (uint32_t i = 0; i < n; i++) { octets += l[i].key.n + l[i].value.n; }
+  merged = push(L, moon_host_of(L), o->run, n, octets);
+  char *p = (char *)&merged->labels[n];
+  for (uint32_t i = 0; i < n; i++) {
+    memcpy(p, l[i].key.p, l[i].key.n);
+    merged->labels[i].key = (struct moon_text){p, l[i].key.n};
+    p += l[i].key.n;
+    if (l[i].value.n) { memcpy(p, l[i].value.p, l[i].value.n); }
+    merged->labels[i].value = (struct moon_text){p, l[i].value.n};
+    p += l[i].value.n;
+    merged->hash = hash_octets(merged->hash, merged->labels[i].key.p, merged->labels[i].key.n);
+    merged->hash = hash_octets(merged->hash, merged->labels[i].value.p, merged->labels[i].value.n);
+  }
+  if (n) { merged->set = ++o->run->next_labels; }
+  return 1;
+}
+
+/* ---- samples ---- */
+
+static bool grow(struct moon_seen *s) {
+  uint32_t cap = s->cap ? 2 * s->cap : SEEN_FIRST;
+  uint64_t *at = moon_mem_array(cap, sizeof *at);
+  if (!at) { return false; }
+  for (uint32_t i = 0; i < s->cap; i++) {
+    uint64_t v = s->at[i];
+    if (!v) { continue; }
+    uint32_t k = (uint32_t)v & (cap - 1);
+    while (at[k]) { k = (k + 1) & (cap - 1); }
+    at[k] = v;
+  }
+  moon_mem_free(s->at);
+  s->at = at;
+  s->cap = cap;
+  return true;
+}
+
+enum added { NEW, KNOWN, FULL };
+
+static enum added add(struct moon_seen *s, uint64_t v) {
+  if (s->n * 2 >= s->cap && !grow(s)) { return FULL; }
+  v = v ? v : 1;
+  uint32_t k = (uint32_t)v & (s->cap - 1);
+  for (; s->at[k]; k = (k + 1) & (s->cap - 1)) {
+    if (s->at[k] == v) { return KNOWN; }
+  }
+  s->at[k] = v;
+  s->n++;
+  return NEW;
+}
+
+void moon_out_forget(struct moon_run *r) {
+  struct moon_seen *s = &r->seen;
+  if (s->cap > SEEN_KEEP) {
+    moon_mem_free(s->at);
+    *s = (struct moon_seen){0};
+  } else if (s->n) {
+    memset(s->at, 0, s->cap * sizeof *s->at);
+    s->n = 0;
+  }
+}
+
+/* out:TYPE(name, value) [-0, +0, e] */
+static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
+  struct out *o = check(L);
+  struct moon_run *r = o->run;
+  struct moon_sample s = {.type = (uint8_t)type};
+  union moon_value_number v;
+  size_t n;
+  if (lua_type(L, 2) != LUA_TSTRING) { return luaL_argerror(L, 2, "the name of a sample expected"); }
+  s.name.p = lua_tolstring(L, 2, &n);
+  s.name.n = (uint32_t)n;
+  switch (lua_type(L, 3)) {
+    case LUA_TNIL:
+    case LUA_TNONE: r->skipped_nil++; return 0;
+    case LUA_TNUMBER:
+      v.real = lua_tonumber(L, 3);
+      if (fabs(v.real) < 0x1p63 && (double)(int64_t)v.real == v.real) {
+        s.kind = MOON_NUMBER_SIGNED;
+        s.value.sint = (int64_t)v.real;
+      } else if (v.real - v.real == 0) {
+        s.kind = MOON_NUMBER_REAL;
+        s.value.real = v.real;
+      } else { /* no output can say inf or nan: there is no value */
+        r->skipped_nil++;
+        return 0;
+      }
+      break;
+    case LUA_TSTRING:
+      if (!texts) { return luaL_argerror(L, 3, "a number expected, got a string"); }
+      s.kind = MOON_NUMBER_TEXT;
+      s.text.p = lua_tolstring(L, 3, &n);
+      s.text.n = (uint32_t)n;
+      break;
+    case LUA_TBOOLEAN:
+      s.kind = MOON_NUMBER_SIGNED;
+      s.value.sint = lua_toboolean(L, 3);
+      break;
+    default:
+      switch (moon_value_number(L, 3, &v)) {
+        case MOON_VALUE_UNSIGNED:
+          s.kind = MOON_NUMBER_UNSIGNED;
+          s.value.uint = v.uint;
+          break;
+        case MOON_VALUE_SIGNED:
+          s.kind = MOON_NUMBER_SIGNED;
+          s.value.sint = v.sint;
+          break;
+        case MOON_VALUE_NONE:
+        case MOON_VALUE_REAL:
+        default: return luaL_argerror(L, 3, texts ? "a number, string or boolean expected" : "a number expected");
+      }
+  }
+  switch (add(&r->seen, hash_octets(o->hash, s.name.p, s.name.n))) {
+    case NEW: break;
+    case KNOWN: return luaL_error(L, "%s: a sample of this name with the same labels was written before in this run", s.name.p);
+    case FULL: return luaL_error(L, "not enough memory");
+  }
+  if (o->set != r->labels) {
+    moon_record_labels(&r->record, o->labels, o->n);
+    r->labels = o->set;
+  }
+  s.time_s = moon_host_wall_s(r->host, r->received_us ? r->received_us : moon_engine_now(r->host->engine));
+  moon_record_sample(&r->record, &s);
+  return 0;
+}
+
+static int counter(lua_State *L) { return sample(L, MOON_SAMPLE_COUNTER, false); }
+static int gauge(lua_State *L) { return sample(L, MOON_SAMPLE_GAUGE, false); }
+static int info(lua_State *L) { return sample(L, MOON_SAMPLE_INFO, true); }
+static int state(lua_State *L) { return sample(L, MOON_SAMPLE_STATE, true); }
+static int event(lua_State *L) { return sample(L, MOON_SAMPLE_EVENT, true); }
+
+void moon_out_setup(struct moon_host *h, lua_State *L) {
+  static const luaL_Reg methods[] = {{"with", with}, {"counter", counter}, {"gauge", gauge}, {"info", info}, {"state", state},
+                                     {"event", event}, {NULL, NULL}};
+  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 6);
+  for (const luaL_Reg *m = methods; m->name; m++) {
+    lua_pushlightuserdata(L, h);
+    lua_pushvalue(L, -3);
+    lua_pushcclosure(L, m->func, 2);
+    lua_setfield(L, -2, m->name);
+  }
+  lua_setfield(L, -2, "__index");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  h->out_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+}

@@ -1,0 +1,100 @@
+#include "query.h"
+
+#include "../value/fault.h"
+
+static const uint8_t UPTIME[] = {0x2b, 6, 1, 2, 1, 1, 3, 0};
+const struct moon_name moon_uptime_name = {UPTIME, sizeof UPTIME};
+
+static const struct moon_credential *credential(const struct moon_host *h, const struct moon_host_target *t, uint16_t i) {
+  return i < t->plan->n_credentials ? &h->plan->credentials[t->plan->credentials[i]] : NULL;
+}
+
+uint8_t moon_query_version(const struct moon_host *h, const struct moon_host_target *t) {
+  const struct moon_credential *c = credential(h, t, t->credential);
+  return c ? c->version : MOON_V2C;
+}
+
+/* Silence of an agent that never spoke may mean that it was spoken to wrongly. True: look at t->credential for what to try next. */
+static bool next_credential(struct moon_query *q, const struct moon_outcome *o) {
+  struct moon_host_target *t = q->target;
+  uint32_t n = t->plan->n_credentials;
+  if (n < 2 || q->tried + 1u >= n || moon_peer_target(t->peer)->last_answer_us) { return false; }
+  if (o->err != MOON_E_TIMEOUT && o->err != MOON_E_AUTH && o->err != MOON_E_UNKNOWN_USER) { return false; }
+  if (t->credential == q->credential) { /* else another query moved on already */
+    t->credential = (uint16_t)((t->credential + 1u) % n);
+    moon_peer_target(t->peer)->credential = credential(q->host, t, t->credential);
+  }
+  return true;
+}
+
+static void on_done(void *arg, const struct moon_outcome *o) {
+  struct moon_query *q = arg;
+  q->out = false;
+  q->tries += o->tries;
+  if (o->err && next_credential(q, o)) {
+    q->tried++;
+    q->credential = q->target->credential;
+    if (!moon_engine_submit(q->host->engine, q->target->peer, q->request, 0, on_done, q, &q->ticket)) {
+      q->out = true;
+      return;
+    }
+  }
+  q->done(q, o);
+}
+
+enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct moon_host_target *t, const struct moon_request *r,
+                               moon_query_done *done) {
+  q->host = h;
+  q->target = t;
+  q->request = r;
+  q->done = done;
+  q->tried = 0;
+  q->tries = 0;
+  q->credential = t->credential;
+  q->started_us = moon_engine_now(h->engine);
+  if (!t->peer) { return MOON_E_DNS; }
+  enum moon_err e = moon_engine_submit(h->engine, t->peer, r, 0, on_done, q, &q->ticket);
+  q->out = !e;
+  return e;
+}
+
+void moon_query_cancel(struct moon_query *q) {
+  if (q->out) {
+    q->out = false;
+    moon_engine_cancel(q->host->engine, q->ticket);
+  }
+}
+
+void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_err e, const struct moon_outcome *o,
+                           const struct moon_name *oid, const char *detail) {
+  char text[MOON_ADDR_TEXT_MAX];
+  struct moon_fault f = {.err = e, .device = q->target->plan->name, .detail = detail};
+  if (q->target->plan->addr.family) {
+    moon_addr_format(&q->target->plan->addr, text, sizeof text);
+    f.target = text;
+  } else {
+    f.target = q->target->plan->host;
+    f.detail = detail ? detail : q->target->plan->error;
+  }
+  f.version = moon_query_version(q->host, q->target);
+  if (oid) { f.oid = *oid; }
+  if (o) {
+    f.tries = q->tries > o->tries ? q->tries : o->tries;
+    f.rtt_us = o->rtt_us;
+    f.status = o->pdu.type == MOON_PDU_RESPONSE ? o->pdu.error_status : 0;
+    f.waited_us = o->received_us > q->started_us ? o->received_us - q->started_us : 0;
+  }
+  moon_fault_push(L, &f);
+}
+
+void moon_query_uptime(struct moon_host_target *t, const struct moon_cell *c) {
+  uint32_t now;
+  if (c->err || c->type != MOON_TIME_TICKS || moon_ber_u32(c->value, c->value_len, &now)) { return; }
+  if (t->uptime_at_us && now < t->uptime) {
+    /* 32 bits of hundredths wrap after 497 days: that is no reboot. */
+    uint64_t passed = (c->received_us - t->uptime_at_us) / 10000;
+    if (c->received_us >= t->uptime_at_us && (uint64_t)t->uptime + passed + 6000 < UINT32_MAX) { t->boots++; }
+  }
+  t->uptime = now;
+  t->uptime_at_us = c->received_us;
+}

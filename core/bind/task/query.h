@@ -1,0 +1,42 @@
+/* query: one request of a script on its way to an agent, whoever waits for it.
+ *
+ * A target has several credentials: as long as it never answered, silence means the next one is tried. The one that was
+ * answered stays. */
+#ifndef MOON_BIND_TASK_QUERY_H
+#define MOON_BIND_TASK_QUERY_H
+
+#include "inside.h"
+
+struct moon_query;
+/* *o as in moon_done: valid during the call. */
+typedef void moon_query_done(struct moon_query *q, const struct moon_outcome *o);
+
+struct moon_query {
+  struct moon_host *host;
+  struct moon_host_target *target;
+  const struct moon_request *request; /* borrowed until done or cancel */
+  moon_query_done *done;
+  struct moon_ticket ticket;
+  uint64_t started_us;
+  uint16_t credential;  /* asked with */
+  uint16_t tried;       /* credentials before this one */
+  uint32_t tries;       /* datagrams they took */
+  bool out;             /* done is still to come */
+};
+
+/* Embedded, zero-initialised. Sends; the rest as moon_engine_submit. MOON_E_DNS: the target has no address. */
+enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct moon_host_target *t, const struct moon_request *r,
+                               moon_query_done *done);
+/* done is not called any more. Harmless when nothing is out. */
+void moon_query_cancel(struct moon_query *q);
+/* Pushes the err of a query that ended in e; o may be NULL (not asked). oid, detail: what it is about, or NULL. [-0, +1, m] */
+void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_err e, const struct moon_outcome *o,
+                           const struct moon_name *oid, const char *detail);
+/* Version now spoken with the target. */
+uint8_t moon_query_version(const struct moon_host *h, const struct moon_host_target *t);
+/* sysUpTime.0 in content octets. */
+extern const struct moon_name moon_uptime_name;
+/* A sysUpTime seen at that time: one that went back tells a reboot. */
+void moon_query_uptime(struct moon_host_target *t, const struct moon_cell *c);
+
+#endif

@@ -1,0 +1,264 @@
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../../base/mem.h"
+#include "../value/fault.h"
+#include "device.h"
+#include "out.h"
+#include "rows.h"
+#include "sched.h"
+#include "state.h"
+
+#define KEEP_RECORD (256u << 10) /* octets of a record buffer that stay with a run for the next use */
+
+static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
+
+uint32_t moon_run_max_children(const struct moon_run *r) {
+  uint32_t n = r->duty->device->probe->plan->max_children, all = r->host->plan->max_children;
+  return n && n < all ? n : all;
+}
+
+static void on_timeout(void *arg) {
+  struct moon_run *r = arg;
+  r->err = MOON_E_CANCELLED;
+  r->timed_out = true;
+  moon_run_end(r);
+}
+
+bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
+  struct moon_list *n = moon_list_take(&h->free_runs);
+  struct moon_run *r = n ? MOON_LIST_ENTRY(n, struct moon_run, node) : moon_mem_zalloc(sizeof *r);
+  if (!r) { return false; }
+  if (!n) {
+    moon_list_init(&r->node);
+    moon_list_init(&r->tasks);
+    moon_list_init(&r->walks);
+    moon_record_init(&r->record);
+    r->host = h;
+  }
+  struct moon_task *t = moon_task_new(r, true);
+  if (!t) {
+    moon_list_prepend(&h->free_runs, &r->node);
+    return false;
+  }
+  const struct moon_plan_target *target = d->device->target->plan;
+  r->duty = d;
+  r->err = MOON_OK;
+  r->timed_out = r->cut = r->unmatched = false;
+  r->labels = r->next_labels = r->skipped_nil = 0;
+  r->received_us = 0;
+  r->started_us = moon_engine_now(h->engine);
+  r->started_s = moon_host_wall_s(h, r->started_us);
+  r->deadline_us = 0;
+  moon_timer_init(&r->timeout, on_timeout, r);
+  if (d->job->timeout_s > 0) {
+    r->deadline_us = r->started_us + (uint64_t)(d->job->timeout_s * 1e6);
+    moon_timer_start(h->engine, &r->timeout, r->deadline_us);
+  }
+  moon_record_begin(&r->record, text(target->name), text(d->device->probe->plan->name), text(d->job->name), target->labels, target->n_labels);
+  d->run = r;
+  moon_list_append(&h->runs, &r->node);
+  h->counters->runs_started++;
+  h->counters->runs_active++;
+  moon_task_run(t);
+  return true;
+}
+
+void moon_run_prepare(lua_State *L, struct moon_task *t) {
+  struct moon_run *r = t->run;
+  struct moon_device *d = r->duty->device;
+  moon_task_prepare(L, t);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, r->duty->run_ref);
+  int n = 4;
+  if (moon_device_push_match(L, d)) { n = 6; } /* matched(match, run, device, out, state) */
+  moon_device_push(L, d);
+  moon_out_push(L, r);
+  moon_state_push(L, d);
+  lua_xmove(L, t->co, n);
+}
+
+/* One line of what run returned or raised, at the top. [-1, +1, m] */
+static void line(lua_State *L) {
+  if (moon_fault_code(L, -1)) {
+    moon_fault_push_text(L, -1);
+    lua_remove(L, -2);
+  } else if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "nil");
+  } else if (!lua_isstring(L, -1)) {
+    lua_pushfstring(L, "(a %s)", luaL_typename(L, -1));
+    lua_replace(L, -2);
+  }
+}
+
+/* A failure that goes on says so once, at its beginning. */
+static void say_failed(struct moon_run *r, const char *what) {
+  struct moon_duty *d = r->duty;
+  enum moon_level level = d->ran && d->last_err == r->err ? MOON_LOG_DEBUG : MOON_LOG_WARN;
+  moon_host_log(r->host, level, "%s%s%s: %s: %s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
+                d->device->target->plan->name, what);
+}
+
+static void say_script_error(struct moon_run *r, const char *what) {
+  struct moon_duty *d = r->duty;
+  r->err = MOON_E_PUBLIC_N;
+  moon_host_log(r->host, MOON_LOG_ERROR, "%s%s%s: %s: %s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
+                d->device->target->plan->name, what);
+}
+
+void moon_run_broken(struct moon_run *r, const char *what) { say_script_error(r, what ? what : "not enough memory"); }
+
+void moon_run_task_ended(lua_State *L, struct moon_task *t, enum moon_task_end end) {
+  struct moon_run *r = t->run;
+  int top = lua_gettop(t->co);
+  enum moon_err code;
+  if (end == MOON_TASK_OVER) {
+    if (!t->main || top < 2 || !lua_isnil(t->co, 1) || lua_isnil(t->co, 2)) { return; }
+    lua_pushvalue(t->co, 2);
+  } else if (end == MOON_TASK_STRAY) {
+    say_script_error(r, "yielded outside of any function that waits");
+    return;
+  } else if (end == MOON_TASK_NOMEM) {
+    say_script_error(r, "not enough memory");
+    return;
+  }
+  lua_xmove(t->co, L, 1);
+  code = moon_fault_code(L, -1);
+  if (code || end == MOON_TASK_OVER) { /* the world's fault, or what the script says went wrong: no traceback */
+    r->err = (uint8_t)(code ? code : MOON_E_GEN_ERR);
+    line(L);
+    say_failed(r, lua_tostring(L, -1));
+  } else {
+    line(L);
+    luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
+    say_script_error(r, lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+void moon_run_cancel(struct moon_run *r) {
+  r->err = MOON_E_CANCELLED;
+  r->cut = true;
+  moon_run_end(r);
+}
+
+/* What the engine itself says of a run. */
+static void add_own_samples(struct moon_run *r, double seconds) {
+  struct moon_sample s = {.time_s = r->started_s + seconds, .type = MOON_SAMPLE_GAUGE, .kind = MOON_NUMBER_UNSIGNED};
+  if (r->labels) { moon_record_labels(&r->record, NULL, 0); }
+  s.name = text("up");
+  s.value.uint = r->err ? 0 : 1;
+  moon_record_sample(&r->record, &s);
+  s.name = text("run_seconds");
+  s.kind = MOON_NUMBER_REAL;
+  s.value.real = seconds;
+  moon_record_sample(&r->record, &s);
+  if (r->err) {
+    s.name = text("run_error");
+    s.type = MOON_SAMPLE_STATE;
+    s.kind = MOON_NUMBER_TEXT;
+    s.value.uint = 0;
+    s.text = text(r->err == MOON_E_PUBLIC_N ? "script" : moon_err_name((enum moon_err)r->err));
+    moon_record_sample(&r->record, &s);
+  }
+}
+
+static void count(struct moon_run *r) {
+  struct moon_run_counters *c = r->host->counters;
+  if (r->cut) {
+    c->runs_cancelled++;
+  } else if (r->timed_out) {
+    c->runs_timeout++;
+  } else if (r->err) {
+    c->runs_failed++;
+    if (r->err == MOON_E_PUBLIC_N) { c->script_errors++; }
+  } else {
+    c->runs_ok++;
+  }
+  c->samples_nil += r->skipped_nil;
+}
+
+/* The structure is free again; what scripts kept of the run is refused from now on. */
+static void release(struct moon_run *r) {
+  struct moon_host *h = r->host;
+  moon_list_remove(&r->node);
+  r->generation++;
+  if (r->record.cap > KEEP_RECORD) {
+    moon_record_fini(&r->record);
+    moon_mem_free(r->seen.at);
+    r->seen = (struct moon_seen){0};
+  }
+  r->duty = NULL;
+  moon_list_prepend(&h->free_runs, &r->node);
+  h->counters->runs_active--;
+}
+
+bool moon_run_offer(struct moon_run *r) {
+  struct moon_host *h = r->host;
+  if (!h->config.sink || h->config.sink(h->config.arg, r->record.p, r->record.n)) {
+    h->counters->samples += r->record.n_samples;
+    release(r);
+    return true;
+  }
+  return false;
+}
+
+void moon_run_end(struct moon_run *r) {
+  struct moon_host *h = r->host;
+  struct moon_duty *d = r->duty;
+  uint64_t now = moon_engine_now(h->engine);
+  double seconds = (double)(now - r->started_us) / 1e6;
+  moon_timer_stop(h->engine, &r->timeout);
+  while (!moon_list_empty(&r->tasks)) { moon_task_free(MOON_LIST_ENTRY(r->tasks.next, struct moon_task, node), false); }
+  moon_rows_end_all(r);
+  if (r->timed_out) {
+    char what[96];
+    snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", d->job->timeout_s);
+    say_failed(r, what);
+  }
+  if (!r->err && !r->unmatched && !moon_state_check(h, d->device)) { r->err = MOON_E_PUBLIC_N; }
+  count(r);
+  struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = d->device->probe->plan->version,
+                               .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran};
+  moon_out_forget(r);
+  if (r->err && d->job->atomic) {
+    moon_record_drop_samples(&r->record);
+    r->labels = 0;
+  }
+  if (r->record.err == MOON_E_LIMIT || r->record.err == MOON_E_NOMEM) {
+    moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", d->device->probe->plan->name, d->device->target->plan->name,
+                  r->record.err == MOON_E_NOMEM ? "not enough memory" : "more than fit into one run");
+    moon_record_drop_samples(&r->record);
+    r->labels = 0;
+    if (!r->err) { head.err = r->err = MOON_E_BUDGET; }
+  }
+  if (!r->unmatched) { add_own_samples(r, seconds); }
+  d->last_err = r->err;
+  d->run = NULL;
+  bool first = !d->ran;
+  d->ran = true;
+  if (r->unmatched || moon_record_end(&r->record, &head)) {
+    release(r);
+  } else if (h->blocked || !moon_run_offer(r)) {
+    moon_list_remove(&r->node);
+    moon_list_append(&h->full, &r->node);
+    if (!h->blocked) { h->counters->output_full++; }
+    h->blocked = true;
+  }
+  moon_sched_ran(h, d, first);
+}
+
+void moon_run_free_all(struct moon_host *h) {
+  struct moon_list *lists[] = {&h->runs, &h->full, &h->free_runs}, *n;
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    while ((n = moon_list_take(lists[i]))) {
+      struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
+      moon_record_fini(&r->record);
+      moon_mem_free(r->seen.at);
+      moon_mem_free(r);
+    }
+  }
+}

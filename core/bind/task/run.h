@@ -1,0 +1,50 @@
+/* run: a duty being done, from the slot it got to the record it hands over. */
+#ifndef MOON_BIND_TASK_RUN_H
+#define MOON_BIND_TASK_RUN_H
+
+#include "task.h"
+
+/* Which samples a run has written: fingerprints of name and labels. */
+struct moon_seen { uint64_t *at; uint32_t n, cap; };
+
+struct moon_run {
+  struct moon_list node;        /* in host->runs, ->full or ->free_runs */
+  struct moon_host *host;
+  struct moon_duty *duty;
+  struct moon_list tasks;       /* the main one first */
+  struct moon_list walks;       /* struct moon_rows */
+  struct moon_timer timeout;
+  uint64_t started_us;
+  uint64_t deadline_us;         /* when timeout ends it */
+  uint64_t received_us;         /* last datagram for it; 0: none yet */
+  double started_s;
+  struct moon_record record;
+  struct moon_seen seen;
+  uint32_t generation;          /* of this structure's use: what scripts keep of an earlier one is refused */
+  uint32_t labels;              /* label set written last; 0: none */
+  uint32_t next_labels;
+  uint32_t skipped_nil;
+  uint32_t n_children;
+  uint8_t err;                  /* enum moon_err; MOON_E_PUBLIC_N: script error */
+  bool timed_out, cut, unmatched;
+};
+
+/* false: no memory. */
+bool moon_run_start(struct moon_host *h, struct moon_duty *d);
+/* Drops all of it that still goes on and hands the record over. */
+void moon_run_end(struct moon_run *r);
+/* From outside: a stop. */
+void moon_run_cancel(struct moon_run *r);
+/* Offers a record again that was not taken. false: still no room. */
+bool moon_run_offer(struct moon_run *r);
+void moon_run_free_all(struct moon_host *h);
+uint32_t moon_run_max_children(const struct moon_run *r);
+
+/* For task.c. The function and arguments of the main task go on its coroutine. [-0, +0, m] */
+void moon_run_prepare(lua_State *L, struct moon_task *t);
+/* The coroutine of t ended so; its results or the error value are on it. Protected. [-0, +0, m] */
+void moon_run_task_ended(lua_State *L, struct moon_task *t, enum moon_task_end end);
+/* Making values for a task of r failed. */
+void moon_run_broken(struct moon_run *r, const char *text);
+
+#endif

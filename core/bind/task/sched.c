@@ -1,0 +1,194 @@
+#include "sched.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../../base/mem.h"
+#include "run.h"
+
+#define STARTS_A_TURN 128 /* runs started before the loop looks at its sockets again */
+
+static uint64_t mix(uint64_t hash, const char *s) { /* FNV-1a, the NUL included */
+  do {
+    hash = (hash ^ (uint8_t)*s) * 0x100000001b3u;
+  } while (*s++);
+  return hash;
+}
+
+double moon_sched_phase(const char *probe, const char *job, const char *target) {
+  uint64_t hash = mix(mix(mix(0xcbf29ce484222325u, probe), job), target);
+  hash ^= hash >> 32; /* the high half of FNV alone is poor for names that differ at their end */
+  hash *= 0x9e3779b97f4a7c15u;
+  return (double)(hash >> 11) * 0x1p-53;
+}
+
+static void queue(struct moon_host *h, struct moon_duty *d) {
+  moon_list_append(&h->due, &d->node);
+  h->counters->runs_waiting++;
+}
+
+static struct moon_duty *take(struct moon_host *h) {
+  struct moon_list *n = moon_list_take(&h->due);
+  if (!n) { return NULL; }
+  h->counters->runs_waiting--;
+  return MOON_LIST_ENTRY(n, struct moon_duty, node);
+}
+
+static void on_due(void *arg) {
+  struct moon_duty *d = arg;
+  struct moon_host *h = d->device->probe->host;
+  uint64_t now = moon_engine_now(h->engine), every = (uint64_t)(d->job->every_s * 1e6);
+  if (d->run || !moon_list_empty(&d->node) || !d->ran) {
+    h->counters->runs_skipped++;
+  } else {
+    queue(h, d);
+  }
+  d->due_us += every;
+  if (d->due_us <= now) { /* the loop stood still: those moments are gone */
+    uint64_t missed = (now - d->due_us) / every + 1;
+    h->counters->runs_skipped += missed;
+    d->due_us += missed * every;
+  }
+  moon_timer_start(h->engine, &d->timer, d->due_us);
+  moon_sched_start(h);
+}
+
+/* The first moment after now that belongs to the duty. */
+static void arm(struct moon_host *h, struct moon_duty *d) {
+  double every = d->job->every_s;
+  uint64_t now = moon_engine_now(h->engine);
+  if (every <= 0 || h->plan->once) { return; }
+  double wall = moon_host_wall_s(h, now);
+  double phase = moon_sched_phase(d->device->probe->plan->name, d->job->name, d->device->target->plan->name) * every;
+  double next = (floor((wall - phase) / every) + 1) * every + phase;
+  d->due_us = now + (uint64_t)((next - wall) * 1e6);
+  moon_timer_start(h->engine, &d->timer, d->due_us);
+}
+
+/* Jobs by falling interval: what is chosen once a day is known before what polls it. */
+static void order(const struct moon_plan_probe *p, uint32_t *out) {
+  for (uint32_t i = 0; i < p->n_jobs; i++) {
+    uint32_t at = i;
+    for (; at && p->jobs[out[at - 1]].every_s < p->jobs[i].every_s; at--) { out[at] = out[at - 1]; }
+    out[at] = i;
+  }
+}
+
+enum moon_err moon_sched_open(struct moon_host *h) {
+  enum moon_err e = MOON_OK;
+  uint32_t most = 0, at = 0;
+  uint64_t n = 0;
+  for (uint32_t p = 0; p < h->n_probes; p++) {
+    uint32_t jobs = h->probes[p].plan->n_jobs;
+    n += (uint64_t)jobs * h->n_targets;
+    most = jobs > most ? jobs : most;
+  }
+  if (n >= UINT32_MAX) { return MOON_E_LIMIT; }
+  h->duties = moon_mem_array((size_t)n + 1, sizeof *h->duties);
+  uint32_t *by = moon_mem_array(most + 1u, sizeof *by);
+  if (!h->duties || !by) {
+    e = MOON_E_NOMEM;
+    goto out;
+  }
+  h->n_duties = h->first_left = (uint32_t)n;
+  for (uint32_t p = 0; p < h->n_probes; p++) {
+    struct moon_host_probe *probe = &h->probes[p];
+    order(probe->plan, by);
+    for (uint32_t t = 0; t < h->n_targets; t++) {
+      struct moon_duty *before = NULL;
+      for (uint32_t j = 0; j < probe->plan->n_jobs; j++) {
+        struct moon_duty *d = &h->duties[at++];
+        moon_list_init(&d->node);
+        moon_timer_init(&d->timer, on_due, d);
+        d->device = &h->devices[p * h->n_targets + t];
+        d->job = &probe->plan->jobs[by[j]];
+        d->run_ref = probe->run[by[j]];
+        if (before) {
+          before->then = d;
+        } else {
+          queue(h, d);
+        }
+        before = d;
+        arm(h, d);
+      }
+    }
+  }
+  moon_engine_kick(h->engine);
+out:
+  moon_mem_free(by);
+  return e;
+}
+
+void moon_sched_close(struct moon_host *h) {
+  for (uint32_t i = 0; i < h->n_duties; i++) { moon_timer_stop(h->engine, &h->duties[i].timer); }
+  moon_timer_stop(h->engine, &h->drain);
+  moon_mem_free(h->duties);
+  h->duties = NULL;
+  h->n_duties = 0;
+}
+
+/* All is over: nothing runs, nothing waits for the output, nothing will start. */
+static void tell_done(struct moon_host *h) {
+  if (h->done_said || h->counters->runs_active || (!h->draining && (!h->plan->once || h->first_left))) { return; }
+  h->done_said = true;
+  moon_timer_stop(h->engine, &h->drain);
+  if (h->config.done) { h->config.done(h->config.arg); }
+}
+
+void moon_sched_start(struct moon_host *h) {
+  uint32_t started = 0;
+  while (!h->blocked && !h->draining && h->counters->runs_active < h->plan->max_coroutines && !moon_list_empty(&h->due)) {
+    if (started == STARTS_A_TURN) {
+      moon_engine_kick(h->engine);
+      break;
+    }
+    struct moon_duty *d = take(h);
+    struct moon_device *device = d->device;
+    if (device->match == MOON_MATCH_NO && device->match_boots == device->target->boots) {
+      bool first = !d->ran;
+      d->ran = true;
+      moon_sched_ran(h, d, first);
+      continue;
+    }
+    started++;
+    if (!moon_run_start(h, d)) {
+      moon_host_log(h, MOON_LOG_ERROR, "%s: %s: not started: not enough memory", device->probe->plan->name, device->target->plan->name);
+      queue(h, d);
+      break;
+    }
+  }
+  tell_done(h);
+}
+
+void moon_sched_ran(struct moon_host *h, struct moon_duty *d, bool first) {
+  if (first) {
+    h->first_left--;
+    if (d->then && !h->draining) { queue(h, d->then); }
+  }
+  moon_engine_kick(h->engine); /* a slot is free, or the last run is over */
+}
+
+void moon_sched_output_ready(struct moon_host *h) {
+  struct moon_list *n;
+  while ((n = h->full.next) != &h->full) {
+    if (!moon_run_offer(MOON_LIST_ENTRY(n, struct moon_run, node))) { return; }
+  }
+  h->blocked = false;
+  moon_engine_kick(h->engine);
+}
+
+static void cut_all(void *arg) {
+  struct moon_host *h = arg;
+  struct moon_list *n;
+  while ((n = h->runs.next) != &h->runs) { moon_run_cancel(MOON_LIST_ENTRY(n, struct moon_run, node)); }
+}
+
+void moon_sched_drain(struct moon_host *h, uint64_t deadline_us) {
+  if (h->draining) { return; }
+  h->draining = true;
+  while (take(h)) { }
+  for (uint32_t i = 0; i < h->n_duties; i++) { moon_timer_stop(h->engine, &h->duties[i].timer); }
+  moon_timer_init(&h->drain, cut_all, h);
+  moon_timer_start(h->engine, &h->drain, deadline_us);
+  moon_engine_kick(h->engine);
+}

@@ -1,0 +1,20 @@
+/* sched: when runs start. Each duty is due every so often at a phase of its own, hash(probe, target) x every on the wall clock, so that
+ * load is spread and every restart polls at the same moments; its first run starts at once, as fast as slots allow. */
+#ifndef MOON_BIND_TASK_SCHED_H
+#define MOON_BIND_TASK_SCHED_H
+
+#include "inside.h"
+
+/* Duties of all devices; those that can run are queued. MOON_E_NOMEM. */
+enum moon_err moon_sched_open(struct moon_host *h);
+void moon_sched_close(struct moon_host *h);
+/* Starts what is due while there are slots. */
+void moon_sched_start(struct moon_host *h);
+/* A run of d is over (or its structure waits for the output). */
+void moon_sched_ran(struct moon_host *h, struct moon_duty *d, bool first);
+void moon_sched_output_ready(struct moon_host *h);
+void moon_sched_drain(struct moon_host *h, uint64_t deadline_us);
+/* Phase of a duty, 0 <= phase < 1. */
+double moon_sched_phase(const char *probe, const char *job, const char *target);
+
+#endif

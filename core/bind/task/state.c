@@ -1,0 +1,91 @@
+#include "state.h"
+
+/* device[2] is the table itself, so that a script that assigns device.state something else loses nothing. */
+#define AT 2
+
+void moon_state_make(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, AT);
+  lua_setfield(L, -2, "state");
+  lua_pop(L, 1);
+}
+
+void moon_state_push(lua_State *L, struct moon_device *d) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
+  lua_rawgeti(L, -1, AT);
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 1);
+    moon_state_make(L, -1);
+    lua_rawgeti(L, -1, AT);
+  }
+  lua_remove(L, -2);
+}
+
+struct count { uint32_t values; size_t octets; };
+
+/* Why the table at the top cannot be kept; NULL: it can. */
+static const char *fault(lua_State *L, int depth, struct count *c) {
+  if (depth > MOON_STATE_DEPTH_MAX) { return "is nested too deep, or contains itself"; }
+  if (!lua_checkstack(L, 8)) { return "is nested too deep"; }
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    for (int i = -2; i < 0; i++) {
+      const char *why = NULL;
+      switch (lua_type(L, i)) {
+        case LUA_TNUMBER:
+        case LUA_TBOOLEAN: break;
+        case LUA_TSTRING: c->octets += lua_objlen(L, i); break;
+        case LUA_TTABLE: why = i == -1 ? fault(L, depth + 1, c) : "has a table as a key"; break;
+        case LUA_TFUNCTION: why = "holds a function"; break;
+        default: why = "holds something else than numbers, strings, booleans and tables";
+      }
+      if (!why && (++c->values > 2 * MOON_STATE_VALUES_MAX || c->octets > MOON_STATE_OCTETS_MAX)) { why = "has grown too large"; }
+      if (why) { return why; }
+    }
+    lua_pop(L, 1);
+  }
+  return NULL;
+}
+
+static int check(lua_State *L) {
+  struct count c = {0};
+  const char *why = fault(L, 1, &c);
+  if (why) { lua_pushstring(L, why); } else { lua_pushnil(L); }
+  return 1;
+}
+
+bool moon_state_check(struct moon_host *h, struct moon_device *d) {
+  lua_State *L = h->L;
+  int top = lua_gettop(L);
+  bool good = true;
+  if (d->ref == LUA_NOREF) { return true; }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
+  lua_rawgeti(L, -1, AT);
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    bool empty = !lua_next(L, -2);
+    if (empty) {
+      lua_settop(L, top);
+      return true;
+    }
+    lua_settop(L, top + 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, h->state_ref);
+    lua_insert(L, -2);
+    const char *why = lua_pcall(L, 1, 1, 0) ? "could not be looked through" : lua_tostring(L, -1);
+    if (why) {
+      good = false;
+      moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its state %s: dropped", d->probe->plan->name, d->target->plan->name, why);
+      lua_pushnil(L);
+      lua_rawseti(L, top + 1, AT);
+    }
+  }
+  lua_settop(L, top);
+  return good;
+}
+
+void moon_state_setup(struct moon_host *h, lua_State *L) {
+  lua_pushcfunction(L, check);
+  h->state_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}

@@ -1,0 +1,286 @@
+#include "task.h"
+
+#include "../../base/mem.h"
+#include "../value/fault.h"
+#include "run.h"
+
+#define STACK_ROOM 16       /* slots for what results() leaves on a coroutine */
+#define FREE_TASKS_MAX 4096 /* coroutines kept for later: some 1 KiB each */
+#define ARGS_MAX 200        /* of a spawned function */
+
+/* The one place where Lua code of scripts is entered. [-n, +?, -] on t->co */
+static enum moon_task_end resume(struct moon_task *t, int n) {
+  struct moon_host *h = t->host;
+  h->counters->resumes++;
+  t->wait = NULL;
+  t->err = MOON_OK;
+  switch (lua_resume(t->co, n)) {
+    case LUA_YIELD: return t->wait ? MOON_TASK_PARKED : MOON_TASK_STRAY;
+    case 0: t->wait = NULL; return MOON_TASK_OVER;
+    case LUA_ERRMEM: t->wait = NULL; return MOON_TASK_NOMEM;
+    default: t->wait = NULL; return MOON_TASK_ERROR;
+  }
+}
+
+/* Protected: values are made on L, where an error lands in the pcall of moon_task_run, and then moved. [-0, +0, m] */
+static int pump(lua_State *L) {
+  struct moon_host *h = moon_host_of(L);
+  struct moon_task *t = h->current;
+  int n;
+  if (t->fresh) {
+    if (t->main) { moon_run_prepare(L, t); }
+    t->fresh = false;
+    n = lua_gettop(t->co) - 1;
+  } else {
+    n = t->wait->results(L, t);
+    lua_settop(t->co, 0);
+    lua_checkstack(t->co, STACK_ROOM);
+    lua_xmove(L, t->co, n);
+  }
+  h->ended = (int)resume(t, n);
+  if (h->ended != MOON_TASK_PARKED) { moon_run_task_ended(L, t, (enum moon_task_end)h->ended); }
+  return 0;
+}
+
+static void wake_joiners(struct moon_task *t) {
+  struct moon_list *n;
+  while ((n = moon_list_take(&t->joiners))) { moon_task_wake(MOON_LIST_ENTRY(n, struct moon_task, join)); }
+}
+
+void moon_task_run(struct moon_task *t) {
+  struct moon_host *h = t->host;
+  struct moon_run *run = t->run;
+  lua_State *L = h->L;
+  bool main = t->main;
+  h->current = t;
+  h->ended = MOON_TASK_NOMEM;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, h->pump_ref);
+  if (lua_pcall(L, 0, 0, 0)) {
+    h->ended = MOON_TASK_NOMEM;
+    moon_run_broken(run, lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  h->current = NULL;
+  if (h->ended == MOON_TASK_PARKED) {
+    t->err = t->wait->start(t);
+    if (t->err) { moon_task_wake(t); }
+    return;
+  }
+  wake_joiners(t);
+  moon_task_free(t, h->ended == MOON_TASK_OVER);
+  if (main) { moon_run_end(run); }
+}
+
+void moon_task_wake(struct moon_task *t) {
+  if (moon_list_empty(&t->ready)) {
+    moon_list_append(&t->host->woken, &t->ready);
+    moon_engine_kick(t->host->engine);
+  }
+}
+
+void moon_task_run_woken(struct moon_host *h) {
+  /* Only those woken before: what wakes itself again and again shares the loop with everybody. */
+  struct moon_list now, *n;
+  moon_list_init(&now);
+  while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
+  while ((n = moon_list_take(&now))) { moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready)); }
+}
+
+void moon_task_setup(struct moon_host *h, lua_State *L) {
+  lua_pushlightuserdata(L, h);
+  lua_pushcclosure(L, pump, 1);
+  h->pump_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void moon_task_teardown(struct moon_host *h) {
+  for (uint32_t i = 0; i < h->n_tasks; i++) { moon_mem_free(h->tasks[i]); }
+  moon_mem_free(h->tasks);
+  h->tasks = NULL;
+  h->n_tasks = h->cap_tasks = 0;
+}
+
+static struct moon_task *make(struct moon_host *h) {
+  if (h->n_tasks == h->cap_tasks) {
+    uint32_t cap = h->cap_tasks ? 2 * h->cap_tasks : 64;
+    struct moon_task **p = moon_mem_resize(h->tasks, cap, sizeof *p);
+    if (!p) { return NULL; }
+    h->tasks = p;
+    h->cap_tasks = cap;
+  }
+  struct moon_task *t = moon_mem_zalloc(sizeof *t);
+  if (!t) { return NULL; }
+  t->host = h;
+  t->slot = h->n_tasks;
+  t->ref = LUA_NOREF;
+  moon_list_init(&t->node);
+  moon_list_init(&t->ready);
+  moon_list_init(&t->joiners);
+  moon_list_init(&t->join);
+  h->tasks[h->n_tasks++] = t;
+  return t;
+}
+
+struct moon_task *moon_task_new(struct moon_run *r, bool main) {
+  struct moon_host *h = r->host;
+  struct moon_list *n = moon_list_take(&h->free_tasks);
+  struct moon_task *t = n ? MOON_LIST_ENTRY(n, struct moon_task, node) : make(h);
+  if (!t) { return NULL; }
+  t->run = r;
+  t->main = main;
+  t->fresh = true;
+  t->wait = NULL;
+  moon_list_append(&r->tasks, &t->node);
+  if (!main) { r->n_children++; }
+  h->counters->tasks_active++;
+  return t;
+}
+
+void moon_task_prepare(lua_State *L, struct moon_task *t) {
+  if (!t->co) {
+    lua_State *co = lua_newthread(L);
+    t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    t->co = co;
+  } else if (t->host->n_free_tasks) {
+    t->host->n_free_tasks--;
+  }
+  lua_checkstack(t->co, STACK_ROOM);
+}
+
+void moon_task_free(struct moon_task *t, bool reuse) {
+  struct moon_host *h = t->host;
+  struct moon_list *n;
+  if (t->wait) { t->wait->cancel(t); }
+  t->wait = NULL;
+  t->err = MOON_OK;
+  moon_list_remove(&t->ready);
+  moon_list_remove(&t->join);
+  while ((n = moon_list_take(&t->joiners))) { }
+  if (t->co) {
+    if (reuse && h->n_free_tasks < FREE_TASKS_MAX) {
+      lua_settop(t->co, 0);
+      h->n_free_tasks++;
+    } else {
+      luaL_unref(h->L, LUA_REGISTRYINDEX, t->ref);
+      t->ref = LUA_NOREF;
+      t->co = NULL;
+    }
+  }
+  if (!t->main) { t->run->n_children--; }
+  t->run = NULL;
+  t->generation++;
+  moon_list_remove(&t->node);
+  if (t->co) {
+    moon_list_prepend(&h->free_tasks, &t->node);
+  } else {
+    moon_list_append(&h->free_tasks, &t->node);
+  }
+  h->counters->tasks_active--;
+}
+
+struct moon_task *moon_task_check(lua_State *L) {
+  struct moon_host *h = moon_host_of(L);
+  struct moon_task *t = h->current;
+  if (!t || t->co != L) { luaL_error(L, "nothing can be asked here: no run is under way"); }
+  if (!lua_isyieldable(L)) {
+    luaL_error(L, "cannot wait here: inside string.gsub, table.sort, a metamethod called from C, or another C function");
+  }
+  return t;
+}
+
+int moon_task_park(lua_State *L, struct moon_task *t, const struct moon_wait *w, int n) {
+  t->wait = w;
+  return lua_yield(L, n);
+}
+
+/* ---- sleep ---- */
+
+static void sleep_over(void *arg) { moon_task_run(arg); }
+
+static enum moon_err sleep_start(struct moon_task *t) {
+  moon_timer_init(&t->sleep.timer, sleep_over, t);
+  moon_timer_start(t->host->engine, &t->sleep.timer, moon_engine_now(t->host->engine) + (uint64_t)(t->sleep.s * 1e6));
+  return MOON_OK;
+}
+
+static int nothing(lua_State *L, struct moon_task *t) {
+  (void)L;
+  (void)t;
+  return 0;
+}
+
+static void sleep_cancel(struct moon_task *t) { moon_timer_stop(t->host->engine, &t->sleep.timer); }
+
+static const struct moon_wait sleeping = {sleep_start, nothing, sleep_cancel};
+
+/* snmp.sleep(seconds) [-0, +0, e] */
+static int sleep_(lua_State *L) {
+  double s = luaL_checknumber(L, 1);
+  if (!(s >= 0 && s <= 1e9)) { return luaL_argerror(L, 1, "seconds, 0 to 1e9"); }
+  struct moon_task *t = moon_task_check(L);
+  t->sleep.s = s;
+  return moon_task_park(L, t, &sleeping, 0);
+}
+
+/* ---- children ---- */
+
+#define SLOT_BITS 20
+
+static struct moon_task *find(struct moon_host *h, double id) {
+  if (!(id >= 0 && id < 0x1p52)) { return NULL; }
+  uint64_t u = (uint64_t)id;
+  uint32_t slot = (uint32_t)(u & ((1u << SLOT_BITS) - 1)), generation = (uint32_t)(u >> SLOT_BITS);
+  struct moon_task *t = slot < h->n_tasks ? h->tasks[slot] : NULL;
+  return t && t->run && t->generation == generation ? t : NULL;
+}
+
+/* spawn(f, ...): id, or nothing when the run has its fill of children. It starts when the caller waits or ends. [-0, +1, m e] */
+static int spawn(lua_State *L) {
+  struct moon_host *h = moon_host_of(L);
+  struct moon_task *parent = h->current;
+  int n = lua_gettop(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  if (!parent) { return luaL_error(L, "nothing can be spawned here: no run is under way"); }
+  if (n > ARGS_MAX) { return luaL_error(L, "at most %d arguments", ARGS_MAX); }
+  if (parent->run->n_children >= moon_run_max_children(parent->run) || h->n_tasks >= 1u << SLOT_BITS) { return 0; }
+  struct moon_task *t = moon_task_new(parent->run, false);
+  if (!t) { return luaL_error(L, "not enough memory"); }
+  moon_task_prepare(L, t);
+  if (!lua_checkstack(t->co, n + STACK_ROOM)) { return luaL_error(L, "not enough memory"); }
+  lua_xmove(L, t->co, n);
+  moon_task_wake(t);
+  lua_pushnumber(L, (double)((uint64_t)t->generation << SLOT_BITS | t->slot));
+  return 1;
+}
+
+static enum moon_err join_start(struct moon_task *t) {
+  struct moon_host *h = t->host;
+  struct moon_task *other = h->tasks[t->joined.slot];
+  if (!other->run || other->generation != t->joined.generation) { return MOON_E_CANCELLED; }
+  moon_list_append(&other->joiners, &t->join);
+  return MOON_OK;
+}
+
+static void join_cancel(struct moon_task *t) { moon_list_remove(&t->join); }
+
+static const struct moon_wait joining = {join_start, nothing, join_cancel};
+
+/* join(id): returns when that task is over. [-0, +0, e] */
+static int join(lua_State *L) {
+  struct moon_host *h = moon_host_of(L);
+  struct moon_task *other = find(h, luaL_checknumber(L, 1));
+  if (!other) { return 0; }
+  struct moon_task *t = moon_task_check(L);
+  if (other == t) { return luaL_error(L, "a task cannot wait for itself"); }
+  t->joined.slot = other->slot;
+  t->joined.generation = other->generation;
+  return moon_task_park(L, t, &joining, 0);
+}
+
+void moon_task_functions(lua_State *L, struct moon_host *h) {
+  static const luaL_Reg functions[] = {{"sleep", sleep_}, {"spawn", spawn}, {"join", join}, {NULL, NULL}};
+  for (const luaL_Reg *f = functions; f->name; f++) {
+    lua_pushlightuserdata(L, h);
+    lua_pushcclosure(L, f->func, 1);
+    lua_setfield(L, -2, f->name);
+  }
+}

@@ -1,0 +1,94 @@
+/* task: a coroutine of a run and the one thing it waits for.
+ *
+ * A function that waits checks its arguments, records what it wants in the task and ends in `return moon_task_park(...)`. The
+ * request leaves after Lua has yielded, so a yield that is refused (inside gsub, sort, another C function) leaves nothing behind:
+ *
+ *   struct moon_task *t = moon_task_check(L);             raises when nobody can wait here
+ *   t->sleep_s = ...;
+ *   return moon_task_park(L, t, &sleeping, 0);            start(t) follows, later results(L, t), then Lua goes on
+ *
+ * A task that is dropped while parked is never resumed. */
+#ifndef MOON_BIND_TASK_TASK_H
+#define MOON_BIND_TASK_TASK_H
+
+#include "query.h"
+
+/* What a parked task waits for. */
+struct moon_wait {
+  /* After the yield; what the function yielded is at the bottom of t->co. Anything but MOON_OK: nothing was begun, the task is
+   * resumed in this turn or the next with t->err set. */
+  enum moon_err (*start)(struct moon_task *t);
+  /* Pushes what the waiting function returns, on L (not on t->co); protected. Whatever start took is given back here. Returns how many. */
+  int (*results)(lua_State *L, struct moon_task *t);
+  /* The task is dropped: what start took is given back. Also after a start that failed, and after results. */
+  void (*cancel)(struct moon_task *t);
+};
+
+/* Requests made by one call: get, get_next, get_bulk, get_raw, set. */
+struct moon_get {
+  struct moon_query query;
+  struct moon_request request;
+  struct moon_shape *shape;           /* held while parked; NULL for SET */
+  struct moon_fetch *fetch;           /* NULL: one request, answered in one piece */
+  const struct moon_outcome *outcome; /* while the done callback runs, else NULL */
+  const struct moon_name *names;      /* of a SET: lent by the userdata that was yielded */
+  uint8_t kind;                       /* see device.c */
+  uint8_t flags;                      /* of moon_value_push */
+};
+
+struct moon_rows;
+
+struct moon_task {
+  struct moon_list node;        /* in run->tasks or host->free_tasks */
+  struct moon_list ready;       /* in host->woken, or alone */
+  struct moon_list joiners;     /* tasks parked until this one is over */
+  struct moon_list join;        /* in the joiners of another */
+  struct moon_host *host;
+  struct moon_run *run;         /* NULL: free */
+  lua_State *co;                /* NULL: none yet */
+  int ref;                      /* co's */
+  uint32_t slot, generation;
+  const struct moon_wait *wait; /* parked on; NULL: not parked */
+  enum moon_err err;            /* why start failed */
+  bool main;                    /* the run's own, not a child */
+  bool fresh;                   /* not resumed yet: its function and arguments are on co */
+  union {
+    struct moon_get get;
+    struct { struct moon_timer timer; double s; } sleep;
+    struct moon_rows *rows;
+    struct { uint32_t slot, generation; } joined;
+  };
+};
+
+enum moon_task_end {
+  MOON_TASK_PARKED,  /* yielded through moon_task_park */
+  MOON_TASK_OVER,    /* returned: the coroutine can be used again */
+  MOON_TASK_ERROR,   /* raised; the value is at the top of co */
+  MOON_TASK_NOMEM,   /* out of memory, in the script or while its values were made */
+  MOON_TASK_STRAY    /* yielded past moon_task_park */
+};
+
+/* Makes the protected function that resumes; once for a host. [-0, +0, m] */
+void moon_task_setup(struct moon_host *h, lua_State *L);
+void moon_task_teardown(struct moon_host *h);
+/* A task of r, not resumed yet; without a coroutine. NULL: no memory. */
+struct moon_task *moon_task_new(struct moon_run *r, bool main);
+/* Gives it a coroutine. [-0, +0, m] */
+void moon_task_prepare(lua_State *L, struct moon_task *t);
+/* Dropped wherever it is; who waits for it is not told. reuse: the coroutine ended well. */
+void moon_task_free(struct moon_task *t, bool reuse);
+/* Runs it until it parks or ends, and deals with what became of it: the run may be over on return. Not from inside Lua. */
+void moon_task_run(struct moon_task *t);
+/* It is resumed by moon_task_run_woken, in this turn or the next. */
+void moon_task_wake(struct moon_task *t);
+void moon_task_run_woken(struct moon_host *h);
+
+/* The task that calls. Raises at the caller's level when nobody can wait. [-0, +0, e] */
+struct moon_task *moon_task_check(lua_State *L);
+/* The last statement of a function that waits: yields n values from the top, which stay on t->co until the results are made. */
+int moon_task_park(lua_State *L, struct moon_task *t, const struct moon_wait *w, int n);
+
+/* Adds spawn, join, sleep to the table at the top: see lua/moonpoll/task.lua. [-0, +0, m] */
+void moon_task_functions(lua_State *L, struct moon_host *h);
+
+#endif
