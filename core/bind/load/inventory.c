@@ -257,40 +257,17 @@ static enum moon_err add_lines(struct moon_draft *d, const struct moon_inventory
   return d->err;
 }
 
-/* jansson keeps no lines: the one where the nth object of the outermost list begins. */
-static uint32_t group_line(const char *p, size_t n, size_t group) {
-  uint32_t line = 1;
-  int depth = 0;
-  bool quoted = false, expected = true;
-  for (size_t i = 0; i < n; i++) {
-    char c = p[i];
-    line += c == '\n';
-    if (quoted) {
-      if (c == '\\') { i++; } else { quoted = c != '"'; }
-      continue;
-    }
-    if (depth == 1 && expected && c != ']' && c > ' ') {
-      if (group-- == 0) { return line; }
-      expected = false;
-    }
-    quoted = c == '"';
-    expected = expected || (depth == 1 && c == ',');
-    depth += (c == '[' || c == '{') - (c == ']' || c == '}');
-  }
-  return 0;
-}
-
-struct json_file { const char *path, *text; size_t len; };
+struct group { const char *path; uint32_t line; /* where it begins: jansson keeps none */ const json_t *json; };
 
 static const char *kind(const json_t *v) {
   static const char *const NAMES[] = {"an object", "a list", "a string", "a number", "a number", "true", "false", "null"};
   return v ? NAMES[json_typeof(v)] : "missing";
 }
 
-static enum moon_err add_group(struct moon_draft *d, const struct moon_inventory *in, const struct json_file *f, size_t group,
-                               const json_t *g) {
-  struct entry e = {.path = f->path};
-#define GROUP_FAIL(format, ...) moon_draft_fail(d, "%s:%u: " format, f->path, group_line(f->text, f->len, group), __VA_ARGS__)
+static enum moon_err add_group(struct moon_draft *d, const struct moon_inventory *in, const struct group *group) {
+  struct entry e = {.path = group->path, .line = group->line};
+  const json_t *g = group->json;
+#define GROUP_FAIL(format, ...) moon_draft_fail(d, "%s:%u: " format, group->path, group->line, __VA_ARGS__)
   if (!json_is_object(g)) { return GROUP_FAIL("a target group is an object, not %s", kind(g)); }
   const json_t *targets = json_object_get(g, "targets"), *labels = json_object_get(g, "labels"), *v;
   if (!json_is_array(targets)) { return GROUP_FAIL("targets is %s, a list of hosts is expected", kind(targets)); }
@@ -329,20 +306,42 @@ static enum moon_err add_group(struct moon_draft *d, const struct moon_inventory
   return MOON_OK;
 }
 
-static enum moon_err add_json(struct moon_draft *d, const struct moon_inventory *in, const struct json_file *f) {
-  json_error_t at;
+static void skip_blanks(const char **p, const char *end, uint32_t *line) {
+  for (; *p < end && (blank(**p) || **p == '\n'); ++*p) { *line += **p == '\n'; }
+}
+
+/* Group by group, so that twenty thousand of them need the memory of one. */
+static enum moon_err add_json(struct moon_draft *d, const struct moon_inventory *in, const char *path, const char *p, size_t n) {
+  const char *end = p + n;
+  uint32_t line = 1;
+  char expected = '[';
   json_set_alloc_funcs(moon_mem_alloc, moon_mem_free);
-  json_t *root = json_loadb(f->text, f->len, JSON_REJECT_DUPLICATES, &at);
-  if (!root) {
-    if (json_error_code(&at) == json_error_out_of_memory) { return moon_draft_nomem(d); }
-    return moon_draft_fail(d, "%s:%d: %s", f->path, at.line < 1 ? 1 : at.line, at.text);
+  for (;;) {
+    skip_blanks(&p, end, &line);
+    if (expected == ',' && p < end && *p == ']') { break; }
+    if (p == end || *p != expected) {
+      return moon_draft_fail(d, "%s:%u: %s", path, line,
+                             expected == '[' ? "a list of target groups is expected" : "',' or ']' is expected after a target group");
+    }
+    p++;
+    skip_blanks(&p, end, &line);
+    if (expected == '[' && p < end && *p == ']') { break; }
+    expected = ',';
+    json_error_t at = {.position = 0};
+    json_t *json = json_loadb(p, (size_t)(end - p), JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &at);
+    if (!json) {
+      if (json_error_code(&at) == json_error_out_of_memory) { return moon_draft_nomem(d); }
+      return moon_draft_fail(d, "%s:%u: %s", path, line + (at.line > 1 ? (uint32_t)at.line - 1 : 0), at.text);
+    }
+    const struct group g = {path, line, json};
+    enum moon_err e = add_group(d, in, &g);
+    json_decref(json);
+    if (e) { return e; }
+    for (const char *stop = p + at.position; p < stop; p++) { line += *p == '\n'; }
   }
-  if (!json_is_array(root)) {
-    moon_draft_fail(d, "%s:1: a list of target groups is expected, not %s", f->path, kind(root));
-  }
-  for (size_t i = 0; !d->err && i < json_array_size(root); i++) { add_group(d, in, f, i, json_array_get(root, i)); }
-  json_decref(root);
-  return d->err;
+  p++;
+  skip_blanks(&p, end, &line);
+  return p == end ? d->err : moon_draft_fail(d, "%s:%u: something follows the list of target groups", path, line);
 }
 
 /* A line may begin with an IPv6 address in brackets, a list of groups does not. */
@@ -361,8 +360,7 @@ enum moon_err moon_inventory_file(struct moon_draft *d, const struct moon_invent
   const char *text = moon_draft_read(d, in->place, path, MOON_FILE_MAX, &len);
   if (!text) { return d->err; }
   uint32_t before = d->plan.n_targets + d->plan.n_warnings;
-  const struct json_file f = {path, text, len};
-  enum moon_err e = looks_like_json(path, text, len) ? add_json(d, in, &f) : add_lines(d, in, path, text, len);
+  enum moon_err e = looks_like_json(path, text, len) ? add_json(d, in, path, text, len) : add_lines(d, in, path, text, len);
   if (!e && d->plan.n_targets + d->plan.n_warnings == before) { moon_draft_warn(d, "%s: no targets in it", path); }
   return e;
 }
