@@ -130,7 +130,7 @@ static bool push_inet(lua_State *L, struct arcs *a, bool implied) {
   char text[MOON_INET_TEXT_MAX];
   uint32_t type = arc(a), n = implied ? arcs_left(a) : arc(a);
   static const uint8_t sizes[] = {0, 4, 16, 8, 20}; /* unknown ipv4 ipv6 ipv4z ipv6z, RFC 4001 */
-  if (n > sizeof raw || !octets(a, n, raw)) { return false; }
+  if (a->short_of || n > sizeof raw || !octets(a, n, raw)) { return false; }
   if (type >= 1 && type <= 4) {
     if (n != sizes[type]) { return false; }
     lua_pushlstring(L, text, moon_inet_format(raw, n, text, sizeof text));

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EXACT_MAX 9007199254740992.0 /* 2^53: integers up to here are themselves as doubles */
+#define EXACT_MAX 9007199254740992.0 /* 2^53: integers below are themselves as doubles */
 #define U64_END 18446744073709551616.0
 
 static size_t format_real(double d, char *out, size_t cap) {
@@ -63,7 +63,7 @@ static bool to_counter(lua_State *L, int idx, struct counter *out) {
 /* What a state can hold: a number, or for what is no exact double the digits. [-0, +1, m] */
 static void push_counter(lua_State *L, const struct counter *c) {
   char text[24];
-  if (c->whole && c->real > EXACT_MAX) {
+  if (c->whole && c->real >= EXACT_MAX) {
     snprintf(text, sizeof text, "%" PRIu64, c->uint);
     lua_pushstring(L, text);
   } else {
@@ -147,7 +147,10 @@ int moon_number_rate(lua_State *L) {
   luaL_argcheck(L, lua_type(L, 2) == LUA_TSTRING || lua_type(L, 2) == LUA_TNUMBER, 2, "a name or number expected as key");
   if (!lua_isnil(L, 4)) { luaL_checktype(L, 4, LUA_TTABLE); }
   int bits = read_bits(L);
-  if (lua_isnil(L, 3)) { return 1; }
+  if (lua_isnil(L, 3)) {
+    lua_pushnil(L);
+    return 1;
+  }
   luaL_argcheck(L, to_counter(L, 3, &new), 3, "a counter expected: a finite number or uint64_t");
   if (bits) { luaL_argcheck(L, new.whole && (bits == 64 || new.uint <= UINT32_MAX), 3, "does not fit a counter of that many bits"); }
   double at = read_at(L);

@@ -2,6 +2,7 @@
 
 /* Sets keys[i] of the table below; what it pushed is gone. */
 static enum moon_err set_cell(lua_State *L, int keys, int row, size_t i, const struct moon_cell *c, unsigned flags) {
+  if (c->err == MOON_E_MISSING) { return MOON_OK; } /* how v1 tells what v2c tells by an exception */
   if (!c->err && (c->type == 0 || c->type >= MOON_NO_SUCH_OBJECT) && c->type <= MOON_END_OF_MIB_VIEW) { return MOON_OK; }
   lua_rawgeti(L, keys, (int)i + 1);
   enum moon_err e = moon_value_push(L, c, flags);

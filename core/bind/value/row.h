@@ -6,7 +6,8 @@
 
 #include "shape.h"
 
-/* A row from cells in the order of s->names. Always pushes one value. Cells without a value leave their key out.
+/* A row from cells in the order of s->names. Always pushes one value. Cells without a value (exceptions, and
+ * the err missing of v1) leave their key out.
  * extra: how many more keys the caller is going to set. MOON_E_MISSING: single, and not there. Else the first error of a cell,
  * whose index is then in *blame; the good ones are in the row. [-0, +1, m] */
 enum moon_err moon_row_push(lua_State *L, const struct moon_shape *s, const struct moon_cell *cells, unsigned flags, unsigned extra,
