@@ -5,7 +5,7 @@
 #include "heads.h"
 #include "manner.h"
 #include "pick.h"
-#include "plan.h"
+#include "reading.h"
 
 #define READ_AHEAD 65536 /* octets of replies held before rows must be taken */
 #define FIRST_REPS 20    /* of an agent not known: a long reply costs it, and many tables are short */
@@ -275,184 +275,9 @@ static void take_answer(struct moon_walk *w) {
   }
 }
 
-/* ---- reading a reply ---- */
+/* ---- replies ---- */
 
-struct reading {
-  struct moon_walk *w;
-  struct moon_chunk *chunk;
-  struct moon_reader r;
-  uint32_t varbinds, items, ends, heads; /* read; of those put, ended, settled */
-  uint64_t octets;                       /* of indexes and values */
-  bool mixed_up;                         /* varbinds are not where they belong */
-  enum moon_err err;
-  size_t blame;
-};
-
-static bool is_under(const struct moon_column *c, const struct moon_varbind *vb) {
-  uint64_t a, b;
-  size_t n = c->root_len;
-  if (vb->oid_len < n) {
-    return false;
-  }
-  if (n < 8 || n > 16) {
-    return memcmp(c->root, vb->oid, n) == 0;
-  }
-  memcpy(&a, c->root, 8);
-  memcpy(&b, vb->oid, 8);
-  if (a != b) {
-    return false;
-  }
-  memcpy(&a, c->root + n - 8, 8);
-  memcpy(&b, vb->oid + n - 8, 8);
-  return a == b;
-}
-
-static bool is_cursor(const struct moon_column *c, const struct moon_varbind *vb) {
-  return vb->oid_len == moon_plan_name_len(c) && is_under(c, vb) &&
-         (c->last.len == 0 || memcmp(vb->oid + c->root_len, c->last.octets, c->last.len) == 0);
-}
-
-/* An exception at the place of c: its end, unless it names another column's cursor. */
-static bool is_end_of_other(const struct moon_walk *w, const struct moon_column *c, const struct moon_varbind *vb) {
-  if (w->plan.n == 1 || is_cursor(c, vb)) {
-    return false;
-  }
-  for (uint16_t i = 0; i < w->plan.n; i++) {
-    if (is_cursor(&w->columns[w->plan.column[i]], vb)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static bool is_well_typed(const struct moon_varbind *vb) {
-  if ((vb->type == MOON_INTEGER || (vb->type >= MOON_COUNTER32 && vb->type <= MOON_TIME_TICKS)) && vb->value_len <= 4) {
-    return true;
-  }
-  return vb->type == MOON_OCTET_STRING || moon_varbind_check(vb) == MOON_OK;
-}
-
-/* What a varbind at the place of column c means. false: reading stops. */
-static bool read_varbind(struct reading *rd, struct moon_column *c, const struct moon_varbind *vb) {
-  if (moon_varbind_is_exception(vb)) {
-    rd->mixed_up = is_end_of_other(rd->w, c, vb);
-    c->fresh_over = true;
-    rd->ends++;
-    return !rd->mixed_up;
-  }
-  if (!is_under(c, vb)) {
-    const uint8_t *cursor = c->last.len ? c->last.octets - c->root_len : c->root;
-    if (moon_oid_compare(vb->oid, vb->oid_len, cursor, moon_plan_name_len(c)) > 0) {
-      c->fresh_over = true;
-      rd->ends++;
-      return true;
-    }
-    rd->err = MOON_E_LOOP;
-    return false;
-  }
-  struct moon_index index = {.octets = vb->oid + c->root_len, .len = (uint16_t)(vb->oid_len - c->root_len)};
-  index.key = moon_index_key(index.octets, index.len);
-  if (moon_index_compare(&index, &c->last) <= 0) {
-    rd->err = MOON_E_LOOP;
-    return false;
-  }
-  struct moon_item *item = moon_column_slot(c);
-  if (!item) {
-    rd->err = MOON_E_NOMEM;
-    return false;
-  }
-  item->index = index;
-  item->value = vb->value;
-  item->chunk = rd->chunk;
-  item->value_len = vb->value_len;
-  item->type = vb->type;
-  item->err = is_well_typed(vb) ? MOON_OK : MOON_E_DECODE;
-  c->last = index;
-  c->count++;
-  c->fresh++;
-  c->fresh_octets += 6u + vb->oid_len + vb->value_len;
-  rd->items++;
-  rd->octets += index.len + vb->value_len;
-  return true;
-}
-
-static void read_columns(struct reading *rd) {
-  struct moon_walk *w = rd->w;
-  struct moon_varbind vb;
-  uint32_t left = (uint32_t)w->plan.n * w->plan.reps;
-  for (uint16_t i = 0; i < w->plan.n; i++) {
-    w->columns[w->plan.column[i]].before = w->columns[w->plan.column[i]].last;
-  }
-  for (uint16_t slot = 0; left && moon_varbind_get(&rd->r, &vb); left--) {
-    struct moon_column *c = &w->columns[w->plan.column[slot]];
-    rd->varbinds++;
-    if (!c->fresh_over && !read_varbind(rd, c, &vb)) {
-      rd->blame = w->plan.column[slot];
-      return;
-    }
-    slot = (uint16_t)(slot + 1 < w->plan.n ? slot + 1 : 0);
-  }
-}
-
-/* The column this name lies in, NULL: none. */
-static struct moon_column *find_column(const struct moon_walk *w, const struct moon_varbind *vb) {
-  uint16_t lo = 0, hi = w->n_columns;
-  while (lo < hi) {
-    uint16_t mid = (uint16_t)((lo + hi) / 2);
-    const struct moon_column *c = &w->columns[w->by_root[mid]];
-    if (moon_oid_compare(c->root, c->root_len, vb->oid, vb->oid_len) <= 0) {
-      lo = (uint16_t)(mid + 1);
-    } else {
-      hi = mid;
-    }
-  }
-  struct moon_column *c = lo ? &w->columns[w->by_root[lo - 1]] : NULL;
-  return c && is_under(c, vb) ? c : NULL;
-}
-
-/* Is a column said to be over while the same reply shows more of it? Then agent and walk do not mean the same places, and
- * taking its word would pass off a truncated table as a whole one. */
-static bool is_end_contradicted(const struct reading *rd) {
-  struct moon_walk *w = rd->w;
-  struct moon_reader r = rd->r;
-  struct moon_varbind vb;
-  r.p = rd->chunk->octets;
-  r.err = MOON_OK;
-  for (uint32_t i = 0; i < rd->varbinds && moon_varbind_get(&r, &vb); i++) {
-    if (i < w->heads.n_asked || moon_varbind_is_exception(&vb) ||
-        is_under(&w->columns[w->plan.column[(i - w->heads.n_asked) % w->plan.n]], &vb)) {
-      continue;
-    }
-    const struct moon_column *c = find_column(w, &vb);
-    if (c && c->fresh_over) {
-      struct moon_index index = {.octets = vb.oid + c->root_len, .len = (uint16_t)(vb.oid_len - c->root_len)};
-      index.key = moon_index_key(index.octets, index.len);
-      if (moon_index_compare(&index, &c->last) > 0) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-static void rollback(struct reading *rd) {
-  for (uint16_t i = 0; i < rd->w->plan.n; i++) {
-    moon_column_rollback(&rd->w->columns[rd->w->plan.column[i]]);
-  }
-  rd->items = rd->ends = 0;
-}
-
-static void commit(struct reading *rd) {
-  struct moon_walk *w = rd->w;
-  for (uint16_t i = 0; i < w->plan.n; i++) {
-    struct moon_column *c = &w->columns[w->plan.column[i]];
-    w->live = (uint16_t)(w->live - c->fresh_over);
-    moon_column_commit(c, &w->store, rd->chunk);
-  }
-}
-
-static void conclude(struct reading *rd, const struct moon_outcome *o) {
-  struct moon_walk *w = rd->w;
+static void conclude(struct moon_walk *w, const struct moon_reading *rd, uint32_t heads, const struct moon_outcome *o) {
   if (rd->err) {
     if (rd->err == MOON_E_LOOP) {
       moon_target_quirk(w->target, MOON_QUIRK_NOT_INCREASING);
@@ -465,43 +290,42 @@ static void conclude(struct reading *rd, const struct moon_outcome *o) {
     return;
   }
   w->octets_left -= rd->octets;
-  if (rd->items + rd->ends + rd->heads) {
-    if (!w->asked.bulk && rd->varbinds < w->asked.varbinds && !o->err) {
+  if (rd->items + rd->ends + heads) {
+    if (!w->asked.bulk && rd->varbinds + heads < w->asked.varbinds && !o->err) {
       moon_target_quirk(w->target, MOON_QUIRK_FEWER);
     }
     take_answer(w);
   } else if (o->err || rd->r.err) {
     step_down(w, MOON_E_DECODE, o);
   } else {
-    take_too_big(w, MOON_E_DECODE, o); /* nothing in it: not even one varbind fitted */
+    take_too_big(w, MOON_E_DECODE, o); /* not even one varbind fitted */
   }
 }
 
 static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
-  struct reading rd = {.w = w, .blame = SIZE_MAX};
+  struct moon_reading rd = {.columns = w->columns, .by_root = w->by_root, .n_columns = w->n_columns, .plan = &w->plan, .blame = SIZE_MAX};
   rd.chunk = moon_store_copy(&w->store, o->pdu.varbinds, o->pdu.varbinds_len, o->received_us);
   if (!rd.chunk) {
     fail(w, MOON_E_NOMEM, SIZE_MAX, o);
     return;
   }
   moon_reader_init(&rd.r, rd.chunk->octets, o->pdu.varbinds_len);
-  rd.heads = rd.varbinds = moon_heads_read(&w->heads, &rd.r, rd.chunk);
-  if (rd.heads == w->heads.n_asked) {
-    read_columns(&rd);
+  uint16_t heads = moon_heads_read(&w->heads, &rd.r, rd.chunk);
+  rd.begin = rd.r.p;
+  if (heads == w->heads.n_asked) {
+    moon_reading_run(&rd);
   }
-  /* Positions tell columns apart; where they cannot be trusted only a request for one column can be read. */
-  if (w->plan.n > 1 && (rd.mixed_up || rd.err == MOON_E_LOOP || (rd.ends && is_end_contradicted(&rd)))) {
+  if (!moon_reading_is_credible(&rd)) {
     moon_target_quirk(w->target, MOON_QUIRK_WRONG_ORDER);
-    rollback(&rd);
+    moon_reading_rollback(&rd);
     w->manner.singly = true;
-    rd.err = MOON_OK;
     take_answer(w);
   } else {
     if (rd.err == MOON_E_NOMEM) {
-      rollback(&rd);
+      moon_reading_rollback(&rd);
     }
-    commit(&rd);
-    conclude(&rd, o);
+    w->live = (uint16_t)(w->live - moon_reading_commit(&rd, &w->store));
+    conclude(w, &rd, heads, o);
   }
   moon_store_drop(&w->store, rd.chunk, 1);
 }

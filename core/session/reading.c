@@ -1,0 +1,171 @@
+#include "reading.h"
+
+/* Most roots have 8 to 16 octets: two overlapping loads. */
+static bool is_under(const struct moon_column *c, const struct moon_varbind *vb) {
+  uint64_t a, b;
+  size_t n = c->root_len;
+  if (vb->oid_len < n) {
+    return false;
+  }
+  if (n < 8 || n > 16) {
+    return memcmp(c->root, vb->oid, n) == 0;
+  }
+  memcpy(&a, c->root, 8);
+  memcpy(&b, vb->oid, 8);
+  if (a != b) {
+    return false;
+  }
+  memcpy(&a, c->root + n - 8, 8);
+  memcpy(&b, vb->oid + n - 8, 8);
+  return a == b;
+}
+
+static bool is_cursor(const struct moon_column *c, const struct moon_varbind *vb) {
+  return vb->oid_len == moon_plan_name_len(c) && is_under(c, vb) &&
+         (c->last.len == 0 || memcmp(vb->oid + c->root_len, c->last.octets, c->last.len) == 0);
+}
+
+/* An exception at the place of c: its end, unless it names another column's cursor. */
+static bool is_end_of_other(const struct moon_reading *rd, const struct moon_column *c, const struct moon_varbind *vb) {
+  if (rd->plan->n == 1 || is_cursor(c, vb)) {
+    return false;
+  }
+  for (uint16_t i = 0; i < rd->plan->n; i++) {
+    if (is_cursor(&rd->columns[rd->plan->column[i]], vb)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool is_well_typed(const struct moon_varbind *vb) {
+  if ((vb->type == MOON_INTEGER || (vb->type >= MOON_COUNTER32 && vb->type <= MOON_TIME_TICKS)) && vb->value_len <= 4) {
+    return true;
+  }
+  return vb->type == MOON_OCTET_STRING || moon_varbind_check(vb) == MOON_OK;
+}
+
+static struct moon_index index_of(const struct moon_column *c, const struct moon_varbind *vb) {
+  struct moon_index index = {.octets = vb->oid + c->root_len, .len = (uint16_t)(vb->oid_len - c->root_len)};
+  index.key = moon_index_key(index.octets, index.len);
+  return index;
+}
+
+/* What a varbind at the place of column c means. false: reading stops. */
+static bool read_varbind(struct moon_reading *rd, struct moon_column *c, const struct moon_varbind *vb) {
+  if (moon_varbind_is_exception(vb)) {
+    rd->mixed_up = is_end_of_other(rd, c, vb);
+    c->fresh_over = true;
+    rd->ends++;
+    return !rd->mixed_up;
+  }
+  if (!is_under(c, vb)) {
+    const uint8_t *cursor = c->last.len ? c->last.octets - c->root_len : c->root;
+    if (moon_oid_compare(vb->oid, vb->oid_len, cursor, moon_plan_name_len(c)) > 0) {
+      c->fresh_over = true;
+      rd->ends++;
+      return true;
+    }
+    rd->err = MOON_E_LOOP;
+    return false;
+  }
+  struct moon_index index = index_of(c, vb);
+  if (moon_index_compare(&index, &c->last) <= 0) {
+    rd->err = MOON_E_LOOP;
+    return false;
+  }
+  struct moon_item *item = moon_column_slot(c);
+  if (!item) {
+    rd->err = MOON_E_NOMEM;
+    return false;
+  }
+  item->index = index;
+  item->value = vb->value;
+  item->chunk = rd->chunk;
+  item->value_len = vb->value_len;
+  item->type = vb->type;
+  item->err = is_well_typed(vb) ? MOON_OK : MOON_E_DECODE;
+  c->last = index;
+  c->count++;
+  c->fresh++;
+  c->fresh_octets += 6u + vb->oid_len + vb->value_len;
+  rd->items++;
+  rd->octets += index.len + vb->value_len;
+  return true;
+}
+
+void moon_reading_run(struct moon_reading *rd) {
+  const struct moon_plan *plan = rd->plan;
+  struct moon_varbind vb;
+  uint32_t left = (uint32_t)plan->n * plan->reps;
+  for (uint16_t i = 0; i < plan->n; i++) {
+    rd->columns[plan->column[i]].before = rd->columns[plan->column[i]].last;
+  }
+  for (uint16_t slot = 0; left && moon_varbind_get(&rd->r, &vb); left--) {
+    struct moon_column *c = &rd->columns[plan->column[slot]];
+    rd->varbinds++;
+    if (!c->fresh_over && !read_varbind(rd, c, &vb)) {
+      rd->blame = plan->column[slot];
+      return;
+    }
+    slot = (uint16_t)(slot + 1 < plan->n ? slot + 1 : 0);
+  }
+}
+
+/* The column this name lies in, NULL: none. */
+static const struct moon_column *find_column(const struct moon_reading *rd, const struct moon_varbind *vb) {
+  uint16_t lo = 0, hi = rd->n_columns;
+  while (lo < hi) {
+    uint16_t mid = (uint16_t)((lo + hi) / 2);
+    const struct moon_column *c = &rd->columns[rd->by_root[mid]];
+    if (moon_oid_compare(c->root, c->root_len, vb->oid, vb->oid_len) <= 0) {
+      lo = (uint16_t)(mid + 1);
+    } else {
+      hi = mid;
+    }
+  }
+  const struct moon_column *c = lo ? &rd->columns[rd->by_root[lo - 1]] : NULL;
+  return c && is_under(c, vb) ? c : NULL;
+}
+
+/* Is a column said to be over while the same reply shows more of it? */
+static bool is_end_contradicted(const struct moon_reading *rd) {
+  const struct moon_plan *plan = rd->plan;
+  struct moon_varbind vb;
+  struct moon_reader r;
+  moon_reader_init(&r, rd->begin, (size_t)(rd->r.end - rd->begin));
+  for (uint32_t i = 0; i < rd->varbinds && moon_varbind_get(&r, &vb); i++) {
+    if (moon_varbind_is_exception(&vb) || is_under(&rd->columns[plan->column[i % plan->n]], &vb)) {
+      continue;
+    }
+    const struct moon_column *c = find_column(rd, &vb);
+    if (c && c->fresh_over) {
+      struct moon_index index = index_of(c, &vb);
+      if (moon_index_compare(&index, &c->last) > 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+bool moon_reading_is_credible(const struct moon_reading *rd) {
+  return rd->plan->n <= 1 || (!rd->mixed_up && rd->err != MOON_E_LOOP && (rd->ends == 0 || !is_end_contradicted(rd)));
+}
+
+uint16_t moon_reading_commit(struct moon_reading *rd, struct moon_store *s) {
+  uint16_t ended = 0;
+  for (uint16_t i = 0; i < rd->plan->n; i++) {
+    struct moon_column *c = &rd->columns[rd->plan->column[i]];
+    ended = (uint16_t)(ended + c->fresh_over);
+    moon_column_commit(c, s, rd->chunk);
+  }
+  return ended;
+}
+
+void moon_reading_rollback(struct moon_reading *rd) {
+  for (uint16_t i = 0; i < rd->plan->n; i++) {
+    moon_column_rollback(&rd->columns[rd->plan->column[i]]);
+  }
+  rd->items = rd->ends = 0;
+}
