@@ -197,7 +197,7 @@ static void worker_ended(struct master *m, uint32_t slot, int status) {
   char text[64];
   int pid = (int)w->pid;
   child_gone(w);
-  moon_stats_bury(&m->stats, slot, !well && !m->over);
+  moon_stats_bury(&m->stats, slot, !well && !m->over && !(WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG));
   if (well || m->over) {
     w->finished = true;
   } else if (WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG) {
