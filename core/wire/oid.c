@@ -175,10 +175,12 @@ static bool print_arc(char *out, size_t cap, size_t *len, uint64_t v) {
   return true;
 }
 
-/* Arcs from p[i] on, a dot before each but the first printed. false: no room, or malformed. */
+/* Arcs from p[i] on, a dot before each but the first printed. false: no room, too many, or malformed. */
 static bool print_arcs(const uint8_t *p, size_t i, size_t n, char *out, size_t cap, size_t *len) {
+  unsigned arcs = 0;
   while (i < n) {
     uint64_t v = p[i];
+    if (++arcs > MOON_OID_MAX_ARCS) { return false; }
     if (v < 0x80) {
       i++;
     } else if (get_arc(p, n, &i, UINT32_MAX, &v)) {
@@ -214,7 +216,7 @@ size_t moon_oid_format(const uint8_t *p, size_t n, char *out, size_t cap) {
 size_t moon_oid_format_index(const uint8_t *p, size_t n, char *out, size_t cap) {
   size_t len = 0;
   if (cap == 0) { return 0; }
-  if (n > MOON_OID_MAX_LEN || !print_arcs(p, 0, n, out, cap, &len)) { len = 0; }
+  if (!print_arcs(p, 0, n, out, cap, &len)) { len = 0; }
   out[len] = '\0';
   return len;
 }

@@ -265,6 +265,16 @@ static void integers_of_any_form(void **state) {
   }
 }
 
+static void wide_unsigned_numbers(void **state) {
+  struct moon_reader r = reader("\x46\x09\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x01\x05", 14);
+  (void)state;
+  assert_int_equal(moon_ber_get_u64(&r, MOON_COUNTER64), 0);
+  assert_int_equal(r.err, MOON_E_RANGE);
+  r = reader("\x46\x01\xff\x02\x01\x05", 6);
+  assert_true(moon_ber_get_u64(&r, MOON_COUNTER64) == UINT64_MAX);
+  assert_int_equal(moon_ber_get_i32(&r), 5);
+}
+
 static void ids_are_as_wide_as_any(void **state) {
   uint8_t buf[12];
   struct moon_writer w;
@@ -316,6 +326,7 @@ int main(void) {
     cmocka_unit_test(unsigned_numbers),
     cmocka_unit_test(readings_of_odd_numbers),
     cmocka_unit_test(integers_of_any_form),
+    cmocka_unit_test(wide_unsigned_numbers),
     cmocka_unit_test(ids_are_as_wide_as_any),
     cmocka_unit_test(too_little_room),
   };
