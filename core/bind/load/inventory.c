@@ -306,6 +306,14 @@ static enum moon_err add_group(struct moon_draft *d, const struct moon_inventory
   return MOON_OK;
 }
 
+/* jansson calls some of its failed allocations syntax errors, and gives its allocator no argument. */
+static bool json_starved;
+static void *json_alloc(size_t n) {
+  void *p = moon_mem_alloc(n);
+  json_starved = json_starved || !p;
+  return p;
+}
+
 static void skip_blanks(const char **p, const char *end, uint32_t *line) {
   for (; *p < end && (blank(**p) || **p == '\n'); ++*p) { *line += **p == '\n'; }
 }
@@ -315,7 +323,8 @@ static enum moon_err add_json(struct moon_draft *d, const struct moon_inventory 
   const char *end = p + n;
   uint32_t line = 1;
   char expected = '[';
-  json_set_alloc_funcs(moon_mem_alloc, moon_mem_free);
+  json_starved = false;
+  json_set_alloc_funcs(json_alloc, moon_mem_free);
   for (;;) {
     skip_blanks(&p, end, &line);
     if (expected == ',' && p < end && *p == ']') { break; }
@@ -330,7 +339,7 @@ static enum moon_err add_json(struct moon_draft *d, const struct moon_inventory 
     json_error_t at = {.position = 0};
     json_t *json = json_loadb(p, (size_t)(end - p), JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &at);
     if (!json) {
-      if (json_error_code(&at) == json_error_out_of_memory) { return moon_draft_nomem(d); }
+      if (json_starved) { return moon_draft_nomem(d); }
       return moon_draft_fail(d, "%s:%u: %s", path, line + (at.line > 1 ? (uint32_t)at.line - 1 : 0), at.text);
     }
     const struct group g = {path, line, json};

@@ -1,8 +1,6 @@
 #include "script.h"
 
 #include <lauxlib.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,7 +14,7 @@
 #define SOURCES_MAX 64u   /* modules of one probe */
 #define JOBS_MAX 32u
 #define NAME_LEN_MAX 64u
-#define CALL_S 5.0
+#define CALL_S 2.0
 #define YEAR_S (366.0 * 86400)
 
 struct check {
@@ -39,7 +37,11 @@ static void too_long(lua_State *L, lua_Debug *ar) {
   lua_rawget(L, LUA_REGISTRYINDEX);
   double until = lua_tonumber(L, -1);
   lua_pop(L, 1);
-  if (cpu_s() > until) { luaL_error(L, "still running after %d s: loading a file only describes it", (int)CALL_S); }
+  if (cpu_s() < until) { return; }
+  luaL_where(L, 0);
+  lua_pushfstring(L, "still running after %d s: loading a file only describes it", (int)CALL_S);
+  lua_concat(L, 2);
+  lua_error(L);
 }
 
 int moon_script_call(lua_State *L, int nargs) {

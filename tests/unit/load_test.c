@@ -1,0 +1,692 @@
+/* Loading: what a configuration, target files and probe files become, and the one line each mistake is told by. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "bind/load/draft.h"
+#include "bind/load/load.h"
+#include "bind/load/pack.h"
+#include "bind/load/where.h"
+#include "failmem.h"
+
+#define SECRET "s3ntinel"
+#define PROBE "return { every = 30, timeout = 20, run = function() end }\n"
+
+static char directory[] = "/tmp/moon-load-XXXXXX";
+
+static void put_octets(const char *name, const void *p, size_t n) {
+  FILE *f = fopen(name, "wb");
+  assert_non_null(f);
+  assert_int_equal(fwrite(p, 1, n, f), n);
+  assert_int_equal(fclose(f), 0);
+}
+static void put(const char *name, const char *text) { put_octets(name, text, strlen(text)); }
+
+static struct moon_load_options said_nothing(void) {
+  return (struct moon_load_options){.timeout_s = -1, .every_s = -1, .retries = -1};
+}
+
+static int set_up(void **state) {
+  (void)state;
+  failmem_install();
+  if (!mkdtemp(directory) || chdir(directory) || mkdir("lib", 0700) || mkdir("sub", 0700)) { return -1; }
+  put("p.lua", PROBE);
+  put("secret.txt", SECRET "\r\n");
+  setenv("MOON_TEST_COMMUNITY", SECRET "-env\n", 1);
+  return 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  char command[100];
+  (void)snprintf(command, sizeof command, "rm -r %s", directory);
+  return chdir("/") || system(command);
+}
+
+/* Loads in this process, where the sanitizers look; the plan as it comes out of the pipe. */
+static struct moon_plan *load(const struct moon_load_options *o, char error[1024]) {
+  struct moon_draft d;
+  struct moon_plan *plan = NULL;
+  uint8_t *packed;
+  size_t n;
+  size_t alive = failmem_alive();
+  moon_draft_init(&d, o);
+  enum moon_err e = moon_draft_make(&d);
+  memcpy(error, d.error, sizeof d.error);
+  if (!e) {
+    assert_int_equal(moon_pack(&d.plan, &packed, &n), MOON_OK);
+    assert_int_equal(moon_unpack(packed, n, &plan), MOON_OK);
+    moon_pack_free(packed, n);
+  }
+  moon_draft_fini(&d);
+  assert_int_equal(failmem_alive(), alive + (plan != NULL));
+  return plan;
+}
+
+/* The configuration in moon.lua, and what it has to be refused with. */
+static void refuse(const char *config, const char *want) {
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  o.config = "moon.lua";
+  put("moon.lua", config);
+  struct moon_plan *p = load(&o, error);
+  moon_plan_free(p);
+  assert_string_equal(error, want);
+  assert_null(strstr(error, SECRET));
+}
+
+/* A probe in x.lua. */
+static void refuse_probe(const char *probe, const char *want) {
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {"sub/x.lua"}, *targets[] = {"127.0.0.1"};
+  o.probes = probes;
+  o.targets = targets;
+  o.n_probes = o.n_targets = 1;
+  o.community = SECRET;
+  put("sub/x.lua", probe);
+  moon_plan_free(load(&o, error));
+  assert_string_equal(error, want);
+}
+
+static void refuse_targets(const char *file, const char *text, const char *want) {
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {"p.lua"}, *targets[] = {file};
+  o.probes = probes;
+  o.targets = targets;
+  o.n_probes = o.n_targets = 1;
+  o.community = SECRET;
+  if (text) { put(file, text); }
+  moon_plan_free(load(&o, error));
+  assert_string_equal(error, want);
+}
+
+#define AUTH "auth = { ops = { community = \"" SECRET "\" } },\n"
+
+static void configuration_errors(void **state) {
+  (void)state;
+  static const struct { const char *config, *want; } CASES[] = {
+    {"return {", "moon.lua:1: unexpected symbol near '<eof>'"},
+    {"return 1", "moon.lua: returns no table"},
+    {"local x = nil\nreturn x.y", "moon.lua:2: attempt to index local 'x' (a nil value)"},
+    {"return io.open('x')", "moon.lua:1: attempt to index global 'io' (a nil value)"},
+    {"return require 'x'", "moon.lua:1: attempt to call global 'require' (a nil value)"},
+    {"error({})", "moon.lua: raised a table instead of a message"},
+    {"return {\n  " AUTH "  tagets = {},\n}", "moon.lua:3: tagets: unknown key; is it targets?"},
+    {"return { 7 }", "moon.lua:1: [1]: a key is expected: name = value"},
+    {"return { zzzzzz = 1 }", "moon.lua:1: zzzzzz: unknown key"},
+    {"return { [true] = 1 }", "moon.lua:1: a key is a boolean"},
+    {"return { auth = 1 }", "moon.lua:1: auth: a table of credentials is expected, not a number"},
+    {"return {\n auth = {\n  ops = { community = {} } } }",
+     "moon.lua:3: auth.ops.community: a string, file\"...\" or env\"...\" is expected, not a table"},
+    {"return { auth = { ops = {} } }", "moon.lua:1: auth.ops: community is missing"},
+    {"return { auth = { ops = { community = '' } } }", "moon.lua:1: auth.ops.community: is empty"},
+    {"return { auth = { ops = { community = ('" SECRET "'):rep(50) } } }",
+     "moon.lua:1: auth.ops.community: is longer than 255 octets"},
+    {"return { auth = {\n ops = { version = 3, user = 'u' } } }",
+     "moon.lua:2: auth.ops.version: 3 is not in this version of moonpoll: 1 or \"2c\" is expected"},
+    {"return { auth = { ops = { version = 4 } } }", "moon.lua:1: auth.ops.version: 1 or \"2c\" is expected"},
+    {"return { auth = { ops = { comunity = '" SECRET "' } } }", "moon.lua:1: auth.ops.comunity: unknown key; is it community?"},
+    {"return { auth = { ops = {\n  community = file 'none.txt' } } }",
+     "moon.lua:2: file \"none.txt\": No such file or directory"},
+    {"return { auth = { ops = { community = env 'MOON_NOT_SET' } } }", "moon.lua:1: env \"MOON_NOT_SET\": not set"},
+    {"error(tostring(file 'secret.txt'))", "moon.lua:1: file \"secret.txt\""},
+    {"return file('secret.txt') + 1",
+     "moon.lua:1: attempt to perform arithmetic on a userdata value"},
+    {"return { workers = 'two' }", "moon.lua:1: workers: a number is expected, not a string"},
+    {"return { workers = 0 }", "moon.lua:1: workers: 0 is not from 1 to 1024"},
+    {"return { workers = 1.5 }", "moon.lua:1: workers: 1.5 is no whole number"},
+    {"return { workers = 0/0 }", "moon.lua:1: workers: -nan is not from 1 to 1024"},
+    {"return { grace = -1 }", "moon.lua:1: grace: -1 is not from 0 to 3600"},
+    {"return { request = {\n retrys = 1 } }", "moon.lua:2: request.retrys: unknown key; is it retries?"},
+    {"return { request = {\n timeout = 0 } }", "moon.lua:2: request.timeout: 0 is not from 0.001 to 3600"},
+    {"return { limits = { max_coroutine = 1 } }", "moon.lua:1: limits.max_coroutine: unknown key; is it max_coroutines?"},
+    {"return { loop = 'libevent' }", "moon.lua:1: loop: unknown loop \"libevent\"; is it libev?"},
+    {"return { outputs = { 'jsn' } }", "moon.lua:1: outputs: unknown output \"jsn\"; is it json?"},
+    {"return { outputs = 'xmlrpc' }", "moon.lua:1: outputs: unknown output \"xmlrpc\"; there are json, table, null"},
+    {"return { outputs = { a = 'json' } }", "moon.lua:1: outputs: a list of strings is expected, without names and gaps"},
+    {"return {" AUTH "}", "moon.lua: no probes"},
+    {"return {" AUTH "probes = { 'p.lua' } }", "moon.lua: no targets"},
+    {"return {" AUTH "probes = { {} } }", "moon.lua:2: probes[1]: file is missing"},
+    {"return {" AUTH "probes = { { file = 'none.lua' } } }", "moon.lua:2: probes[1]: none.lua: No such file or directory"},
+    {"return {" AUTH "probes = { 'lib' } }", "moon.lua:2: probes[1]: lib: Is a directory"},
+    {"return {" AUTH "probes = { 'p.lua', { file = 'p.lua' } } }",
+     "p.lua: a probe is named \"p\" already (p.lua): give one of them a name"},
+    {"return {" AUTH "probes = { { file = 'p.lua', evry = 1 } } }", "moon.lua:2: probes[1].evry: unknown key; is it every?"},
+    {"return {" AUTH "probes = { { file = 'p.lua', match = '1.3.x' } } }", "moon.lua:2: probes[1].match: \"1.3.x\" is no OID"},
+    {"return {" AUTH "probes = { { file = 'p.lua',\n jobs = { poll = { every = 1 } } } } }",
+     "moon.lua:2: probes[1]: jobs.poll: p.lua has no such job"},
+    {"return {" AUTH "probes = { { file = 'p.lua', args = { a = {} } } } }",
+     "moon.lua:2: probes[1].args.a: a string, a number or a boolean is expected, not a table"},
+    {"return {" AUTH "probes = { 'p.lua' },\n targets = 'x' }", "moon.lua:3: targets: a list of targets is expected, not a string"},
+    {"return {" AUTH "probes = { 'p.lua' },\n targets = {\n 'a..b' } }",
+     "moon.lua:4: targets[1]: \"a..b\": neither an address nor a host name"},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { '127.0.0.1',\n { host = '127.0.0.2', auth = 'opps' } } }",
+     "moon.lua:3: targets[2].auth: no credential named \"opps\"; there are \"ops\""},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', hosts = { 'b' } } } }",
+     "moon.lua:2: targets[1]: one of host, hosts and file is expected"},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', source = 'eth0' } } }",
+     "moon.lua:2: targets[1].source: \"eth0\" is no address"},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', labels = { ['a-b'] = 'x' } } } }",
+     "moon.lua:2: targets[1].labels: \"a-b\" is no name of a label"},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', labels = { a = {} } } } }",
+     "moon.lua:2: targets[1].labels.a: a string is expected, not a table"},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { { file = 'none.json' } } }",
+     "moon.lua:2: targets[1]: none.json: No such file or directory"},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = '127.0.0.1', name = 'a' }, { host = '127.0.0.2', name = 'a' } } }",
+     "moon.lua:2: targets[2]: the name a is taken by 127.0.0.1: two agents cannot share one"},
+    {"return { probes = { 'p.lua' }, targets = { '127.0.0.1' } }",
+     "moon.lua:1: targets[1]: no credentials: give -c COMMUNITY, or `auth` in the configuration"},
+    {"return { auth = { a = { community = '" SECRET "' }, b = { community = '" SECRET "' } },\nprobes = { 'p.lua' },\n"
+     "targets = { '127.0.0.1' } }", "moon.lua:3: targets[1]: auth is missing: one of \"a\", \"b\""},
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) { refuse(CASES[i].config, CASES[i].want); }
+}
+
+static void probe_errors(void **state) {
+  (void)state;
+  static const struct { const char *probe, *want; } CASES[] = {
+    {"local a\nlocal b\nx foo", "sub/x.lua:3: '=' expected near 'foo'"},
+    {"", "sub/x.lua: returns no table"},
+    {"return 'x'", "sub/x.lua: returns no table"},
+    {"return {}", "sub/x.lua: run is missing"},
+    {"return {\n run = 1 }", "sub/x.lua:2: run: a function is expected, not a number"},
+    {"return {\n run = function() end,\n evry = 1 }", "sub/x.lua:3: evry: unknown key; is it every?"},
+    {"return { every = '30', run = function() end }", "sub/x.lua:1: every: a number is expected, not a string"},
+    {"return { every = -1, run = function() end }", "sub/x.lua:1: every: -1 is not from 0 to 31622400"},
+    {"return { timeout = 0, run = function() end }", "sub/x.lua:1: timeout: 0 is not from 0.01 to 31622400"},
+    {"return { atomic = 1, run = function() end }", "sub/x.lua:1: atomic: true or false is expected, not a number"},
+    {"return { run = function() end,\njobs = {} }", "sub/x.lua:2: jobs: either run or jobs, not both"},
+    {"return {\njobs = {} }", "sub/x.lua:2: jobs: has no job in it"},
+    {"return { jobs = {\n poll = {} } }", "sub/x.lua:2: jobs.poll: run is missing"},
+    {"return { jobs = {\n poll = { run = function() local t = { a = 1, 2 } if t then return end end,\n evry = 1 } } }",
+     "sub/x.lua:3: jobs.poll.evry: unknown key; is it every?"},
+    {"return { jobs = { ['a b'] = {} } }", "sub/x.lua:1: jobs: a job has a name of letters, digits, _ and -"},
+    {"return { run = function() end, match = { '1.3', 'x' } }", "sub/x.lua:1: match: \"x\" is no OID"},
+    {"return { run = function() end, metrics = { a = { type = 'count' } } }",
+     "sub/x.lua:1: metrics.a: type is counter, gauge, info, state or event, not \"count\""},
+    {"return { run = function() end, limits = { max_child = 1 } }",
+     "sub/x.lua:1: limits.max_child: unknown key; is it max_children?"},
+    {"return { run = function() end, name = 'a b' }", "sub/x.lua: name: 1 to 64 characters without blanks"},
+    {"local x = require 'none'", "sub/x.lua:1: module 'none' not found: no sub/none.lua"},
+    {"local x = require '../p'", "sub/x.lua:1: module '../p': a name is letters, digits, _ and -, joined by dots"},
+    {"local x = require 'ffi'", "sub/x.lua:1: module 'ffi' not found: no sub/ffi.lua"},
+    {"return os.execute('true')", "sub/x.lua:1: attempt to call field 'execute' (a nil value)"},
+    {"return ('x').dump(print)", "sub/x.lua:1: attempt to call field 'dump' (a nil value)"},
+    {"getmetatable('').__index.rep = nil", "sub/x.lua:1: attempt to index a boolean value"},
+    {"return load('return 1')()", "sub/x.lua:1: attempt to call global 'load' (a nil value)"},
+    {"local snmp = require 'moonpoll'\nlocal x = snmp.index{'int'} .. 'a'\nsnmp.x.y = 1\nreturn { every = snmp.mib.every }",
+     "sub/x.lua:4: every: a number is expected, not a userdata"},
+    {"\x1bLJ\x02", "sub/x.lua: bytecode is not loaded, only text"},
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) { refuse_probe(CASES[i].probe, CASES[i].want); }
+  put("sub/broken.lua", "local a = = 1");
+  refuse_probe("require 'broken'", "sub/broken.lua:1: unexpected symbol near '='");
+  refuse_probe("return { run = function() require('broken') end }", "sub/broken.lua:1: unexpected symbol near '='");
+  put("sub/raises.lua", "error 'no'");
+  refuse_probe("require 'raises'", "sub/raises.lua:1: no");
+  refuse_probe("while true do end", "sub/x.lua:1: still running after 2 s: loading a file only describes it");
+}
+
+static void long_paths_are_whole(void **state) {
+  (void)state;
+  char error[1024], path[200] = "./";
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {path}, *targets[] = {"127.0.0.1"};
+  for (int i = 0; i < 15; i++) { strcat(path, "lib/.././"); }
+  strcat(path, "long.lua");
+  put("long.lua", "x y");
+  o.probes = probes;
+  o.targets = targets;
+  o.n_probes = o.n_targets = 1;
+  o.community = SECRET;
+  assert_null(load(&o, error));
+  assert_memory_equal(error, path, strlen(path));
+  assert_string_equal(error + strlen(path), ":1: '=' expected near 'y'");
+}
+
+static void target_errors(void **state) {
+  (void)state;
+  refuse_targets("t.txt", "10.0.0.1\r\n\r\n# c\r\n10.0.0.2 sitelab\r\n", "t.txt:4: \"sitelab\": a label is name=value");
+  refuse_targets("t.txt", "10.0.0.1 site=\"New\n", "t.txt:1: \"site=\"New\": a label is name=value");
+  refuse_targets("t.txt", "10.0.0.1 2site=x\n", "t.txt:1: \"2site=x\": a label is name=value");
+  refuse_targets("t.txt", "10.0.0.1\n10.0.0.300:xx\n", "t.txt:2: \"10.0.0.300:xx\": neither an address nor a host name");
+  refuse_targets("t.txt", "10.0.0.1 auth=ops\n",
+                 "t.txt:1: no credential named \"ops\"; there are \"command line\"");
+  refuse_targets("t.txt", "10.0.0.1 device=a\n10.0.0.2 device=a\n",
+                 "t.txt:2: the name a is taken by 10.0.0.1: two agents cannot share one");
+  refuse_targets("t.txt", "10.0.0.1 device=\"a b\"\n", "t.txt:1: device: a name is 1 to 255 characters without blanks");
+  refuse_targets("t.txt", "", "no targets: --targets HOST,HOST or --targets FILE");
+  put_octets("nul.txt", "10.0.0.1\n10.0.0.2\0\n", 19);
+  refuse_targets("nul.txt", NULL, "nul.txt:2: is no text");
+  refuse_targets("none.json", NULL, "--targets: none.json: No such file or directory");
+  refuse_targets("./none", NULL, "--targets: ./none: No such file or directory");
+  refuse_targets("10.0.0.1,a b", NULL, "--targets: \"a b\": neither an address nor a host name");
+  refuse_targets(",", NULL, "no targets: --targets HOST,HOST or --targets FILE");
+  static const struct { const char *json, *want; } CASES[] = {
+    {"", "t.json:1: a list of target groups is expected"},
+    {"x", "t.json:1: a list of target groups is expected"},
+    {"{}", "t.json:1: a list of target groups is expected"},
+    {"[", "t.json:1: unexpected token near end of file"},
+    {"[\n\n1]", "t.json:3: a target group is an object, not a number"},
+    {"[{\"targets\":[\"10.0.0.1\"]}\n{}]", "t.json:2: ',' or ']' is expected after a target group"},
+    {"[{\"targets\":[\"10.0.0.1\"]},]", "t.json:1: unexpected token near ']'"},
+    {"[{\"targets\":[\"10.0.0.1\"]}]\n]", "t.json:2: something follows the list of target groups"},
+    {"[\n{\"targets\":[\"10.0.0.1\"]},\n{\"targets\":\n\"10.0.0.2\"}]", "t.json:3: targets is a string, a list of hosts is expected"},
+    {"[{}]", "t.json:1: targets is missing, a list of hosts is expected"},
+    {"[{\"targets\":[7]}]", "t.json:1: targets[0] is a number, a host is expected"},
+    {"[{\"targets\":[\"a b\"]}]", "t.json:1: \"a b\": neither an address nor a host name"},
+    {"[{\"targets\":[\"a\"],\"labels\":[]}]", "t.json:1: labels is a list, an object is expected"},
+    {"[{\"targets\":[\"a\"],\"labels\":{\"a\":1}}]", "t.json:1: labels.a is a number, a string is expected"},
+    {"[{\"targets\":[\"a\"],\"labels\":{\"a-b\":\"1\"}}]", "t.json:1: labels: \"a-b\" is no name of a label"},
+    {"[{\"targets\":[\"a\",\"b\"],\"labels\":{\"device\":\"1\"}}]", "t.json:1: labels.device names 2 targets"},
+    {"[\n{\"targets\":[\"a\"],\n\"targets\":[\"b\"]}]", "t.json:3: duplicate object key near '\"targets\"'"},
+    {"[\n{\"targets\":[\"a\"}]", "t.json:2: ']' expected near '}'"},
+    {"[{\"targets\":[\"\xff\"]}]", "t.json:1: unable to decode byte 0xff near '\"'"},
+    {"[]", "no targets: --targets HOST,HOST or --targets FILE"},
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) { refuse_targets("t.json", CASES[i].json, CASES[i].want); }
+}
+
+static void expect_label(const struct moon_plan_target *t, uint32_t i, const char *key, const char *value) {
+  assert_true(i < t->n_labels);
+  assert_int_equal(t->labels[i].key.n, strlen(key));
+  assert_memory_equal(t->labels[i].key.p, key, strlen(key));
+  assert_int_equal(t->labels[i].value.n, strlen(value));
+  assert_memory_equal(t->labels[i].value.p, value, strlen(value));
+}
+
+static const char FULL[] =
+  "return {\n"
+  "  auth = { ops = { version = '2c', community = file 'secret.txt' }, legacy = { version = 1, community = env 'MOON_TEST_COMMUNITY' },\n"
+  "           both = { community = env 'MOON_TEST_COMMUNITY' .. '-x' } },\n"
+  "  targets = { { file = 'sub/t.txt', auth = { 'ops', 'legacy' }, labels = { site = 'lab', rack = 7 }, port = 1161 },\n"
+  "    { file = 'sub/t.json', auth = 'both', source = '127.0.0.1', strict_source = true },\n"
+  "    { host = '127.0.0.9', name = 'nine', auth = 'ops' }, { hosts = { '127.0.0.9:161', '::1' }, auth = 'ops' } },\n"
+  "  probes = { { file = 'sub/jobs.lua', every = 5, args = { a = 1, b = 'x', c = true }, match = '.1.3.6.1.4.1.9' },\n"
+  "    { file = 'p.lua', name = 'other', every = 60, timeout = 7, trusted = true, allow_set = true } },\n"
+  "  request = { timeout = 0.5, retries = 3, per_device = 4, breaker_after = 0, packets_per_s = 9 },\n"
+  "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30 },\n"
+  "  outputs = { 'json', 'null', 'json' }, workers = 2, grace = 1.5, loop = 'epoll', run_dir = '/tmp/x',\n"
+  "}\n";
+
+static void put_full(void) {
+  put("moon.lua", FULL);
+  put("sub/t.txt", "\xef\xbb\xbf# hosts\r\n10.0.0.1 device=core1 rack=\"a b\"  # first\r\n\r\n10.0.0.2:162\tauth=legacy\n10.0.0.1 x=y device=core1");
+  put("sub/t.json", "[{\"targets\": [\"10.1.0.1:161\", \"[fe80::1]:1\"], \"labels\": {\"job\": \"snmp\", \"__meta_x\": \"1\"}},\n"
+                    "{\"targets\": [\"10.1.0.2\"], \"labels\": {\"__param_auth\": \"legacy,ops\", \"device\": \"dev\"}}, {\"targets\": []}]");
+  put("sub/jobs.lua", "local m = require 'lib.m' local args = ...\nassert(args.a == '1' and args.c == 'true' and m.n == 3)\n"
+                      "return { timeout = 9, jobs = { poll = { every = 30, run = function() return require('late') end },\n"
+                      "pick = { every = 86400, timeout = 300, atomic = true, run = function() end } }, match = { '1.3.6.1.4.1.8' },\n"
+                      "limits = { max_children = 3 } }\n");
+  (void)mkdir("sub/lib", 0700);
+  put("sub/lib/m.lua", "local circle = require 'lib.m2' return { n = 3 }");
+  put("sub/lib/m2.lua", "local back = require 'lib.m' assert(back == true) assert(... == 'lib.m2')");
+  put("sub/late.lua", "return 1");
+}
+
+static void everything(void **state) {
+  (void)state;
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  o.config = "moon.lua";
+  put_full();
+  struct moon_plan *p = load(&o, error);
+  assert_string_equal(error, "");
+  assert_non_null(p);
+  assert_int_equal(p->n_credentials, 3);
+  assert_string_equal(p->credentials[0].name, "both");
+  assert_string_equal(p->credentials[1].name, "legacy");
+  assert_int_equal(p->credentials[1].version, MOON_V1);
+  assert_int_equal(p->credentials[1].community_len, strlen(SECRET "-env"));
+  assert_int_equal(p->credentials[2].version, MOON_V2C);
+  assert_int_equal(p->credentials[2].community_len, strlen(SECRET));
+  assert_memory_equal(p->credentials[2].community, SECRET, strlen(SECRET));
+  assert_int_equal(p->credentials[0].community_len, strlen(SECRET "-env-x"));
+
+  assert_int_equal(p->n_targets, 8);
+  const struct moon_plan_target *t = p->targets;
+  assert_string_equal(t[0].name, "core1");
+  assert_string_equal(t[0].host, "10.0.0.1");
+  assert_int_equal(t[0].addr.port, 1161);
+  assert_int_equal(t[0].n_labels, 2);
+  expect_label(&t[0], 0, "rack", "a b");
+  expect_label(&t[0], 1, "site", "lab");
+  assert_int_equal(t[0].n_credentials, 2);
+  assert_int_equal(t[0].credentials[0], 2);
+  assert_int_equal(t[0].credentials[1], 1);
+  assert_string_equal(t[1].name, "10.0.0.2:162");
+  assert_int_equal(t[1].addr.port, 162);
+  assert_int_equal(t[1].n_credentials, 1);
+  assert_int_equal(t[1].credentials[0], 1);
+  expect_label(&t[1], 0, "rack", "7");
+  assert_string_equal(t[2].name, "10.1.0.1:161");
+  assert_int_equal(t[2].source.family, 4);
+  assert_true(t[2].strict_source);
+  assert_int_equal(t[2].n_labels, 1);
+  expect_label(&t[2], 0, "job", "snmp");
+  assert_int_equal(t[3].addr.family, 6);
+  assert_int_equal(t[3].addr.port, 1);
+  assert_string_equal(t[4].name, "dev");
+  assert_int_equal(t[4].n_credentials, 2);
+  assert_int_equal(t[4].n_labels, 0);
+  assert_string_equal(t[5].name, "nine");
+  assert_string_equal(t[7].name, "::1");
+
+  assert_int_equal(p->n_probes, 2);
+  const struct moon_plan_probe *b = p->probes;
+  assert_string_equal(b[0].name, "jobs");
+  assert_int_equal(b[0].n_sources, 4);
+  assert_string_equal(b[0].sources[0].name, "jobs");
+  assert_string_equal(b[0].sources[0].path, "sub/jobs.lua");
+  assert_string_equal(b[0].sources[1].name, "lib.m");
+  assert_string_equal(b[0].sources[1].path, "sub/lib/m.lua");
+  assert_string_equal(b[0].sources[2].name, "lib.m2");
+  assert_string_equal(b[0].sources[3].name, "late");
+  assert_int_equal(b[0].sources[3].len, 8);
+  assert_memory_equal(b[0].sources[3].text, "return 1", 8);
+  assert_int_equal(b[0].n_jobs, 2);
+  assert_string_equal(b[0].jobs[0].name, "pick");
+  assert_true(b[0].jobs[0].every_s == 86400 && b[0].jobs[0].timeout_s == 300 && b[0].jobs[0].atomic);
+  assert_true(b[0].jobs[1].every_s == 5 && b[0].jobs[1].timeout_s == 9 && !b[0].jobs[1].atomic);
+  assert_int_equal(b[0].n_args, 3);
+  assert_string_equal(b[0].args[2].value, "true");
+  assert_int_equal(b[0].n_match, 1);
+  assert_string_equal(b[0].match[0], "1.3.6.1.4.1.9");
+  assert_int_equal(b[0].max_children, 3);
+  assert_false(b[0].trusted || b[0].allow_set);
+  assert_string_equal(b[1].name, "other");
+  assert_true(b[1].jobs[0].every_s == 60 && b[1].jobs[0].timeout_s == 7 && b[1].trusted && b[1].allow_set);
+  assert_string_equal(b[1].jobs[0].name, "");
+  assert_null(b[1].match);
+  assert_int_equal(b[1].max_children, 5);
+  assert_true(b[0].version != b[1].version);
+
+  assert_int_equal(p->policy.timeout_us, 500000);
+  assert_int_equal(p->policy.retries, 3);
+  assert_int_equal(p->policy.window, 4);
+  assert_int_equal(p->policy.breaker_after, 0);
+  assert_int_equal(p->policy.packets_per_s, 9);
+  assert_int_equal(p->max_coroutines, 10);
+  assert_int_equal(p->max_in_flight, 20);
+  assert_int_equal(p->max_children, 5);
+  assert_int_equal(p->packets_per_s, 30);
+  assert_int_equal(p->workers, 2);
+  assert_true(p->grace_s == 1.5 && !p->once);
+  assert_string_equal(p->loop, "epoll");
+  assert_string_equal(p->run_dir, "/tmp/x");
+  assert_int_equal(p->n_outputs, 2);
+  assert_string_equal(p->outputs[1], "null");
+  assert_int_equal(p->n_warnings, 2);
+  assert_string_equal(p->warnings[0], "sub/t.txt:5: core1 is there already; the first one holds");
+  assert_string_equal(p->warnings[1], "nine and 127.0.0.9:161 are the same agent, 127.0.0.9:161");
+  moon_plan_free(p);
+}
+
+static void command_line(void **state) {
+  (void)state;
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {"p.lua"}, *targets[] = {"udp:127.0.0.1:1161,localhost", "127.0.0.3"}, *outputs[] = {"table"};
+  const struct moon_pair args[] = {{"k", "v"}};
+  o.config = "moon.lua";
+  o.probes = probes;
+  o.n_probes = 1;
+  o.targets = targets;
+  o.n_targets = 2;
+  o.args = args;
+  o.n_args = 1;
+  o.outputs = outputs;
+  o.n_outputs = 1;
+  o.version = "1";
+  o.community = SECRET;
+  o.timeout_s = 0.1;
+  o.every_s = 3;
+  o.retries = 0;
+  o.workers = 3;
+  o.once = true;
+  put("moon.lua", "return { auth = { a = { community = 'a' }, b = { community = 'b' } }, outputs = 'json', workers = 2,\n"
+                  "targets = { { host = '127.0.0.8', auth = 'b' }, '127.0.0.7' }, request = { retries = 5 } }");
+  struct moon_plan *p = load(&o, error);
+  assert_string_equal(error, "");
+  assert_int_equal(p->n_targets, 5);
+  assert_string_equal(p->credentials[p->targets[0].credentials[0]].name, "b");
+  assert_string_equal(p->credentials[p->targets[1].credentials[0]].name, "command line");
+  assert_string_equal(p->targets[2].name, "udp:127.0.0.1:1161");
+  assert_int_equal(p->targets[2].addr.port, 1161);
+  assert_string_equal(p->targets[3].name, "localhost");
+  assert_true(p->targets[3].addr.family != 0);
+  assert_int_equal(p->targets[3].addr.port, 161);
+  assert_int_equal(p->credentials[p->targets[3].credentials[0]].version, MOON_V1);
+  assert_int_equal(p->policy.timeout_us, 100000);
+  assert_true(p->policy.rto_floor_us <= p->policy.timeout_us);
+  assert_int_equal(p->policy.retries, 0);
+  assert_int_equal(p->workers, 3);
+  assert_true(p->once && p->probes[0].jobs[0].every_s == 3);
+  assert_int_equal(p->n_outputs, 1);
+  assert_string_equal(p->outputs[0], "table");
+  assert_string_equal(p->probes[0].args[0].value, "v");
+  moon_plan_free(p);
+
+  o.config = NULL;
+  o.community = NULL;
+  assert_null(load(&o, error));
+  assert_string_equal(error, "-v 1: no community name given: -c COMMUNITY");
+  o.version = "3";
+  assert_null(load(&o, error));
+  assert_string_equal(error, "-v 3: not in this version of moonpoll: 1 or 2c is expected");
+  o.version = NULL;
+  assert_null(load(&o, error));
+  assert_string_equal(error, "--targets: no credentials: give -c COMMUNITY, or `auth` in the configuration");
+  o.community = SECRET;
+  outputs[0] = "influx";
+  assert_null(load(&o, error));
+  assert_string_equal(error, "-o: unknown output \"influx\"; there are json, table, null");
+}
+
+static void unresolved_names_are_no_error(void **state) {
+  (void)state;
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {"p.lua"}, *targets[] = {"nowhere.invalid,127.0.0.1"};
+  o.probes = probes;
+  o.targets = targets;
+  o.n_probes = o.n_targets = 1;
+  o.community = SECRET;
+  struct moon_plan *p = load(&o, error);
+  assert_string_equal(error, "");
+  assert_int_equal(p->targets[0].addr.family, 0);
+  assert_non_null(p->targets[0].error);
+  assert_memory_equal(p->targets[0].error, "nowhere.invalid: ", 17);
+  assert_int_equal(p->targets[1].addr.family, 4);
+  moon_plan_free(p);
+}
+
+/* The way the program goes: through a child and a pipe. */
+static void through_a_child(void **state) {
+  (void)state;
+  char error[1024] = "";
+  struct moon_load_options o = said_nothing();
+  struct moon_plan *p = NULL;
+  o.config = "moon.lua";
+  put_full();
+  assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_OK);
+  assert_int_equal(p->n_targets, 8);
+  assert_memory_equal(p->credentials[2].community, SECRET, strlen(SECRET));
+  moon_plan_free(p);
+  put("moon.lua", "return { auth = { a = { community = '" SECRET "', x = 1 } } }");
+  assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_E_CONFIG);
+  assert_string_equal(error, "moon.lua:1: auth.a.x: unknown key");
+  /* Callbacks of gsub nested without end overflow the C stack: the child is lost, and only the child. */
+  put("moon.lua", "local function f() return (('x'):gsub('x', f)) end f()");
+  int err_fd = dup(2), null_fd = open("/dev/null", O_WRONLY);
+  assert_int_equal(dup2(null_fd, 2), 2); /* a sanitizer has much to say about it */
+  enum moon_err e = moon_load(&o, &p, error, sizeof error);
+  assert_int_equal(dup2(err_fd, 2), 2);
+  close(err_fd);
+  close(null_fd);
+  assert_int_equal(e, MOON_E_CONFIG);
+  assert_true(strcmp(error, "loading crashed: Segmentation fault") == 0 || strcmp(error, "loading ended without an answer") == 0);
+}
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void twenty_thousand(void **state) {
+  (void)state;
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {"p.lua"}, *targets[] = {"many.txt"};
+  o.probes = probes;
+  o.targets = targets;
+  o.n_probes = o.n_targets = 1;
+  o.community = SECRET;
+  FILE *f = fopen("many.txt", "w");
+  for (int i = 0; i < 20000; i++) { (void)fprintf(f, "10.1.%d.%d site=lab rack=r%d\n", i / 200, i % 200, i % 50); }
+  (void)fclose(f);
+  f = fopen("many.json", "w");
+  for (int i = 0; i < 20000; i++) {
+    (void)fprintf(f, "%c{\"targets\":[\"10.1.%d.%d\"],\"labels\":{\"site\":\"lab\",\"rack\":\"r%d\"}}\n", i ? ',' : '[', i / 200, i % 200, i % 50);
+  }
+  (void)fputs("]", f);
+  (void)fclose(f);
+  for (int i = 0; i < 2; i++) {
+    double before = now_s();
+    struct moon_plan *p = NULL;
+    assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_OK);
+    assert_int_equal(p->n_targets, 20000);
+    assert_int_equal(p->n_warnings, 0);
+    expect_label(&p->targets[19999], 1, "rack", "r49");
+    moon_plan_free(p);
+    assert_true(now_s() - before < 3); /* 15 and 70 ms without sanitizers */
+    targets[0] = "many.json";
+  }
+}
+
+static void hostile_plans(void **state) {
+  (void)state;
+  struct moon_load_options o = said_nothing();
+  struct moon_draft d;
+  struct moon_plan *p;
+  uint8_t *packed;
+  size_t n;
+  o.config = "moon.lua";
+  put_full();
+  moon_draft_init(&d, &o);
+  assert_int_equal(moon_draft_make(&d), MOON_OK);
+  assert_int_equal(moon_pack(&d.plan, &packed, &n), MOON_OK);
+  moon_draft_fini(&d);
+  for (size_t len = 0; len < n; len++) {
+    uint8_t *copy = malloc(len ? len : 1);
+    memcpy(copy, packed, len);
+    p = NULL;
+    assert_int_not_equal(moon_unpack(copy, len, &p), MOON_OK);
+    assert_null(p);
+    free(copy);
+  }
+  static const uint8_t FLIPS[] = {0x01, 0x80, 0xff};
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < sizeof FLIPS; k++) {
+      packed[i] ^= FLIPS[k];
+      if (moon_unpack(packed, n, &p) == MOON_OK) {
+        for (uint32_t t = 0; t < p->n_targets; t++) {
+          for (uint32_t c = 0; c < p->targets[t].n_credentials; c++) { assert_true(p->targets[t].credentials[c] < p->n_credentials); }
+          (void)strlen(p->targets[t].name);
+        }
+        moon_plan_free(p);
+      }
+      packed[i] ^= FLIPS[k];
+    }
+  }
+  moon_pack_free(packed, n);
+}
+
+static void every_allocation_fails_once(void **state) {
+  (void)state;
+  struct moon_load_options o = said_nothing();
+  o.config = "moon.lua";
+  put_full();
+  unsigned n = 1;
+  for (;; n++) {
+    struct moon_draft d;
+    struct moon_plan *p = NULL;
+    uint8_t *packed = NULL;
+    size_t len = 0, alive = failmem_alive();
+    failmem_arm(n);
+    moon_draft_init(&d, &o);
+    enum moon_err e = moon_draft_make(&d);
+    if (e) { assert_string_equal(d.error, "out of memory while loading"); }
+    if (!e) { e = moon_pack(&d.plan, &packed, &len); }
+    if (!e) { e = moon_unpack(packed, len, &p); }
+    bool fired = failmem_fired();
+    failmem_disarm();
+    if (packed) { moon_pack_free(packed, len); }
+    moon_plan_free(p);
+    moon_draft_fini(&d);
+    assert_int_equal(failmem_alive(), alive);
+    if (!fired) {
+      assert_int_equal(e, MOON_OK);
+      break;
+    }
+    assert_int_equal(e, MOON_E_NOMEM);
+  }
+  assert_true(n > 20);
+}
+
+static void lines_of_paths(void **state) {
+  (void)state;
+  static const char TEXT[] =
+    "local t = { a = 1 } -- return {\n"
+    "--[[ return { a = 1 } ]]\n"
+    "if t then\n  t.b = [==[\n ]] ]==] end\n"
+    "return {\n"                                       /* 6 */
+    "  a = { 1, 2,\n    { b = 'x,}' } },\n"            /* 7, 8 */
+    "  ['q r'] = f(1, { 2 }),\n"
+    "  c = function(x) for i = 1, 2 do while x do if x then y() end end end return { 1, 2 } end,\n"
+    "  d = 1; e = a == b,\n"                           /* 11 */
+    "  f = \"\\\"}\",\n  x == y,\n"                    /* 12, 13 */
+    "  g = repeat_ and 1, h = {\n    i = {} },\n"      /* 14, 15 */
+    "}\n";
+  static const struct { const char *path; uint32_t line; } CASES[] = {
+    {"a", 7}, {"a[2]", 7}, {"a[3]", 8}, {"a[3].b", 8}, {"a[3].b.c", 8}, {"a[4]", 7}, {"q r", 9}, {"c", 10}, {"d", 11}, {"e", 11},
+    {"f", 12}, {"[1]", 13}, {"g", 14}, {"h.i", 15}, {"h.j", 14}, {"nothing", 6}, {"", 6}, {"aa", 6},
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+    assert_int_equal(moon_where_line(TEXT, sizeof TEXT - 1, CASES[i].path), CASES[i].line);
+  }
+  assert_int_equal(moon_where_line("x", 1, "a"), 0);
+  for (size_t n = 0; n < sizeof TEXT; n++) { /* whatever is cut off, nothing is read behind it */
+    char *copy = malloc(n ? n : 1);
+    memcpy(copy, TEXT, n);
+    (void)moon_where_line(copy, n, "h.i");
+    free(copy);
+  }
+  static const char *const NAMES[] = {"timeout", "retries", "per_device", NULL};
+  assert_string_equal(moon_where_nearest(NAMES, "retrys"), "retries");
+  assert_string_equal(moon_where_nearest(NAMES, "perdevice"), "per_device");
+  assert_null(moon_where_nearest(NAMES, "x"));
+  assert_null(moon_where_nearest(NAMES, "community"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(configuration_errors), cmocka_unit_test(probe_errors), cmocka_unit_test(long_paths_are_whole),
+    cmocka_unit_test(target_errors), cmocka_unit_test(everything), cmocka_unit_test(command_line),
+    cmocka_unit_test(unresolved_names_are_no_error), cmocka_unit_test(through_a_child), cmocka_unit_test(twenty_thousand),
+    cmocka_unit_test(hostile_plans), cmocka_unit_test(every_allocation_fails_once), cmocka_unit_test(lines_of_paths),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
