@@ -48,7 +48,6 @@ static enum moon_err get_arc(const uint8_t *p, size_t n, size_t *at, uint64_t ma
 
 enum moon_err moon_oid_check(const uint8_t *p, size_t n) {
   size_t i, ended = 0;
-  if (moon_oid_is_plain(p, n)) { return MOON_OK; }
   if (n == 0) { return MOON_E_LENGTH; }
   if (n > MOON_OID_MAX_LEN) { return MOON_E_LIMIT; }
   for (i = find_long_arc(p, 0, n); i < n; i = find_long_arc(p, i, n)) {
