@@ -48,7 +48,7 @@ HELP_O := $(call objs,$(filter-out %_test.c,$(wildcard tests/unit/*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(patsubst bench/micro/%.c,$(B)/bench/%,$(wildcard bench/micro/*_bench.c))
 # Tests and benches above the boundary link the bindings and the program's parts too; those below build without them.
-HIGH := $(shell grep -lE '(bind|main)/|lua\.h' tests/unit/*.c bench/micro/*.c 2>/dev/null)
+HIGH := $(shell grep -lE '(bind|main)/|lua\.h' tests/unit/*.c tests/fuzz/*.c bench/micro/*.c 2>/dev/null)
 high = $(if $(filter $(1),$(HIGH)),$(B)/obj/main.a $(B)/obj/bind.a)
 
 CORE_A = $(B)/libmoonpoll.a
@@ -93,9 +93,10 @@ $(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(HELP_O) $$(call high,tests/unit/
 $(BENCH): $(B)/bench/%: $(B)/obj/bench/micro/%.o $$(call high,bench/micro/%.c) $(ENGINE_A)
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(SAN)),,$(B)/obj/tests/fuzz/replay.o) $(ENGINE_A)
+$(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(SAN)),,$(B)/obj/tests/fuzz/replay.o) $$(call high,tests/fuzz/%.c) \
+  $(ENGINE_A)
 	$(say) LINK $@
-	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) -o $@ $^ -Wl,--as-needed -lev -lcrypto
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
 
 deps:
 	@sh tests/deps.sh build
