@@ -24,6 +24,8 @@ struct moon_pick {
   size_t blame;
   bool has_seen;
   enum moon_err err;
+  enum moon_err refused;       /* why values that may well be there were not given; told at the end */
+  size_t refused_blame;
   struct moon_outcome seen;
   struct moon_cell *cells, *heads;
 };
@@ -221,6 +223,13 @@ static void take_block(struct moon_pick *p, const struct moon_outcome *o) {
   for (uint16_t i = 0; i < p->n_heads; i++) {
     p->heads[i] = moon_fetch_cells(p->fetch)[i];
   }
+  const struct moon_cell *cells = moon_fetch_cells(p->fetch) + p->n_heads;
+  for (size_t i = 0; i < (size_t)p->n_block * p->spec.n_columns && !p->refused; i++) {
+    if (cells[i].err && cells[i].err != MOON_E_MISSING && !cells[i].type) {
+      p->refused = (enum moon_err)cells[i].err;
+      p->refused_blame = i % p->spec.n_columns;
+    }
+  }
 }
 
 bool moon_pick_next(struct moon_pick *p, uint64_t now_us, const struct moon_request **out) {
@@ -300,9 +309,10 @@ bool moon_pick_over(const struct moon_pick *p) {
 }
 
 enum moon_err moon_pick_err(const struct moon_pick *p, size_t *blame, const struct moon_outcome **seen) {
-  *blame = p->blame;
+  bool refused = !p->err && p->refused;
+  *blame = refused ? p->refused_blame : p->blame;
   *seen = p->has_seen ? &p->seen : NULL;
-  return p->err;
+  return refused ? p->refused : p->err;
 }
 
 const struct moon_cell *moon_pick_heads(const struct moon_pick *p) { return p->heads; }

@@ -14,8 +14,8 @@ local function every(code)
   for k in pairs(good) do out[k] = code end
   return out
 end
--- Three silent requests open the breaker; what comes after is not asked.
-local silent = { get = "timeout", row = "timeout", walk = "timeout", rows = "down", only = "down", bounded = "down" }
+-- Three silent requests open the breaker, the third in the middle of the walk; what comes after is not asked.
+local silent = { get = "timeout", row = "timeout", walk = "down", rows = "down", only = "down", bounded = "down" }
 
 -- FAULTS, what each way of reading says, whether all four rows were seen.
 local cases = {
@@ -30,9 +30,12 @@ local cases = {
   { "wrong_id()", silent },
   { "wrong_community()", silent },
   { "wrong_version()", silent },
-  { "other_address('127.0.2.250')", silent },
-  { "other_port()", silent },
-  { "forged('127.0.2.251')", good },
+  { "other_address('127.0.2.250')", good }, -- learned, unless the target is strict
+  { "other_port()", good },
+  { "other_address('127.0.2.250'), other_port()", silent },
+  { "strict, other_address('127.0.2.250')", silent },
+  { "strict, other_port()", silent },
+  { "strict, forged('127.0.2.251')", good },
   { "truncated(10)", silent },
   { "truncated(30)", every "decode" },
   { "trailing(4)", good },
@@ -64,21 +67,27 @@ describe("an agent that does", function()
   local agent, result, counted
   local closed = t.free_port()
   lazy_setup(function()
-    local args, hosts = {}, {}
-    agent = nil
+    local args, hosts = {}, { loose = {}, strict = {} }
     for i, case in ipairs(cases) do
       case.host = "127.0.2." .. i
       args[#args + 1] = "--device"
-      args[#args + 1] = case.host .. "=" .. case[1]
+      args[#args + 1] = case.host .. "=" .. case[1]:gsub("^strict, ", "")
     end
     agent = t.agent(args)
     for _, case in ipairs(cases) do
       case.target = agent:target(case.host)
-      hosts[#hosts + 1] = case.target
+      table.insert(case[1]:find "^strict" and hosts.strict or hosts.loose, case.target)
     end
-    hosts[#hosts + 1] = "127.0.2.1:" .. closed
-    result = t.poll({ "tests/e2e/probes/ops.lua", "--targets", table.concat(hosts, ","), "--once", "-v", "2c", "-c", "public",
-      "-t", "0.3", "-r", "1" }, { seconds = 90 })
+    table.insert(hosts.loose, "127.0.2.1:" .. closed)
+    local function list(l) return '{ "' .. table.concat(l, '", "') .. '" }' end
+    local config = t.write("config.lua", ([[
+return {
+  auth = { lab = { version = "2c", community = "public" } },
+  targets = { { hosts = %s, auth = "lab" }, { hosts = %s, auth = "lab", strict_source = true } },
+  request = { timeout = 0.3, retries = 1 },
+}
+]]):format(list(hosts.loose), list(hosts.strict)))
+    result = t.poll({ "tests/e2e/probes/ops.lua", "--config", config, "--once" }, { seconds = 90 })
     counted = agent:settled()
   end)
   lazy_teardown(function()

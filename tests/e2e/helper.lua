@@ -83,9 +83,8 @@ end
 function _M.start(words, opts)
   opts = opts or {}
   local out, err, rc, pid = _M.path "out", _M.path "err", _M.path "rc", _M.path "pid"
-  local parts = {}
+  local parts = { "env -u LUA_PATH -u LUA_CPATH" } -- a program that needs them is not whole
   for k, v in pairs(opts.env or {}) do parts[#parts + 1] = k .. "=" .. quote(v) end
-  if #parts > 0 then table.insert(parts, 1, "env") end
   for _, w in ipairs(words) do parts[#parts + 1] = quote(w) end
   local command = opts.shell or ("exec " .. table.concat(parts, " "))
   -- The inner shell becomes the program, so that the pid is its own.

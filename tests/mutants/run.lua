@@ -48,6 +48,19 @@ local function run(name, tests)
   end
 end
 
+-- Tests that are not there cannot notice anything.
+for _, m in ipairs(mutants) do
+  local there = {}
+  for _, t in ipairs(m.tests) do
+    local f = io.open("tests/" .. t .. (t:match "^unit/" and ".c" or ".lua"))
+    if f then
+      f:close()
+      there[#there + 1] = t
+    end
+  end
+  m.tests = there
+end
+
 -- Without any bug everything passes, or a killed mutant means nothing.
 local all = {}
 for _, m in ipairs(mutants) do
@@ -72,7 +85,9 @@ for _, m in ipairs(mutants) do
     local verdict, by
     os.remove(log .. "/" .. name)
     local from, to = original:find(m.from, 1, true)
-    if not from then
+    if #m.tests == 0 then
+      verdict = "has no test"
+    elseif not from then
       verdict = "does not apply"
     elseif original:find(m.from, to + 1, true) then
       verdict = "applies in more than one place"
