@@ -69,7 +69,8 @@ static enum moon_err open_socket(struct moon_engine *e, int i, uint8_t family, c
     return err;
   }
   if (err) { return err == MOON_E_CONFIG ? MOON_OK : err; } /* a host without IPv6 polls IPv4 */
-  if (granted < e->config.receive_buffer) {
+  if (granted < e->config.receive_buffer && !e->buffer_told) {
+    e->buffer_told = true;
     moon_engine_notice(e, NULL, "the kernel gave a receive buffer of %u octets instead of %u: raise net.core.rmem_max",
                        (unsigned)granted, (unsigned)e->config.receive_buffer);
   }

@@ -56,7 +56,7 @@ struct moon_engine {
   uint64_t unread, unread_us; /* datagrams of turns that did not empty the sockets, and when the first of them began */
   bool in_turn;
   bool again;                /* a turn is due at once */
-  bool drops_told;
+  bool drops_told, buffer_told;
   struct moon_flight flight;
   struct moon_peers peers;
   struct moon_bucket bucket;

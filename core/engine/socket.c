@@ -170,7 +170,7 @@ void moon_outbox_drop(struct moon_outbox *o, uint32_t n, bool (*alive)(void *arg
 /* A router may quote as little as eight octets of UDP, Linux quotes up to 576 octets in all; a message cut off at its end
  * still shows its id. Lengths are read but not believed.
  *   SEQ { version  community  PDU { request-id ...        v3:  SEQ { version  SEQ { msgID ...                      */
-static uint32_t quoted_id(const uint8_t *p, size_t n) {
+uint32_t moon_socket_quoted_id(const uint8_t *p, size_t n) {
   const uint8_t *end = p + n;
   int32_t version = -1;
   for (int depth = 0; depth < 6 && end - p >= 2; depth++) {
@@ -213,7 +213,7 @@ bool moon_socket_icmp(struct moon_socket *s, struct moon_icmp *out) {
   } while (n < 0 && errno == EINTR);
   if (n < 0) { return false; }
   moon_sockaddr_get(&to, &out->to);
-  out->id = quoted_id(quoted, (size_t)n);
+  out->id = moon_socket_quoted_id(quoted, (size_t)n);
   out->err = MOON_OK;
   out->mtu = false;
   for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {

@@ -76,6 +76,9 @@ void moon_outbox_keep(struct moon_outbox *o, const struct moon_writer *w, const 
 /* Forget datagrams [0, n), then all whose owner is gone (alive false). */
 void moon_outbox_drop(struct moon_outbox *o, uint32_t n, bool (*alive)(void *arg, struct moon_ticket owner), void *arg);
 
+/* The request-id or msgID of a message of which only the beginning is there; 0: not that much of it. */
+uint32_t moon_socket_quoted_id(const uint8_t *p, size_t n);
+
 /* One entry of the error queue. */
 struct moon_icmp {
   struct moon_addr to;     /* where the datagram went that this is about */

@@ -79,6 +79,29 @@ static void late(void **state) {
   world_fini(&w);
 }
 
+/* Late and from elsewhere: a strict target learns nothing from it. */
+static void late_from_a_stranger(void **state) {
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 30000;
+  w.policy.breaker_after = 1;
+  struct agent *a = world_agent(&w, "127.0.0.1");
+  struct moon_addr other = a->addr;
+  a->answer_fd = world_socket("127.0.0.9", &other);
+  assert_true(a->answer_fd >= 0);
+  a->delay_us = 90000;
+  struct moon_peer *p = world_peer(&w, a);
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_E_TIMEOUT);
+  world_pass(&w, 0.15);
+  assert_int_equal(w.c.wrong_source, 2);
+  assert_int_equal(w.c.late, 0);
+  assert_true(moon_peer_target(p)->open);
+  close(a->answer_fd);
+  world_fini(&w);
+}
+
 static void duplicates(void **state) {
   (void)state;
   world_init(&w, NULL);
@@ -325,6 +348,110 @@ static void refused6(void **state) {
   world_fini(&w);
 }
 
+/* What a router of RFC 792 sends: eight octets of UDP and nothing of the message, or the beginning of it with this id.
+ * -1: not allowed to. */
+static int send_port_unreachable(uint16_t engine_port, const struct moon_addr *agent, uint32_t id) {
+  uint8_t p[64] = { 3, 3, [8] = 0x45, [11] = 68, [16] = 64, [17] = 17, [20] = 127, [23] = 1 };
+  size_t n = 36;
+  memcpy(p + 24, agent->ip, 4);
+  p[28] = (uint8_t)(engine_port >> 8);
+  p[29] = (uint8_t)engine_port;
+  p[30] = (uint8_t)(agent->port >> 8);
+  p[31] = (uint8_t)agent->port;
+  p[33] = 48;
+  if (id) {
+    memcpy(p + 36, "\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x04", 17);
+    for (size_t i = 0; i < 4; i++) { p[53 + i] = (uint8_t)(id >> (24 - 8 * i)); }
+    n = 60;
+  }
+  for (int part = 0; part < 2; part++) { /* the quoted header's checksum lies inside what the outer one covers */
+    size_t from = part ? 0 : 8, to = part ? n : 28;
+    uint32_t sum = 0;
+    for (size_t i = from; i < to; i += 2) { sum += (uint32_t)p[i] << 8 | p[i + 1]; }
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~(sum + (sum >> 16));
+    p[part ? 2 : 18] = (uint8_t)(sum >> 8);
+    p[part ? 3 : 19] = (uint8_t)sum;
+  }
+  int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+  if (fd < 0) { return -1; }
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  ssize_t sent = sendto(fd, p, n, 0, (struct sockaddr *)&to, sizeof to);
+  close(fd);
+  return sent == (ssize_t)n ? 0 : -1;
+}
+
+static uint16_t engine_port(void) {
+  int fd;
+  struct sockaddr_in here;
+  socklen_t len = sizeof here;
+  assert_int_equal(moon_engine_fds(w.e, &fd, 1), 1);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &len), 0);
+  return ntohs(here.sin_port);
+}
+
+static bool second_try(struct world *x) { return x->agents[0].seen == 2; }
+/* Of a try that was followed by another one, whose answer may still come. */
+static void icmp_of_an_older_try(void **state) {
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 100000;
+  struct agent *a = world_agent(&w, "127.4.1.1");
+  a->silent = true;
+  struct asked *q = world_ask(&w, world_peer(&w, a));
+  w.until = second_try;
+  assert_true(world_run(&w, 5));
+  w.until = NULL;
+  if (send_port_unreachable(engine_port(), &a->addr, a->ids[0])) {
+    world_fini(&w);
+    skip();
+  }
+  world_pass(&w, 0.01);
+  assert_int_equal(w.c.icmp, 1);
+  assert_int_equal(q->dones, 0);
+  send_port_unreachable(engine_port(), &a->addr, a->ids[1] ^ 1); /* an id of nobody */
+  world_pass(&w, 0.01);
+  assert_int_equal(w.c.icmp_stray, 1);
+  assert_int_equal(q->dones, 0);
+  struct moon_addr other = { .ip = { 127, 4, 1, 9 }, .port = a->addr.port, .family = 4 };
+  send_port_unreachable(engine_port(), &other, a->ids[1]); /* its id, another destination: forged */
+  world_pass(&w, 0.01);
+  assert_int_equal(w.c.icmp_stray, 2);
+  assert_int_equal(q->dones, 0);
+  send_port_unreachable(engine_port(), &a->addr, a->ids[1]);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.icmp, 2);
+  assert_int_equal(q->err, MOON_E_REFUSED);
+  world_fini(&w);
+}
+
+/* Attributed by destination alone: to the request that has waited longest, and to no other agent's. */
+static void icmp_without_id(void **state) {
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 1000000;
+  w.policy.retries = 0;
+  struct agent *a = world_agent(&w, "127.4.1.1"), *b = world_agent(&w, "127.4.1.2");
+  a->silent = b->silent = true;
+  struct moon_peer *p = world_peer(&w, a), *q = world_peer(&w, b);
+  struct asked *other = world_ask(&w, q), *first = world_ask(&w, p), *second = world_ask(&w, p);
+  world_pass(&w, 0.02);
+  if (send_port_unreachable(engine_port(), &a->addr, 0)) {
+    world_fini(&w);
+    skip();
+  }
+  world_pass(&w, 0.02);
+  assert_int_equal(w.c.icmp, 1);
+  assert_int_equal(first->err, MOON_E_REFUSED);
+  assert_int_equal(second->dones + other->dones, 0);
+  struct moon_addr nobody = { .ip = { 127, 4, 1, 3 }, .port = a->addr.port, .family = 4 };
+  send_port_unreachable(engine_port(), &nobody, 0);
+  world_pass(&w, 0.02);
+  assert_int_equal(w.c.icmp_stray, 1);
+  assert_int_equal(w.c.in_flight, 2);
+  world_fini(&w);
+}
+
 static bool first_icmp(struct world *x) { return x->c.icmp >= 1; }
 /* The agent restarts: refused ends the try, not the request. */
 static void refused_then_back(void **state) {
@@ -551,6 +678,7 @@ int main(void) {
     cmocka_unit_test(retry),
     cmocka_unit_test(silence),
     cmocka_unit_test(late),
+    cmocka_unit_test(late_from_a_stranger),
     cmocka_unit_test(duplicates),
     cmocka_unit_test(both_tries_answered),
     cmocka_unit_test(other_address),
@@ -562,6 +690,8 @@ int main(void) {
     cmocka_unit_test(noise),
     cmocka_unit_test(refused_among_many),
     cmocka_unit_test(refused6),
+    cmocka_unit_test(icmp_without_id),
+    cmocka_unit_test(icmp_of_an_older_try),
     cmocka_unit_test(refused_then_back),
     cmocka_unit_test(not_sent),
     cmocka_unit_test(tiny_buffer),
