@@ -235,6 +235,9 @@ static void probe_errors(void **state) {
   refuse_probe("return { run = function() require('broken') end }", "sub/broken.lua:1: unexpected symbol near '='");
   put("sub/raises.lua", "error 'no'");
   refuse_probe("require 'raises'", "sub/raises.lua:1: no");
+  put("sub/a.lua", "require 'b'");
+  put("sub/b.lua", "return require 'a'");
+  refuse_probe("require 'a'", "sub/x.lua: module 'a' requires itself");
   refuse_probe("while true do end", "sub/x.lua:1: still running after 2 s: loading a file only describes it");
 }
 
@@ -330,8 +333,8 @@ static void put_full(void) {
                       "pick = { every = 86400, timeout = 300, atomic = true, run = function() end } }, match = { '1.3.6.1.4.1.8' },\n"
                       "limits = { max_children = 3 } }\n");
   (void)mkdir("sub/lib", 0700);
-  put("sub/lib/m.lua", "local circle = require 'lib.m2' return { n = 3 }");
-  put("sub/lib/m2.lua", "local back = require 'lib.m' assert(back == true) assert(... == 'lib.m2')");
+  put("sub/lib/m.lua", "local m2 = require 'lib.m2' assert(m2 == true) return { n = 3 }");
+  put("sub/lib/m2.lua", "assert(... == 'lib.m2')");
   put("sub/late.lua", "return 1");
 }
 

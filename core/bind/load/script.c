@@ -148,6 +148,18 @@ static struct moon_source *add_source(lua_State *L, struct check *c, const char 
   return s;
 }
 
+/* luaL_error that names the probe when the line is not known: after `return require "x"` it is gone. */
+static int require_error(lua_State *L, const struct check *c, const char *format, const char *a, const char *b) {
+  luaL_where(L, 1);
+  if (lua_objlen(L, -1) == 0) {
+    lua_pushfstring(L, "%s: ", c->s->path);
+    lua_replace(L, -2);
+  }
+  lua_pushfstring(L, format, a, b);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
 static int require(lua_State *L) { /* [-0, +1, e] */
   struct check *c = lua_touserdata(L, lua_upvalueindex(1));
   size_t n;
@@ -158,14 +170,17 @@ static int require(lua_State *L) { /* [-0, +1, e] */
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, c->loaded);
   lua_getfield(L, -1, name);
+  if (lua_islightuserdata(L, -1)) { return require_error(L, c, "module '%s' requires itself", name, NULL); }
   if (!lua_isnil(L, -1)) { return 1; }
   lua_pop(L, 1);
-  if (!module_name(name, n)) { return luaL_error(L, "module '%s': a name is letters, digits, _ and -, joined by dots", name); }
+  if (!module_name(name, n)) {
+    return require_error(L, c, "module '%s': a name is letters, digits, _ and -, joined by dots", name, NULL);
+  }
   const char *path = module_path(c, name, n);
-  if (path && access(path, F_OK) != 0) { return luaL_error(L, "module '%s' not found: no %s", name, path); }
+  if (path && access(path, F_OK) != 0) { return require_error(L, c, "module '%s' not found: no %s", name, path); }
   struct moon_source *s = path ? add_source(L, c, name, n, path) : NULL;
   if (!s) { return lua_error(L); }
-  lua_pushboolean(L, 1); /* what a module in a circle gets */
+  lua_pushlightuserdata(L, c); /* under way */
   lua_setfield(L, -3, name);
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);
