@@ -222,9 +222,11 @@ static void slot_due(void *arg) {
     moon_engine_finish(e, s, &o);
     return;
   }
-  bool may = e->now_us >= s->x.give_up_us || moon_budget_take(&e->budget, e->now_us);
+  bool may = e->due_us >= s->x.give_up_us || moon_budget_take(&e->budget, e->now_us);
   if (!may) { e->counters->retries_denied++; }
-  moon_engine_verdict(e, s, moon_exchange_expire(&s->x, e->now_us, may, &o), &o);
+  enum moon_verdict v = moon_exchange_expire(&s->x, e->due_us, may, &o);
+  o.received_us = e->now_us;
+  moon_engine_verdict(e, s, v, &o);
 }
 
 /* As many as are there now: what their done submits and fails at once is for the next turn, or it might never end. */
@@ -291,16 +293,16 @@ static void tell_loop(struct moon_engine *e) {
 static void expire(struct moon_engine *e, uint64_t start_us, uint64_t came, bool empty) {
   if (empty) {
     e->unread = 0;
-    e->now_us = start_us; /* time as it was before receiving: what arrived since is not missing */
+    e->due_us = start_us; /* time as it was before receiving: what arrived since is not missing */
   } else {
     e->again = true;
     if (!e->unread) { e->unread_us = start_us; }
     e->unread += came;
     if (e->unread <= (uint64_t)e->config.receive_buffer * 2 / SMALLEST_CHARGE) { return; }
     e->unread = 0;
-    e->now_us = e->unread_us;
+    e->due_us = e->unread_us;
   }
-  moon_wheel_expire(&e->wheel, e->now_us);
+  moon_wheel_expire(&e->wheel, e->due_us);
 }
 
 void moon_engine_turn(struct moon_engine *e) {

@@ -43,7 +43,8 @@ struct moon_peers {
 };
 
 struct moon_engine {
-  uint64_t now_us;
+  uint64_t now_us;           /* never goes back */
+  uint64_t due_us;           /* what is due by then expires: no later than now_us */
   struct moon_counters *counters;
   struct moon_list active;   /* peers, round robin */
   struct moon_list resend;   /* slots whose next try is due */

@@ -580,6 +580,24 @@ static void breaker(void **state) {
   world_fini(&w);
 }
 
+/* What waits for its place in the packets a second hears of it at once too. */
+static void down_at_once(void **state) {
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 30000;
+  w.policy.retries = 0;
+  w.policy.breaker_after = 1;
+  w.policy.packets_per_s = 1;
+  struct agent *a = world_agent(&w, "127.0.0.1");
+  a->silent = true;
+  struct moon_peer *p = world_peer(&w, a);
+  struct asked *first = world_ask(&w, p), *waits = world_ask(&w, p);
+  assert_true(world_run(&w, 0.5));
+  assert_int_equal(first->err, MOON_E_TIMEOUT);
+  assert_int_equal(waits->err, MOON_E_DOWN);
+  world_fini(&w);
+}
+
 /* A trial that is cancelled leaves the way free for the next. */
 static void cancelled_trial(void **state) {
   (void)state;
@@ -697,6 +715,7 @@ int main(void) {
     cmocka_unit_test(tiny_buffer),
     cmocka_unit_test(buffer_is_told),
     cmocka_unit_test(breaker),
+    cmocka_unit_test(down_at_once),
     cmocka_unit_test(cancelled_trial),
     cmocka_unit_test(retry_budget),
     cmocka_unit_test(stalled),

@@ -100,6 +100,7 @@ struct world {
   char notices[4096];
   uint32_t n_notices;
   uint32_t most_in_flight;        /* by what the agents hold */
+  uint64_t seen_us;               /* the engine's clock, which never goes back */
 };
 
 UNUSED static void world_notice(void *arg, void *user, const char *text) {
@@ -108,6 +109,13 @@ UNUSED static void world_notice(void *arg, void *user, const char *text) {
   size_t n = strlen(w->notices);
   snprintf(w->notices + n, sizeof w->notices - n, "%s\n", text);
   w->n_notices++;
+}
+
+UNUSED static void world_clock(void *arg) {
+  struct world *w = arg;
+  if (!w->e) { return; }
+  assert_true(moon_engine_now(w->e) >= w->seen_us);
+  w->seen_us = moon_engine_now(w->e);
 }
 
 UNUSED static void world_turn(void *arg) {
@@ -136,6 +144,7 @@ UNUSED static void world_init(struct world *w, void (*change)(struct moon_engine
   w->config.seed = 1 + (uint64_t)getpid();
   w->config.counters = &w->c;
   w->config.notice = world_notice;
+  w->config.ready = world_clock;
   w->config.arg = w;
   if (change) { change(&w->config); }
   strcpy(w->credential.name, "test");
@@ -325,6 +334,7 @@ UNUSED static void world_done(void *arg, const struct moon_outcome *o) {
   struct asked *q = arg;
   struct moon_reader r;
   struct moon_varbind vb;
+  world_clock(q->w);
   assert_true(q->w->in_turn); /* never from inside submit or cancel */
   q->dones++;
   q->order = q->w->n_done++;
