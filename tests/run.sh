@@ -7,14 +7,15 @@
 # ONLY=word runs only the programs with that word in their name.
 set -u
 : "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}"
+case $B in /*) ;; *) B=$PWD/$B ;; esac
 log=$B/log
 mkdir -p "$log"
 passed=0 failed=0 bad=
 export MIBS= LC_ALL=C.UTF-8 TZ=UTC B CC
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export UBSAN_OPTIONS=print_stacktrace=1
-export MOONPOLL="$PWD/$B/moonpoll"
-export LUA_PATH="$PWD/lua/?.lua;$PWD/lua/?/init.lua;$PWD/tests/?.lua;;" LUA_CPATH="$PWD/$B/lib/?.so;;"
+export MOONPOLL="$B/moonpoll"
+export LUA_PATH="$PWD/lua/?.lua;$PWD/lua/?/init.lua;$PWD/tests/?.lua;;" LUA_CPATH="$B/lib/?.so;;"
 
 # tap NAME SECONDS CMD...
 tap() {
@@ -97,6 +98,6 @@ for stage in "$@"; do
     *) echo "run.sh: no stage $stage"; exit 2 ;;
   esac
 done
-[ -z "$bad" ] || echo "failed in:$bad (logs in $log)"
+[ -z "$bad" ] || echo "failed in:$bad (logs in ${log#"$PWD"/})"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

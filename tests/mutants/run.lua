@@ -26,7 +26,7 @@ local function write(path, s)
   f:close()
 end
 
-assert(sh("mkdir -p %s %s && rm -rf %s/tests && cp -a Makefile core lua scripts tests %s/", tree, log, tree, tree))
+assert(sh("mkdir -p %s %s && rm -rf %s/tests && cp -a Makefile core lua tests %s/", tree, log, tree, tree))
 local absolute = io.popen("cd " .. dir .. " && pwd"):read "*l"
 local make = ("make --no-print-directory -C %s SAN=1 O=%s/build"):format(tree, absolute)
 
