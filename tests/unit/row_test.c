@@ -132,6 +132,37 @@ static void test_every_prefix(void **state) {
   lua_close(L);
 }
 
+/* Octets changed at random: any result will do, but one value is pushed, nothing is read beyond the end, blame is a name. */
+static void test_changed(void **state) {
+  lua_State *L = fresh("ask { '1.3.6.1.3.0', s = '1.3.6.1.1.0', c = '1.3.6.1.2.0', same = '1.3.6.1.2.0' }");
+  struct guard g;
+  uint32_t seed = 1;
+  unsigned errors = 0;
+  (void)state;
+  guard_init(&g, 4096);
+  struct line lines[] = {good[2], good[0], good[1], good[1]};
+  for (int turn = 0; turn < 30000; turn++) {
+    struct moon_pdu p = list(&g, lines, 4, 0);
+    uint8_t *octets = (uint8_t *)(uintptr_t)p.varbinds;
+    size_t blame = 0;
+    for (int k = 0; k <= turn % 4; k++) {
+      seed = seed * 1664525u + 1013904223u;
+      octets[(seed >> 8) % p.varbinds_len] = (uint8_t)(seed >> 24);
+    }
+    enum moon_err e = moon_row_push_pdu(L, last, &p, turn & 1, &blame);
+    assert_int_equal(lua_gettop(L), 1);
+    assert_true(lua_istable(L, 1));
+    if (e) {
+      errors++;
+      assert_true(blame < 4 || blame == SIZE_MAX);
+    }
+    lua_settop(L, 0);
+  }
+  assert_true(errors > 1000);
+  guard_fini(&g);
+  lua_close(L);
+}
+
 static void test_single(void **state) {
   lua_State *L = fresh("ask '.1.3.6.1.3.0'");
   struct guard g;
@@ -232,7 +263,7 @@ static void test_index(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_response), cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_single),
+    cmocka_unit_test(test_response), cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_changed), cmocka_unit_test(test_single),
     cmocka_unit_test(test_keys),     cmocka_unit_test(test_cells),        cmocka_unit_test(test_index),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
