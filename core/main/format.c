@@ -51,29 +51,30 @@ static size_t real_slow(char *out, double v) {
 }
 
 /* Digits after the point by free-format generation (Steele and White): stop as soon as what was written can only be this
- * double. With 2^-13 <= v < 2^53 all of it fits 128 bits: at most 65 + 2 bits of fraction, times ten a digit. */
-static size_t fraction(char *out, uint64_t m, int bits, bool edge) {
-  unsigned __int128 one = (unsigned __int128)1 << (bits + 2);
-  unsigned __int128 rest = ((unsigned __int128)m << 2) & (one - 1);
-  unsigned __int128 above = 2, below = edge ? 1 : 2; /* half the way to the neighbours */
-  bool even = (m & 1) == 0;
-  size_t n = 0;
-  for (;;) {
-    rest *= 10;
-    above *= 10;
-    below *= 10;
-    unsigned d = (unsigned)(rest >> (bits + 2));
-    rest &= one - 1;
-    bool low = even ? rest <= below : rest < below;
-    bool high = even ? rest + above >= one : rest + above > one;
-    if (low || high) {
-      if (high && (!low || rest * 2 >= one)) { d++; }
-      out[n++] = (char)('0' + d);
-      return n;
-    }
-    out[n++] = (char)('0' + d);
+ * double. bits + 2 of fraction, times ten a digit: 64 bits do for 2^-5 <= v, 128 for 2^-13 <= v. */
+#define FRACTION(name, word)                                                               \
+  static size_t name(char *out, uint64_t m, int bits, bool edge) {                                      \
+    word one = (word)1 << (bits + 2), mask = one - 1;                                               \
+    word rest = ((word)m << 2) & mask, above = 2, below = edge ? 1 : 2; /* half way to the neighbours */ \
+    bool even = (m & 1) == 0;                                                                           \
+    for (size_t n = 0;;) {                                                                              \
+      rest *= 10;                                                                                       \
+      above *= 10;                                                                                      \
+      below *= 10;                                                                                      \
+      unsigned d = (unsigned)(rest >> (bits + 2));                                                      \
+      rest &= mask;                                                                                     \
+      bool low = even ? rest <= below : rest < below;                                                   \
+      bool high = even ? rest + above >= one : rest + above > one;                                      \
+      if (low || high) {                                                                                \
+        if (high && (!low || rest * 2 >= one)) { d++; }                                                 \
+        out[n++] = (char)('0' + d);                                                                     \
+        return n;                                                                                       \
+      }                                                                                                 \
+      out[n++] = (char)('0' + d);                                                                       \
+    }                                                                                                   \
   }
-}
+FRACTION(fraction, uint64_t)
+FRACTION(fraction_wide, unsigned __int128)
 
 size_t moon_format_real(char *out, double v) {
   if (!isfinite(v)) {
@@ -96,7 +97,8 @@ size_t moon_format_real(char *out, double v) {
   if (v < 0) { *p++ = '-'; }
   p += moon_format_u64(p, bits > 63 ? 0 : m >> bits);
   *p++ = '.';
-  p += fraction(p, m, bits, m == UINT64_C(1) << 52);
+  bool edge = m == UINT64_C(1) << 52;
+  p += bits <= 57 ? fraction(p, m, bits, edge) : fraction_wide(p, m, bits, edge);
   return (size_t)(p - out);
 }
 
