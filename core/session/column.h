@@ -86,6 +86,7 @@ struct moon_column {
   uint32_t mask;
   uint16_t root_len;
   bool over;                 /* nothing follows */
+  bool broken;               /* what follows cannot be had */
   bool begun;                /* size is what was seen, not guessed */
   uint32_t turn;             /* row search: the candidate this column has */
   uint32_t seen;             /* items ever put */

@@ -36,6 +36,9 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
       k->known = c->seen > k->known ? c->seen : k->known;
       continue;
     }
+    if (c->broken) {
+      continue;
+    }
     row += c->size;
     if (!least || moon_index_compare(&c->last, &least->last) < 0) {
       least = c;
@@ -47,7 +50,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
   size_t slack = limits->reply / row + 2;
   uint32_t max = slack < LEAD_MAX ? (uint32_t)slack : LEAD_MAX;
   for (uint16_t i = 0; i < n; i++) {
-    if (!columns[i].over) {
+    if (!columns[i].over && !columns[i].broken) {
       leads[i] = (uint8_t)lead(&columns[i], &least->last, max);
       at[leads[i] + 1]++;
     }
@@ -56,7 +59,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
     at[i] = (uint16_t)(at[i] + at[i - 1]);
   }
   for (uint16_t i = 0; i < n; i++) {
-    if (!columns[i].over && leads[i] <= max) {
+    if (!columns[i].over && !columns[i].broken && leads[i] <= max) {
       k->order[at[leads[i]]++] = (uint8_t)i;
       k->n++;
     }

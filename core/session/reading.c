@@ -105,7 +105,6 @@ void moon_reading_run(struct moon_reading *rd) {
     struct moon_column *c = &rd->columns[plan->column[slot]];
     rd->varbinds++;
     if (!c->fresh_over && !read_varbind(rd, c, &vb)) {
-      rd->blame = plan->column[slot];
       return;
     }
     slot = (uint16_t)(slot + 1 < plan->n ? slot + 1 : 0);
@@ -128,8 +127,25 @@ static const struct moon_column *find_column(const struct moon_reading *rd, cons
   return c && is_under(c, vb) ? c : NULL;
 }
 
-/* Is a column said to be over while the same reply shows more of it? */
-static bool is_end_contradicted(const struct moon_reading *rd) {
+static bool was_put(const struct moon_column *c, const struct moon_index *index) {
+  for (uint32_t n = 0; n < c->fresh; n++) {
+    if (moon_index_compare(&moon_column_newest(c, n)->index, index) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Does a varbind at another's place show more of a column that is said to be over, or what its own places passed over? */
+static bool contradicts(const struct moon_column *c, const struct moon_varbind *vb) {
+  struct moon_index index = index_of(c, vb);
+  if (moon_index_compare(&index, &c->last) > 0) {
+    return c->fresh_over;
+  }
+  return c->fresh && moon_index_compare(&index, &c->before) > 0 && !was_put(c, &index);
+}
+
+static bool is_contradicted(const struct moon_reading *rd) {
   const struct moon_plan *plan = rd->plan;
   struct moon_varbind vb;
   struct moon_reader r;
@@ -139,18 +155,15 @@ static bool is_end_contradicted(const struct moon_reading *rd) {
       continue;
     }
     const struct moon_column *c = find_column(rd, &vb);
-    if (c && c->fresh_over) {
-      struct moon_index index = index_of(c, &vb);
-      if (moon_index_compare(&index, &c->last) > 0) {
-        return true;
-      }
+    if (c && contradicts(c, &vb)) {
+      return true;
     }
   }
   return false;
 }
 
 bool moon_reading_is_credible(const struct moon_reading *rd) {
-  return rd->plan->n <= 1 || (!rd->mixed_up && rd->err != MOON_E_LOOP && (rd->ends == 0 || !is_end_contradicted(rd)));
+  return rd->plan->n <= 1 || (!rd->mixed_up && rd->err != MOON_E_LOOP && (rd->ends == 0 || !is_contradicted(rd)));
 }
 
 uint16_t moon_reading_commit(struct moon_reading *rd, struct moon_store *s) {

@@ -21,7 +21,6 @@ struct moon_reading {
   uint64_t octets;               /* of indexes and values */
   bool mixed_up;                 /* an end under another column's name */
   enum moon_err err;             /* LOOP: a name that does not increase; NOMEM */
-  size_t blame;                  /* the column of err */
 };
 
 /* Reads what there is; items are put provisionally, until commit or rollback. */

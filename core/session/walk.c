@@ -33,6 +33,7 @@ struct moon_walk {
   uint8_t octets[MOON_ASK_MAX];
 
   enum moon_err err;
+  enum moon_err broken;        /* of column blame; becomes err when the others have come to where it broke */
   size_t blame;
   bool has_seen;
   struct moon_outcome seen;
@@ -138,17 +139,52 @@ void moon_walk_free(struct moon_walk *w) {
   moon_mem_free(w);
 }
 
-static void fail(struct moon_walk *w, enum moon_err e, size_t blame, const struct moon_outcome *o) {
+static void see(struct moon_walk *w, const struct moon_outcome *o) {
+  w->seen = *o;
+  w->seen.pdu = (struct moon_pdu){.type = o->pdu.type, .error_status = o->pdu.error_status, .error_index = o->pdu.error_index};
+  w->has_seen = true;
+}
+
+static void fail(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
   if (w->err) {
     return;
   }
   w->err = e;
-  w->blame = blame;
+  w->blame = SIZE_MAX;
   if (o) {
-    w->seen = *o;
-    w->seen.pdu = (struct moon_pdu){.type = o->pdu.type, .error_status = o->pdu.error_status, .error_index = o->pdu.error_index};
-    w->has_seen = true;
+    see(w, o);
   }
+}
+
+/* Nothing more of the first column asked: the walk fails with it, but not before the rows that are still good. */
+static void break_column(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
+  if (w->broken) {
+    w->err = w->broken;
+    return;
+  }
+  if (w->plan.n == 0) {
+    fail(w, e, o);
+    return;
+  }
+  w->broken = e;
+  w->blame = w->plan.column[0];
+  w->columns[w->blame].broken = true;
+  see(w, o);
+}
+
+/* Can others still complete a row that the broken column has? */
+static void check_broken(struct moon_walk *w) {
+  if (!w->broken || w->err) {
+    return;
+  }
+  const struct moon_index *until = &w->columns[w->blame].last;
+  for (uint16_t i = 0; i < w->n_columns; i++) {
+    const struct moon_column *c = &w->columns[i];
+    if (!c->over && !c->broken && moon_index_compare(&c->last, until) < 0) {
+      return;
+    }
+  }
+  w->err = w->broken;
 }
 
 /* ---- asking ---- */
@@ -239,12 +275,12 @@ bool moon_walk_next(struct moon_walk *w, uint64_t now_us, const struct moon_requ
     return false;
   }
   if (w->deadline_us && now_us >= w->deadline_us) {
-    fail(w, MOON_E_BUDGET, SIZE_MAX, NULL);
+    fail(w, MOON_E_BUDGET, NULL);
     return false;
   }
   choose(w);
   if (!write_request(w)) {
-    fail(w, MOON_E_LIMIT, w->plan.n ? w->plan.column[0] : SIZE_MAX, NULL);
+    fail(w, MOON_E_LIMIT, NULL);
     return false;
   }
   w->out = true;
@@ -254,17 +290,15 @@ bool moon_walk_next(struct moon_walk *w, uint64_t now_us, const struct moon_requ
 
 /* ---- errors ---- */
 
-static size_t asked_column(const struct moon_walk *w) { return w->plan.n ? w->plan.column[0] : SIZE_MAX; }
-
 static void step_down(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
   if (!moon_manner_step_down(&w->manner, &w->asked, (uint32_t)w->live + w->heads.left)) {
-    fail(w, e, asked_column(w), o);
+    break_column(w, e, o);
   }
 }
 
 static void take_too_big(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
   if (!moon_manner_too_big(&w->manner, &w->asked)) {
-    fail(w, e, asked_column(w), o);
+    break_column(w, e, o);
   }
 }
 
@@ -278,18 +312,21 @@ static void take_answer(struct moon_walk *w) {
 /* ---- replies ---- */
 
 static void conclude(struct moon_walk *w, const struct moon_reading *rd, uint32_t heads, const struct moon_outcome *o) {
-  if (rd->err) {
-    if (rd->err == MOON_E_LOOP) {
-      moon_target_quirk(w->target, MOON_QUIRK_NOT_INCREASING);
-    }
-    fail(w, rd->err, rd->err == MOON_E_LOOP ? rd->blame : SIZE_MAX, o);
+  if (rd->err == MOON_E_NOMEM) {
+    fail(w, MOON_E_NOMEM, o);
     return;
   }
   if (rd->octets > w->octets_left) {
-    fail(w, MOON_E_BUDGET, SIZE_MAX, o);
+    fail(w, MOON_E_BUDGET, o);
     return;
   }
   w->octets_left -= rd->octets;
+  if (rd->err == MOON_E_LOOP) {
+    moon_target_quirk(w->target, MOON_QUIRK_NOT_INCREASING);
+    take_answer(w);
+    break_column(w, MOON_E_LOOP, o);
+    return;
+  }
   if (rd->items + rd->ends + heads) {
     if (!w->asked.bulk && rd->varbinds + heads < w->asked.varbinds && !o->err) {
       moon_target_quirk(w->target, MOON_QUIRK_FEWER);
@@ -303,10 +340,10 @@ static void conclude(struct moon_walk *w, const struct moon_reading *rd, uint32_
 }
 
 static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
-  struct moon_reading rd = {.columns = w->columns, .by_root = w->by_root, .n_columns = w->n_columns, .plan = &w->plan, .blame = SIZE_MAX};
+  struct moon_reading rd = {.columns = w->columns, .by_root = w->by_root, .n_columns = w->n_columns, .plan = &w->plan};
   rd.chunk = moon_store_copy(&w->store, o->pdu.varbinds, o->pdu.varbinds_len, o->received_us);
   if (!rd.chunk) {
-    fail(w, MOON_E_NOMEM, SIZE_MAX, o);
+    fail(w, MOON_E_NOMEM, o);
     return;
   }
   moon_reader_init(&rd.r, rd.chunk->octets, o->pdu.varbinds_len);
@@ -384,13 +421,14 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
     break;
   case MOON_E_TIMEOUT:
     if (!moon_manner_silence(&w->manner, w->target, &w->asked)) {
-      fail(w, o->err, asked_column(w), o);
+      fail(w, o->err, o);
     }
     break;
   default:
-    fail(w, o->err, SIZE_MAX, o);
+    fail(w, o->err, o);
     break;
   }
+  check_broken(w);
 }
 
 /* ---- rows ---- */
@@ -437,7 +475,7 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
   }
   if (w->rows >= w->max_rows) {
     w->is_stopped = true;
-    fail(w, MOON_E_BUDGET, SIZE_MAX, NULL);
+    fail(w, MOON_E_BUDGET, NULL);
     return false;
   }
   out->index = index->octets;

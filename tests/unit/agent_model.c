@@ -299,6 +299,10 @@ size_t agent_answer(struct agent *a, const uint8_t *in, size_t n, uint8_t *out, 
     size_t at = len - last.value_len - 1; /* the length octet of the last value */
     out[at] = (uint8_t)(out[at] + 1);
   }
+  if (a->report) {
+    uint8_t *tag = memchr(out + 7 + m.community_len, MOON_PDU_RESPONSE, 8);
+    *(tag ? tag : out) = MOON_PDU_REPORT;
+  }
   if (a->cut && len > a->cut + 40 && a->requests > a->cut_after) {
     len -= a->cut;
   }

@@ -42,6 +42,7 @@ struct agent {
   bool missing_for_end;      /* noSuchInstance at the end of the MIB */
   uint32_t cut;              /* octets missing at the end of the datagram; its lengths stay */
   uint32_t cut_after;        /* only from this request on */
+  bool report;               /* Report in place of Response */
   uint32_t wrap_every;       /* every nth reply ends with a varbind whose length is wrong */
   int32_t status;            /* error-status of every reply */
   int32_t status_index;
