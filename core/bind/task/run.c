@@ -145,27 +145,6 @@ void moon_run_cancel(struct moon_run *r) {
   moon_run_end(r);
 }
 
-/* What the engine itself says of a run. */
-static void add_own_samples(struct moon_run *r, double seconds) {
-  struct moon_sample s = {.time_s = r->started_s + seconds, .type = MOON_SAMPLE_GAUGE, .kind = MOON_NUMBER_UNSIGNED};
-  if (r->labels) { moon_record_labels(&r->record, NULL, 0); }
-  s.name = text("up");
-  s.value.uint = r->err ? 0 : 1;
-  moon_record_sample(&r->record, &s);
-  s.name = text("run_seconds");
-  s.kind = MOON_NUMBER_REAL;
-  s.value.real = seconds;
-  moon_record_sample(&r->record, &s);
-  if (r->err) {
-    s.name = text("run_error");
-    s.type = MOON_SAMPLE_STATE;
-    s.kind = MOON_NUMBER_TEXT;
-    s.value.uint = 0;
-    s.text = text(r->err == MOON_E_PUBLIC_N ? "script" : moon_err_name((enum moon_err)r->err));
-    moon_record_sample(&r->record, &s);
-  }
-}
-
 static void count(struct moon_run *r) {
   struct moon_run_counters *c = r->host->counters;
   if (r->cut) {
@@ -224,18 +203,13 @@ void moon_run_end(struct moon_run *r) {
   struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = d->device->probe->plan->version,
                                .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran};
   moon_out_forget(r);
-  if (r->err && d->job->atomic) {
-    moon_record_drop_samples(&r->record);
-    r->labels = 0;
-  }
+  if (r->err && d->job->atomic) { moon_record_drop_samples(&r->record); }
   if (r->record.err == MOON_E_LIMIT || r->record.err == MOON_E_NOMEM) {
     moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", d->device->probe->plan->name, d->device->target->plan->name,
                   r->record.err == MOON_E_NOMEM ? "not enough memory" : "more than fit into one run");
     moon_record_drop_samples(&r->record);
-    r->labels = 0;
     if (!r->err) { head.err = r->err = MOON_E_BUDGET; }
   }
-  if (!r->unmatched) { add_own_samples(r, seconds); }
   d->last_err = r->err;
   d->run = NULL;
   bool first = !d->ran;

@@ -1,0 +1,405 @@
+/* Runs, tasks and children; what scripts get and what becomes of those that fail: core/bind/task/ as a whole. */
+#include "host_rig.h"
+
+static void expect(const char *text, const char *part) {
+  if (!strstr(text, part)) {
+    print_error("--- expected\n%s\n--- in\n%s\n---\n", part, text);
+    fail();
+  }
+}
+
+/* One agent, once; the samples. */
+static void gives(const char *script, const char *out) {
+  struct host_rig r;
+  host_rig_init(&r, 1);
+  assert_int_equal(host_rig_run(&r, script), MOON_OK);
+  if (strcmp(r.out, out)) { print_error("%s", r.log); }
+  assert_string_equal(r.out, out);
+  assert_int_equal(r.records, 1);
+  host_rig_fini(&r);
+}
+
+static void get_one(void **state) {
+  (void)state;
+  gives("return { run = function(device, out) out:gauge('up_s', device:get('1.3.6.1.2.1.1.3.0')) out:info('name', device:get('.1.3.6.1.2.1.1.5.0')) end }",
+        "d1 up_s 1000\nd1 name core\n");
+}
+
+static void get_row(void **state) {
+  (void)state;
+  gives("local oids = { up = '1.3.6.1.2.1.1.3.0', name = '1.3.6.1.2.1.1.5.0', none = '1.3.6.1.2.1.1.99.0' }\n"
+        "return { run = function(device, out)\n"
+        "  local row = assert(device:get(oids))\n"
+        "  out:gauge('up', row.up) out:info('name', row.name) out:gauge('none', row.none)\n"
+        "  local value, err = device:get('1.3.6.1.2.1.1.99.0')\n"
+        "  out:state('err', err.code) out:state('nil', tostring(value))\n"
+        "end }",
+        "d1 up 1000\nd1 name core\nd1 err missing\nd1 nil nil\n");
+}
+
+static void get_others(void **state) {
+  (void)state;
+  gives("return { run = function(device, out)\n"
+        "  local oid, value = device:get_next('1.3.6.1.2.1.1.4')\n"
+        "  out:state('next', oid .. '=' .. value)\n"
+        "  local raw = device:get_raw('1.3.6.1.2.1.1.99.0') out:state('raw', raw.type)\n"
+        "  local two = device:get_raw{ a = '1.3.6.1.2.1.1.5.0', b = '1.3.6.1.2.1.1.3.0' } out:state('two', two.a.type .. two.b.value)\n"
+        "  local list = device:get_bulk{ '1.3.6.1.2.1.2.2.1.2', repetitions = 3 }\n"
+        "  out:state('bulk', #list .. list[3].value)\n"
+        "  local past, err = device:get_next('1.3.6.1.9') out:state('past', err.code)\n"
+        "  local n = 0 for _, v in device:walk('1.3.6.1.2.1.2.2.1.2') do n = n + #v end out:gauge('walked', n)\n"
+        "end }",
+        "d1 next 1.3.6.1.2.1.1.5.0=core\nd1 raw noSuchInstance\nd1 two string1000\nd1 bulk 3eth3\nd1 past missing\nd1 walked 20\n");
+}
+
+static void rows(void **state) {
+  (void)state;
+  gives("local columns = { name = '1.3.6.1.2.1.2.2.1.2', oper = '1.3.6.1.2.1.2.2.1.8', rx = '1.3.6.1.2.1.2.2.1.10' }\n"
+        "return { run = function(device, out)\n"
+        "  for index, row, head in device:rows(columns, { with = { up = '1.3.6.1.2.1.1.3.0' } }) do\n"
+        "    local o = out:with{ index = index, name = row.name }\n"
+        "    o:counter('rx', row.rx) o:gauge('up', head.up)\n"
+        "  end\n"
+        "  local t = assert(device:table(columns, { key = 'rx', only = { '2', '4', '5', '77' } }))\n"
+        "  local n = 0 for _ in pairs(t) do n = n + 1 end\n"
+        "  out:gauge('keyed', n) out:gauge('rx5', t['5'].rx)\n"
+        "end }",
+        "d1 index=1 name=eth1 rx 1000\nd1 index=1 name=eth1 up 1000\nd1 index=2 name=eth2 rx 2000\nd1 index=2 name=eth2 up 1000\n"
+        "d1 index=3 name=eth3 rx 3000\nd1 index=3 name=eth3 up 1000\nd1 index=4 name=eth4 up 1000\n"
+        "d1 index=5 name=eth5 rx 5000\nd1 index=5 name=eth5 up 1000\nd1 keyed 2\nd1 rx5 5000\n");
+}
+
+static void exact(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  host_rig_set(&r, "1.3.6.1.2.1.31.1.1.1.6.1", MOON_COUNTER64, UINT64_MAX);
+  assert_int_equal(host_rig_run(&r, "return { run = function(device, out)\n"
+                                    "  for index, row in device:rows({ rx = '1.3.6.1.2.1.31.1.1.1.6' }, { exact = true, only = { 1 } }) do\n"
+                                    "    out:counter('rx' .. index, row.rx) end\n"
+                                    "  out:counter('one', device:get('1.3.6.1.2.1.31.1.1.1.6.1', { exact = true }))\n"
+                                    "  out:counter('rounded', device:get('1.3.6.1.2.1.31.1.1.1.6.1'))\n"
+                                    "end }"), MOON_OK);
+  assert_string_equal(r.out, "d1 rx1 18446744073709551615\nd1 one 18446744073709551615\nd1 rounded 1.84467e+19\n");
+  host_rig_fini(&r);
+}
+
+/* ---- children ---- */
+
+static void children_run_side_by_side(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.agents[0].delay_us = 60000;
+  r.plan.policy.window = 8;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function(device, out)\n"
+                                    "  local t0 = snmp.now()\n"
+                                    "  local function name() return device:get('1.3.6.1.2.1.1.5.0') end\n"
+                                    "  local a, b, c = snmp.all(name, function() snmp.sleep(0.01) return 7 end, function() return (device:get('1.3.6.1.2.1.1.3.0')) end)\n"
+                                    "  out:state('all', a .. b .. c) out:gauge('quick', snmp.now() - t0 < 0.15)\n"
+                                    "  local h = snmp.spawn(function(x, y) snmp.sleep(0.01) return x + y, 'two' end, 3, 4)\n"
+                                    "  local sum, two = h:wait() out:state('sum', sum .. two)\n"
+                                    "  local again = h:wait() out:gauge('again', again)\n"
+                                    "end }"), MOON_OK);
+  assert_string_equal(r.out, "d1 all core71000\nd1 quick 1\nd1 sum 7two\nd1 again 7\n");
+  host_rig_fini(&r);
+}
+
+static void child_errors_reach_the_waiter(void **state) {
+  (void)state;
+  gives("local snmp = require 'moonpoll'\n"
+        "return { run = function(device, out)\n"
+        "  local ok, err = pcall(snmp.all, function() snmp.sleep(0) error('broke', 0) end, function() return 1 end)\n"
+        "  out:gauge('ok', ok) out:gauge('said', tostring(err):find('broke', 1, true) and 1)\n"
+        "  local h = snmp.spawn(function() error({ 1 }) end)\n"
+        "  local ok2, err2 = pcall(h.wait, h)\n"
+        "  out:gauge('ok2', ok2) out:state('table', type(err2))\n"
+        "end }",
+        "d1 ok 0\nd1 said 1\nd1 ok2 0\nd1 table table\n");
+}
+
+static void children_are_bounded(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.probe.max_children = 4;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function(device, out)\n"
+                                    "  local now, most, fs = 0, 0, {}\n"
+                                    "  for i = 1, 20 do fs[i] = function() now = now + 1 most = math.max(most, now) snmp.sleep(0.002) now = now - 1 return i end end\n"
+                                    "  local r = { snmp.all(unpack(fs)) }\n"
+                                    "  out:gauge('n', #r) out:gauge('last', r[20]) out:gauge('most', most)\n"
+                                    "  local ok, err = pcall(function() for i = 1, 5 do snmp.spawn(snmp.sleep, 9) end end)\n"
+                                    "  out:gauge('fifth', ok) out:state('err', err)\n"
+                                    "end }"), MOON_OK);
+  expect(r.out, "d1 n 20\nd1 last 20\nd1 most 4\nd1 fifth 0\nd1 err p.lua:7: spawn: this run has as many children as it may have\n");
+  host_rig_fini(&r); /* the four that sleep ended with their run */
+}
+
+/* ---- ends ---- */
+
+static void timeout_frees_at_once(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.agents[0].silent = true;
+  r.plan.policy.timeout_us = 30000000;
+  r.job.timeout_s = 0.1;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function(device, out)\n"
+                                    "  out:gauge('before', 1)\n"
+                                    "  snmp.spawn(function() for _ in device:rows{ a = '1.3.6.1.2.1.2.2.1.2' } do end end)\n"
+                                    "  pcall(snmp.all, function() device:get('1.3.6.1.2.1.1.3.0') end, function() snmp.sleep(20) end)\n"
+                                    "  out:gauge('never', 1)\n"
+                                    "end }"), MOON_OK);
+  assert_string_equal(r.out, "d1 before 1\n");
+  assert_int_equal(r.runs.runs_timeout, 1);
+  assert_int_equal(r.runs.tasks_active, 0);
+  assert_int_equal(r.counters.in_flight, 0);
+  assert_int_equal(r.counters.error[MOON_E_CANCELLED], 2);
+  assert_int_equal(r.last.err, MOON_E_CANCELLED);
+  expect(r.log, "warn: p: d1: cancelled: it took longer than its timeout of 0.1 s\n");
+  host_rig_fini(&r);
+}
+
+static void world_faults_have_no_traceback(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 3);
+  for (int i = 0; i < 3; i++) { r.agents[i].silent = true; }
+  assert_int_equal(host_rig_run(&r, "return { run = function(device, out)\n"
+                                    "  if device.name == 'd1' then return device:get('1.3.6.1.2.1.1.3.0') end\n"
+                                    "  if device.name == 'd2' then assert(device:get('1.3.6.1.2.1.1.3.0')) end\n"
+                                    "  for index, row in device:rows{ a = '1.3.6.1.2.1.2.2.1.2' } do end\n"
+                                    "end }"), MOON_OK);
+  assert_int_equal(r.runs.runs_failed, 3);
+  assert_int_equal(r.runs.script_errors, 0);
+  assert_null(strstr(r.log, "traceback"));
+  assert_null(strstr(r.log, "error:"));
+  expect(r.log, "warn: p: d1: ");
+  expect(r.log, "warn: p: d2: ");
+  expect(r.log, "warn: p: d3: ");
+  assert_int_equal(r.last.err, MOON_E_TIMEOUT);
+  host_rig_fini(&r);
+}
+
+static void script_errors_are_isolated(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 3);
+  assert_int_equal(host_rig_run(&r, "local function deep(device) local up = device:get('1.3.6.1.2.1.1.3.0') return up .. nil end\n"
+                                    "return { run = function(device, out)\n"
+                                    "  if device.name == 'd2' then deep(device) end\n"
+                                    "  out:gauge('fine', device:get('1.3.6.1.2.1.1.3.0'))\n"
+                                    "end }"), MOON_OK);
+  assert_int_equal(r.runs.script_errors, 1);
+  assert_int_equal(r.runs.runs_ok, 2);
+  expect(r.log, "error: p: d2: p.lua:1: attempt to concatenate a nil value\nstack traceback:");
+  expect(r.log, "in function 'deep'");
+  expect(r.out, "d1 fine 1000\n");
+  expect(r.out, "d3 fine 1000\n");
+  host_rig_fini(&r);
+}
+
+static void every_end_of_a_coroutine(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 6);
+  assert_int_equal(host_rig_run(&r, "return { run = function(device, out)\n"
+                                    "  out:gauge('x', 1)\n"
+                                    "  local d = device.name\n"
+                                    "  if d == 'd1' then error('text', 0) end\n"
+                                    "  if d == 'd2' then error({}) end\n"
+                                    "  if d == 'd3' then error() end\n"
+                                    "  if d == 'd4' then return nil, 'because' end\n"
+                                    "  if d == 'd5' then local function f() return 1 + f() end f() end\n"
+                                    "  return 1, 2, 3\n"
+                                    "end }"), MOON_OK);
+  expect(r.log, "error: p: d1: text\n");
+  expect(r.log, "error: p: d2: (a table)\n");
+  expect(r.log, "error: p: d3: nil\n");
+  expect(r.log, "warn: p: d4: because\n");
+  expect(r.log, "error: p: d5: ");
+  expect(r.log, "stack overflow");
+  assert_int_equal(r.runs.runs_ok, 1);
+  assert_int_equal(r.runs.script_errors, 4);
+  assert_int_equal(r.runs.runs_failed, 5);
+  host_rig_fini(&r);
+}
+
+static void pcall_spans_waits(void **state) {
+  (void)state;
+  gives("return { run = function(device, out)\n"
+        "  local ok, v = pcall(function() local up = device:get('1.3.6.1.2.1.1.3.0') return up + 1 end)\n"
+        "  out:gauge('v', ok and v)\n"
+        "  local ok2, e = pcall(function() device:get('1.3.6.1.2.1.1.3.0') error('after', 0) end)\n"
+        "  out:state('e', e)\n"
+        "  local ok3, e3 = xpcall(function() device:get('1.3.6.1.2.1.1.3.0') error('x', 0) end, function(m) return 'handled ' .. m end)\n"
+        "  out:state('e3', e3)\n"
+        "end }",
+        "d1 v 1001\nd1 e after\nd1 e3 handled x\n");
+}
+
+static void waits_inside_c_are_refused(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function(device, out)\n"
+                                    "  local ok, e = pcall(string.gsub, 'a', 'a', function() local v = device:get('1.3.6.1.2.1.1.3.0') return v end)\n"
+                                    "  out:state('gsub', e)\n"
+                                    "  local ok2, e2 = pcall(table.sort, { 2, 1 }, function(a, b) snmp.sleep(0) return a < b end)\n"
+                                    "  out:gauge('sort', ok2 == false and e2:find('cannot wait here', 1, true) and 1)\n"
+                                    "  local ok3 = pcall(string.gsub, 'a', 'a', function() for _ in device:rows{ a = '1.3.6.1.2.1.2.2.1.2' } do end end)\n"
+                                    "  out:gauge('rows', ok3)\n"
+                                    "  out:gauge('then', device:get('1.3.6.1.2.1.1.3.0'))\n"
+                                    "end }"), MOON_OK);
+  expect(r.out, "d1 gsub p.lua:3: cannot wait here: inside string.gsub, table.sort");
+  expect(r.out, "d1 sort 1\nd1 rows 0\nd1 then 1000\n");
+  assert_true(r.counters.requests <= 2); /* the walk may have asked; what was refused did not */
+  host_rig_fini(&r);
+}
+
+/* ---- faults of the caller ---- */
+
+static void caller_faults_name_the_line(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+    {"device:get()", "p.lua:1: bad argument #1 to 'get'"},
+    {"device:get('1.3.x')", "p.lua:1: "},
+    {"device.get('1.3.6')", "p.lua:1: bad argument #1 to 'get' (a device expected"},
+    {"device:rows({ a = '1.3.6.1' }, { onyl = {} })", "p.lua:1: unknown option onyl"},
+    {"device:rows({ a = '1.3.6.1' }, { key = 'b' })", "p.lua:1: key: no column has the key b"},
+    {"device:rows{ a = '1.3.6.1', b = '1.3.6.1.2' }", "p.lua:1: bad argument #1: one column lies under another"},
+    {"device:table({ a = '1.3.6.1' }, 5)", "p.lua:1: "},
+    {"device:walk{ '1.3.6.1' }", "p.lua:1: bad argument #1 to 'walk'"},
+    {"device:set{ { oid = '1.3.6.1.2.1.1.5.0', type = 'string', value = 'x' } }", "p.lua:1: this probe may not change anything"},
+    {"device:cache(nil, 5, print)", "p.lua:1: cache: a key expected"},
+    {"device:with{ context = 'x' }", "p.lua:1: with: a context needs SNMPv3"},
+    {"out:gauge('a', 'text')", "p.lua:1: bad argument #2 to 'gauge' (a number expected, got a string)"},
+    {"out:gauge()", "p.lua:1: bad argument #1 to 'gauge' (the name of a sample expected)"},
+    {"out.gauge('a', 1)", "p.lua:1: bad argument #1 to 'gauge' (an out expected"},
+    {"out:with{ 5 }", "p.lua:1: label names are strings"},
+    {"out:with{ a = {} }", "p.lua:1: label a: a string, number or boolean expected"},
+    {"out:gauge('a', 1) out:gauge('a', 2)", "p.lua:1: a: a sample of this name with the same labels was written before"},
+    {"require('moonpoll').sleep(-1)", "p.lua:1: bad argument #1"},
+    {"require('moonpoll').all(5)", "p.lua:1: all: a function expected as argument 1"},
+    {"require('moonpoll').log('loud', 'x')", "p.lua:1: "},
+    {"require('absent')", "p.lua:1: module 'absent' is not beside the probe"},
+    {"io.write('x')", "p.lua:1: attempt to index global 'io'"},
+    {"coroutine.wrap(print)", "p.lua:1: attempt to index global 'coroutine'"},
+    {"getmetatable(device).__index.get = 1", "p.lua:1: attempt to index a boolean value"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct host_rig r;
+    char script[512];
+    host_rig_init(&r, 1);
+    snprintf(script, sizeof script, "return { run = function(device, out) %s end }", cases[i][0]);
+    assert_int_equal(host_rig_run(&r, script), MOON_OK);
+    expect(r.log, cases[i][1]);
+    assert_int_equal(r.runs.script_errors, 1);
+    assert_int_equal(r.counters.requests, 0);
+    host_rig_fini(&r);
+  }
+}
+
+static void probes_that_do_not_load(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+    {"return {\n  run = function(\n}", "error: p.lua:3: "},
+    {"return 5", "error: p.lua: a probe returns a table, this one a number\n"},
+    {"return {}", "error: p.lua: run: a function expected, got a nil\n"},
+    {"local x = nil\nx.y = 1", "error: p.lua:2: attempt to index local 'x' (a nil value)\n"},
+    {"require 'absent'", "error: p.lua:1: module 'absent' is not beside the probe\n"},
+    {"\033LJ\002", "error: p.lua: bytecode is not loaded, only text\n"},
+    {"device:get('1')", "error: p.lua:1: attempt to index global 'device'"},
+    {"require('moonpoll').sleep(1)", "error: p.lua:1: nothing can be asked here: no run is under way"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct host_rig r;
+    host_rig_init(&r, 1);
+    assert_int_equal(host_rig_start(&r, cases[i][0]), MOON_E_CONFIG);
+    r.host = NULL;
+    expect(r.log, cases[i][1]);
+    host_rig_fini(&r);
+  }
+}
+
+static void modules_share_the_environment(void **state) {
+  struct host_rig r;
+  static const char lib[] = "shared = (shared or 0) + 1\nlocal name = ...\nreturn { name = name, twice = function(x) return 2 * x end }";
+  static const char self[] = "local me = require 'self'\nreturn me";
+  (void)state;
+  host_rig_init(&r, 1);
+  r.probe.n_sources = 3;
+  r.sources[1] = (struct moon_source){.name = "lib.twice", .path = "lib/twice.lua", .text = (const uint8_t *)lib, .len = sizeof lib - 1};
+  r.sources[2] = (struct moon_source){.name = "self", .path = "self.lua", .text = (const uint8_t *)self, .len = sizeof self - 1};
+  const struct moon_pair args[] = {{"n", "21"}};
+  r.probe.args = args;
+  r.probe.n_args = 1;
+  assert_int_equal(host_rig_run(&r, "local args = ...\nlocal lib = require 'lib.twice'\nrequire 'lib.twice'\n"
+                                    "return { run = function(device, out)\n"
+                                    "  out:gauge('n', lib.twice(args.n)) out:gauge('shared', shared) out:state('name', lib.name)\n"
+                                    "  local ok, e = pcall(require, 'self') out:state('self', e)\n"
+                                    "end }"), MOON_OK);
+  assert_string_equal(r.out, "d1 n 42\nd1 shared 1\nd1 name lib.twice\nd1 self self.lua:1: module 'self' requires itself\n");
+  host_rig_fini(&r);
+}
+
+static void many_runs_leave_nothing(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 100);
+  const struct moon_plan_job jobs[] = {{.name = "a", .timeout_s = 5}, {.name = "b", .timeout_s = 5}, {.name = "c", .timeout_s = 5},
+                                       {.name = "d", .timeout_s = 5}, {.name = "e", .timeout_s = 5}, {.name = "f", .timeout_s = 5},
+                                       {.name = "g", .timeout_s = 5}, {.name = "h", .timeout_s = 5}, {.name = "i", .timeout_s = 5},
+                                       {.name = "j", .timeout_s = 5}};
+  r.probe.jobs = jobs;
+  r.probe.n_jobs = 10;
+  r.plan.max_coroutines = 30;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\nlocal n = 0\n"
+                                    "local function run(device, out)\n"
+                                    "  n = n + 1\n"
+                                    "  local kind = n % 5\n"
+                                    "  local a, b = snmp.all(function() return device:get('1.3.6.1.2.1.1.3.0') end, function() return device:get('1.3.6.1.2.1.1.5.0') end)\n"
+                                    "  if kind == 1 then error('one') elseif kind == 2 then return nil, 'two'\n"
+                                    "  elseif kind == 3 then snmp.spawn(snmp.sleep, 100) for _ in device:rows{ a = '1.3.6.1.2.1.2.2.1.2' } do break end end\n"
+                                    "  out:gauge('a', a)\n"
+                                    "end\n"
+                                    "local jobs = {} for name in ('abcdefghij'):gmatch('.') do jobs[name] = { run = run } end\n"
+                                    "return { jobs = jobs }"), MOON_OK);
+  assert_int_equal(r.runs.runs_started, 1000);
+  assert_int_equal(r.runs.runs_ok, 600);
+  assert_int_equal(r.runs.runs_failed, 400);
+  assert_int_equal(r.runs.script_errors, 200);
+  assert_int_equal(r.runs.tasks_active, 0);
+  assert_int_equal(r.runs.runs_active, 0);
+  assert_int_equal(r.counters.in_flight, 0);
+  assert_int_equal(r.records, 1000);
+  host_rig_fini(&r);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(get_one),
+    cmocka_unit_test(get_row),
+    cmocka_unit_test(get_others),
+    cmocka_unit_test(rows),
+    cmocka_unit_test(exact),
+    cmocka_unit_test(children_run_side_by_side),
+    cmocka_unit_test(child_errors_reach_the_waiter),
+    cmocka_unit_test(children_are_bounded),
+    cmocka_unit_test(timeout_frees_at_once),
+    cmocka_unit_test(world_faults_have_no_traceback),
+    cmocka_unit_test(script_errors_are_isolated),
+    cmocka_unit_test(every_end_of_a_coroutine),
+    cmocka_unit_test(pcall_spans_waits),
+    cmocka_unit_test(waits_inside_c_are_refused),
+    cmocka_unit_test(caller_faults_name_the_line),
+    cmocka_unit_test(probes_that_do_not_load),
+    cmocka_unit_test(modules_share_the_environment),
+    cmocka_unit_test(many_runs_leave_nothing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,190 @@
+/* Previous counters: wraps, resets, gaps, first readings, and what they take. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+/* after setjmp.h and stdarg.h */
+#include <cmocka.h>
+
+#include "../../core/bind/task/rates.h"
+#include "failmem.h"
+
+#define S 1000000u
+
+struct counter { struct moon_cell cell; uint8_t octets[9]; };
+
+static struct moon_cell *make(struct counter *c, uint8_t type, uint64_t v, uint64_t at_us) {
+  for (int i = 0; i < 8; i++) { c->octets[1 + i] = (uint8_t)(v >> 8 * (7 - i)); }
+  c->octets[0] = 0;
+  c->cell = (struct moon_cell){.value = c->octets, .value_len = 9, .type = type, .received_us = at_us};
+  if (type != MOON_COUNTER64) {
+    c->cell.value += 4;
+    c->cell.value_len = 5;
+  }
+  return &c->cell;
+}
+
+struct table { struct moon_rates *list; uint64_t budget; uint64_t gap_us; };
+
+/* One pass of one row with one column; -1: no rate. */
+static double pass(struct table *t, uint8_t type, uint64_t v, uint64_t at_us, bool known, uint32_t uptime, const char *epoch) {
+  struct counter c;
+  const struct moon_cell *cells[] = {make(&c, type, v, at_us)};
+  const struct moon_cell e = {.value = (const uint8_t *)epoch, .value_len = 1, .type = MOON_TIME_TICKS};
+  struct moon_rates *r = moon_rates_find(&t->list, 7, 1, &t->budget);
+  double rate = 0;
+  assert_non_null(r);
+  moon_rates_begin(r, known, uptime, at_us, t->gap_us ? t->gap_us : 75 * S);
+  uint32_t got = moon_rates_row(r, (const uint8_t *)"\x01", 1, cells, epoch ? &e : NULL, &rate);
+  moon_rates_end(r);
+  return got ? rate : -1;
+}
+
+static void differences(void **state) {
+  (void)state;
+  static const struct { uint8_t type; uint64_t before, now; double rate; } cases[] = {
+    {MOON_COUNTER32, 100, 400, 10},
+    {MOON_COUNTER32, 100, 100, 0},
+    {MOON_COUNTER32, 4294967290u, 294, 10},               /* wrapped */
+    {MOON_COUNTER32, 3000000000u, 5, 43165576.7},          /* less than half the range */
+    {MOON_COUNTER32, 2000000000u, 5, -1},                  /* more than half: reset */
+    {MOON_COUNTER32, 500, 20, -1},
+    {MOON_COUNTER32, 0, UINT32_MAX, 143165576.5},
+    {MOON_GAUGE32, 10, 40, 1},
+    {MOON_TIME_TICKS, 0, 3000, 100},
+    {MOON_COUNTER64, UINT64_MAX - 9, 290, 10},
+    {MOON_COUNTER64, (uint64_t)1 << 60, ((uint64_t)1 << 60) + 30, 1}, /* a double cannot tell these apart */
+    {MOON_COUNTER64, (uint64_t)1 << 40, 0, -1},
+    {MOON_COUNTER64, 0, (uint64_t)1 << 33, 286331153.0667},
+    {MOON_INTEGER, 1, 2, -1},
+    {MOON_NO_SUCH_INSTANCE, 1, 2, -1},
+    {0, 1, 2, -1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct table t = {0};
+    assert_true(pass(&t, cases[i].type, cases[i].before, 100 * S, false, 0, NULL) < 0); /* the first */
+    double rate = pass(&t, cases[i].type, cases[i].now, 130 * S, false, 0, NULL);
+    if (fabs(rate - cases[i].rate) > 0.1) { print_error("case %zu: %f\n", i, rate); }
+    assert_true(fabs(rate - cases[i].rate) <= 0.1);
+    moon_rates_free_all(&t.list);
+    assert_int_equal(t.budget, 0);
+  }
+}
+
+static void restarts(void **state) {
+  (void)state;
+  struct table t = {0};
+  assert_true(pass(&t, MOON_COUNTER64, 100, 100 * S, true, 500000, "a") < 0);
+  assert_true(pass(&t, MOON_COUNTER64, 400, 130 * S, true, 503000, "a") == 10);
+  assert_true(pass(&t, MOON_COUNTER64, 700, 160 * S, true, 1000, "a") < 0);       /* sysUpTime went back */
+  assert_true(pass(&t, MOON_COUNTER64, 1000, 190 * S, true, 4000, "a") == 10);
+  assert_true(pass(&t, MOON_COUNTER64, 1300, 220 * S, true, 5000, "a") < 0);      /* forward, but too little: restarted, then 10 s */
+  assert_true(pass(&t, MOON_COUNTER64, 1600, 250 * S, true, 8000, "b") < 0);      /* its epoch changed */
+  assert_true(pass(&t, MOON_COUNTER64, 1900, 280 * S, true, 11000, "b") == 10);
+  assert_true(pass(&t, MOON_COUNTER64, 2200, 310 * S, true, 13800, "b") == 10);   /* cached some seconds by the agent */
+  assert_true(pass(&t, MOON_COUNTER64, 2500, 310 * S + 1, true, 13800, "b") > 0);
+  moon_rates_free_all(&t.list);
+  t = (struct table){0};
+  assert_true(pass(&t, MOON_COUNTER32, 100, 100 * S, true, UINT32_MAX - 999, NULL) < 0);
+  assert_true(pass(&t, MOON_COUNTER32, 400, 130 * S, true, 2000, NULL) == 10);    /* 497 days: a wrap is no restart */
+  moon_rates_free_all(&t.list);
+}
+
+static void gaps(void **state) {
+  (void)state;
+  struct table t = {.gap_us = 75 * S};
+  assert_true(pass(&t, MOON_COUNTER32, 100, 100 * S, false, 0, NULL) < 0);
+  assert_true(pass(&t, MOON_COUNTER32, 160, 160 * S, false, 0, NULL) == 1);       /* one missed */
+  assert_true(pass(&t, MOON_COUNTER32, 300, 240 * S, false, 0, NULL) < 0);        /* too long */
+  assert_true(pass(&t, MOON_NO_SUCH_INSTANCE, 0, 270 * S, false, 0, NULL) < 0);   /* not there */
+  assert_true(pass(&t, MOON_COUNTER32, 330, 300 * S, false, 0, NULL) < 0);
+  assert_true(pass(&t, MOON_COUNTER32, 360, 330 * S, false, 0, NULL) == 1);
+  moon_rates_free_all(&t.list);
+}
+
+/* 300 rows of two columns, three passes; every third row is missing from the second. */
+static void rows_come_and_go(void **state) {
+  (void)state;
+  struct moon_rates *list = NULL;
+  uint64_t budget = 0;
+  struct moon_rates *r = moon_rates_find(&list, 1, 2, &budget);
+  assert_ptr_equal(r, moon_rates_find(&list, 1, 2, &budget));
+  assert_ptr_not_equal(r, moon_rates_find(&list, 2, 2, &budget));
+  for (uint64_t p = 0; p < 3; p++) {
+    moon_rates_begin(r, false, 0, p * S + S, 3 * S);
+    for (unsigned i = 0; i < 300; i++) {
+      struct counter a, b;
+      const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, p * i, p * S + S), make(&b, MOON_COUNTER32, p * 2 * i, p * S + S)};
+      const uint8_t index[] = {(uint8_t)(0x81 + i / 128), (uint8_t)(i % 128)};
+      double rate[2] = {-1, -1};
+      if (p == 1 && i % 3 == 0) { continue; }
+      uint32_t got = moon_rates_row(r, index, 2, cells, NULL, rate);
+      assert_int_equal(got, p == 0 || (p == 2 && i % 3 == 0) ? 0 : 3);
+      if (got) {
+        assert_true(rate[0] == i);
+        assert_true(rate[1] == 2 * i);
+      }
+    }
+    moon_rates_end(r);
+  }
+  assert_true(moon_rates_octets(r) <= 40 * 600);
+  moon_rates_free_all(&list);
+  assert_int_equal(budget, 0);
+}
+
+/* One column, as of one counter a port: what is promised is 40 octets a value. */
+static void size(void **state) {
+  (void)state;
+  struct moon_rates *list = NULL;
+  uint64_t budget = 0;
+  struct moon_rates *r = moon_rates_find(&list, 1, 1, &budget);
+  for (unsigned pass_n = 0; pass_n < 2; pass_n++) {
+    moon_rates_begin(r, false, 0, S, S);
+    for (unsigned i = 0; i < 1000; i++) {
+      struct counter a;
+      const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, i, S)};
+      const uint8_t index[] = {(uint8_t)(0x81 + i / 128), (uint8_t)(i % 128)};
+      double rate;
+      moon_rates_row(r, index, 2, cells, NULL, &rate);
+    }
+    moon_rates_end(r);
+  }
+  print_message("%zu octets a value\n", moon_rates_octets(r) / 1000);
+  assert_true(moon_rates_octets(r) <= 40 * 1000);
+  moon_rates_free_all(&list);
+}
+
+static void no_memory(void **state) {
+  (void)state;
+  for (unsigned n = 1;; n++) {
+    struct moon_rates *list = NULL;
+    uint64_t budget = 0;
+    failmem_arm(n);
+    struct moon_rates *r = moon_rates_find(&list, 1, 1, &budget);
+    if (r) {
+      for (unsigned i = 0; i < 100; i++) {
+        struct counter a;
+        const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, i, S)};
+        const uint8_t index[] = {(uint8_t)i};
+        double rate;
+        assert_int_equal(moon_rates_row(r, index, 1, cells, NULL, &rate), 0);
+      }
+      moon_rates_end(r);
+    }
+    moon_rates_free_all(&list);
+    assert_int_equal(budget, 0);
+    assert_int_equal(failmem_alive(), 0);
+    if (!failmem_fired()) { break; }
+  }
+  failmem_disarm();
+}
+
+int main(void) {
+  failmem_install();
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(differences), cmocka_unit_test(restarts), cmocka_unit_test(gaps),
+    cmocka_unit_test(rows_come_and_go), cmocka_unit_test(size), cmocka_unit_test(no_memory),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
