@@ -129,6 +129,7 @@ for _, version in ipairs { "1", "2c" } do
       assert.equal("core1", err.device)
       assert.equal("1.3.6.1.2.1.1.9.0", err.oid)
       assert.equal(1, err.tries)
+      assert.near(0.01, err.rtt, 1e-4)
     end)
 
     it("splits what does not fit", function()
