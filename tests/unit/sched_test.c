@@ -92,6 +92,7 @@ static void slots_are_limited_and_fair(void **state) {
 static void more_room(struct host_rig *r) {
   if (r->offers > 8) { r->refuse = 0; }
   moon_host_output_ready(r->host);
+  moon_engine_kick(r->engine);
 }
 
 static void a_slow_output_stops_new_runs(void **state) {
