@@ -481,16 +481,19 @@ static void command_line(void **state) {
   assert_string_equal(p->probes[0].args[0].value, "v");
   moon_plan_free(p);
 
-  o.config = NULL;
   o.community = NULL;
   assert_null(load(&o, error));
   assert_string_equal(error, "-v 1: no community name given: -c COMMUNITY");
+  o.config = NULL;
+  p = load(&o, error);
+  assert_string_equal(error, "");
+  assert_int_equal(p->credentials[0].version, MOON_V1);
+  assert_memory_equal(p->credentials[0].community, "public", 6);
+  moon_plan_free(p);
   o.version = "3";
   assert_null(load(&o, error));
   assert_string_equal(error, "-v 3: not in this version of moonpoll: 1 or 2c is expected");
   o.version = NULL;
-  assert_null(load(&o, error));
-  assert_string_equal(error, "--targets: no credentials: give -c COMMUNITY, or `auth` in the configuration");
   o.community = SECRET;
   outputs[0] = "influx";
   assert_null(load(&o, error));

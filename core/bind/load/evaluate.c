@@ -9,7 +9,7 @@
 #include "inventory.h"
 #include "script.h"
 
-/* -v and -c make one credential, for all targets that name none. */
+/* -v and -c make one credential, for all targets that name none. Without a configuration there is one in any case: public. */
 static enum moon_err command_line_credential(struct moon_draft *d) {
   const struct moon_load_options *o = d->options;
   uint8_t version = MOON_V2C;
@@ -22,12 +22,14 @@ static enum moon_err command_line_credential(struct moon_draft *d) {
       return moon_draft_fail(d, "-v %.20s: 1 or 2c is expected", o->version);
     }
   }
-  if (!o->community) { return o->version ? moon_draft_fail(d, "-v %s: no community name given: -c COMMUNITY", o->version) : MOON_OK; }
-  size_t n = strlen(o->community);
+  const char *community = o->community;
+  if (!community && !o->config) { community = "public"; }
+  if (!community) { return o->version ? moon_draft_fail(d, "-v %s: no community name given: -c COMMUNITY", o->version) : MOON_OK; }
+  size_t n = strlen(community);
   if (n == 0 || n > MOON_COMMUNITY_MAX) { return moon_draft_fail(d, "-c: a community name has 1 to %d octets", MOON_COMMUNITY_MAX); }
   struct moon_credential *c = moon_draft_credential(d, "command line");
   if (!c) { return d->err; }
-  memcpy(c->community, o->community, n);
+  memcpy(c->community, community, n);
   c->community_len = (uint8_t)n;
   c->version = version;
   return MOON_OK;
