@@ -295,20 +295,22 @@ static bool workers_finished(const struct master *m) {
   return true;
 }
 
+/* Past the grace time: workers that are left, and another while later a writer whose output does not move. */
 static void kill_rest(struct master *m) {
+  bool workers = false;
+  m->kill_us = now_us() + OVERTIME_US;
   for (uint32_t i = 0; i < m->plan->workers; i++) {
     if (m->workers[i].pid) {
+      workers = true;
       moon_log(MOON_LOG_ERROR, "worker %u (pid %d) did not finish in time: killed", i, (int)m->workers[i].pid);
       kill(m->workers[i].pid, SIGKILL);
     }
   }
-  if (m->writer.pid) {
-    if (!m->over) { moon_log(MOON_LOG_ERROR, "the output did not take all runs in time: what is left of them is lost"); }
-    kill(m->writer.pid, SIGKILL);
-    m->status = m->status ? m->status : MOON_EXIT_FAILED;
-  }
+  if (workers || !m->writer.pid) { return; }
+  if (!m->over) { moon_log(MOON_LOG_ERROR, "the output did not take all runs in time: what is left of them is lost"); }
+  kill(m->writer.pid, SIGKILL);
+  m->status = m->status ? m->status : MOON_EXIT_FAILED;
   m->over = true;
-  m->kill_us = now_us() + OVERTIME_US;
 }
 
 static void supervise(struct master *m) {

@@ -64,11 +64,11 @@ int moon_run_main(int argc, char **argv) {
     status = fail(err == MOON_E_CONFIG ? MOON_EXIT_CONFIG : MOON_EXIT_FAILED, error);
   } else if (o.help) {
     status = fputs(moon_options_help, stdout) < 0 || fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+  } else if ((err = moon_load(&o.load, &plan, error, sizeof error)) != MOON_OK) {
+    status = fail(err == MOON_E_NOMEM ? MOON_EXIT_FAILED : MOON_EXIT_CONFIG, error[0] ? error : moon_err_text(err));
   } else if (o.stats && (stats_fd = open(o.stats, O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) < 0) {
     snprintf(error, sizeof error, "--stats %s: %m", o.stats);
     status = fail(MOON_EXIT_CONFIG, error);
-  } else if ((err = moon_load(&o.load, &plan, error, sizeof error)) != MOON_OK) {
-    status = fail(err == MOON_E_NOMEM ? MOON_EXIT_FAILED : MOON_EXIT_CONFIG, error[0] ? error : moon_err_text(err));
   } else {
     if (o.community) { moon_mem_wipe(o.community, strlen(o.community)); }
     moon_log_level(o.log);

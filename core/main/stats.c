@@ -180,7 +180,7 @@ void moon_stats_summary(const struct moon_stats *s, const struct moon_stats_sum 
                   (unsigned long long)moon_counters_errors(c), (unsigned long long)c->datagrams_out, (unsigned long long)c->datagrams_in,
                   seconds);
   if (sum->workers_lost) {
-    moon_print_printf(out, "%llu workers lost, with %llu runs and %llu requests\n", (unsigned long long)sum->workers_lost,
+    moon_print_printf(out, "workers lost: %llu, with runs: %llu, requests: %llu\n", (unsigned long long)sum->workers_lost,
                     (unsigned long long)sum->lost_runs, (unsigned long long)sum->lost_requests);
   }
 }
