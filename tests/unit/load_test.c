@@ -144,9 +144,9 @@ static void configuration_errors(void **state) {
     {"return file('secret.txt') + 1",
      "moon.lua:1: attempt to perform arithmetic on a userdata value"},
     {"return { workers = 'two' }", "moon.lua:1: workers: a number is expected, not a string"},
-    {"return { workers = 0 }", "moon.lua:1: workers: 0 is not from 1 to 1024"},
+    {"return { workers = 0 }", "moon.lua:1: workers: 0 is not from 1 to 64"},
     {"return { workers = 1.5 }", "moon.lua:1: workers: 1.5 is no whole number"},
-    {"return { workers = 0/0 }", "moon.lua:1: workers: -nan is not from 1 to 1024"},
+    {"return { workers = 0/0 }", "moon.lua:1: workers: -nan is not from 1 to 64"},
     {"return { grace = -1 }", "moon.lua:1: grace: -1 is not from 0 to 3600"},
     {"return { request = {\n retrys = 1 } }", "moon.lua:2: request.retrys: unknown key; is it retries?"},
     {"return { request = {\n timeout = 0 } }", "moon.lua:2: request.timeout: 0 is not from 0.001 to 3600"},
@@ -582,6 +582,30 @@ static void twenty_thousand(void **state) {
   }
 }
 
+/* --targets /dev/stdin, --targets <(command) */
+static void targets_from_a_pipe(void **state) {
+  (void)state;
+  char error[1024], path[40];
+  int ends[2];
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {"p.lua"}, *targets[] = {path};
+  assert_int_equal(pipe(ends), 0);
+  (void)snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+  o.probes = probes;
+  o.targets = targets;
+  o.n_probes = o.n_targets = 1;
+  if (fork() == 0) {
+    for (int i = 0; i < 8000; i++) { (void)dprintf(ends[1], "10.2.%d.%d site=somewhere\n", i / 200, i % 200); }
+    _exit(0);
+  }
+  close(ends[1]);
+  struct moon_plan *p = load(&o, error);
+  close(ends[0]);
+  assert_string_equal(error, "");
+  assert_int_equal(p->n_targets, 8000);
+  moon_plan_free(p);
+}
+
 static void hostile_plans(void **state) {
   (void)state;
   struct moon_load_options o = said_nothing();
@@ -692,7 +716,7 @@ int main(void) {
     cmocka_unit_test(configuration_errors), cmocka_unit_test(probe_errors), cmocka_unit_test(long_paths_are_whole),
     cmocka_unit_test(target_errors), cmocka_unit_test(everything), cmocka_unit_test(command_line),
     cmocka_unit_test(unresolved_names_are_no_error), cmocka_unit_test(through_a_child), cmocka_unit_test(twenty_thousand),
-    cmocka_unit_test(hostile_plans), cmocka_unit_test(every_allocation_fails_once), cmocka_unit_test(lines_of_paths),
+    cmocka_unit_test(targets_from_a_pipe), cmocka_unit_test(hostile_plans), cmocka_unit_test(every_allocation_fails_once), cmocka_unit_test(lines_of_paths),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

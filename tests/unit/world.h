@@ -232,6 +232,16 @@ UNUSED static int world_socket(const char *ip, struct moon_addr *a) {
   return fd;
 }
 
+/* Where the engine's IPv4 socket receives. */
+UNUSED static uint16_t world_port(struct world *w) {
+  int fd;
+  struct sockaddr_in here;
+  socklen_t len = sizeof here;
+  assert_int_equal(moon_engine_fds(w->e, &fd, 1), 1);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &len), 0);
+  return ntohs(here.sin_port);
+}
+
 UNUSED static void agent_send(struct agent *a, const struct sockaddr_storage *to, socklen_t to_len, const uint8_t *p, size_t n) {
   for (uint32_t i = 0; i < a->garbage; i++) { sendto(a->answer_fd, "\x30\x82 nonsense", 12, 0, (const struct sockaddr *)to, to_len); }
   for (uint32_t i = 0; i < (a->copies ? a->copies : 1); i++) {
