@@ -1,0 +1,447 @@
+/* Many instances by GET, and the rows of a walk with `only`. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "../../core/session/fetch.h"
+#include "failmem.h"
+#include "session_rig.h"
+
+#define NAMES 300
+
+static struct rig rig;
+static struct moon_name names[NAMES];
+static uint8_t octets[NAMES][32];
+
+static void prepare(uint8_t version) {
+  failmem_install();
+  rig_init(&rig, version);
+  rig_interfaces(&rig, 24);
+}
+
+static int begin(void **state) {
+  (void)state;
+  prepare(MOON_V2C);
+  return 0;
+}
+
+static int begin_v1(void **state) {
+  (void)state;
+  prepare(MOON_V1);
+  return 0;
+}
+
+static int end(void **state) {
+  (void)state;
+  failmem_disarm();
+  rig_fini(&rig);
+  assert_int_equal(failmem_alive(), 0);
+  return 0;
+}
+
+/* Instances of ifTable, not in order; every missing-th is not there. */
+static void make_names(size_t n, size_t missing) {
+  for (size_t i = 0; i < n; i++) {
+    char text[64];
+    size_t len = 0;
+    snprintf(text, sizeof text, "1.3.6.1.2.1.2.2.1.%zu.%zu", 1 + i * 7 % 22, missing && i % missing == 0 ? 1000 + i : 1 + i % 24);
+    assert_int_equal(moon_oid_parse(text, strlen(text), octets[i], sizeof octets[i], &len), MOON_OK);
+    names[i] = (struct moon_name){octets[i], (uint16_t)len};
+  }
+}
+
+static enum moon_err run(struct moon_fetch *f, size_t *blame) {
+  const struct moon_request *request = NULL;
+  struct moon_outcome o;
+  unsigned turns = 0;
+  while (moon_fetch_next(f, &request)) {
+    const struct moon_request *second;
+    assert_false(moon_fetch_next(f, &second));
+    assert_false(moon_fetch_over(f));
+    rig_ask(&rig, request, &o);
+    moon_fetch_feed(f, &o);
+    moon_fetch_feed(f, &o); /* nothing is out: ignored */
+    assert_true(++turns < 2000);
+  }
+  assert_true(moon_fetch_over(f));
+  return moon_fetch_err(f, blame);
+}
+
+static void check(const struct moon_fetch *f, size_t n) {
+  const struct moon_cell *cells = moon_fetch_cells(f);
+  for (size_t i = 0; i < n; i++) {
+    const struct agent_object *o = agent_find(&rig.agent, names[i].oid, names[i].len);
+    if (!o) {
+      assert_true(cells[i].type == MOON_NO_SUCH_INSTANCE || cells[i].err == MOON_E_MISSING);
+      continue;
+    }
+    assert_int_equal(cells[i].err, MOON_OK);
+    assert_int_equal(cells[i].type, o->type);
+    assert_int_equal(cells[i].value_len, o->value_len);
+    assert_memory_equal(cells[i].value, o->value, o->value_len);
+    assert_true(cells[i].received_us > 0);
+  }
+}
+
+static void whole(size_t n) {
+  size_t blame = 0;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, n);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  assert_int_equal(blame, SIZE_MAX);
+  check(f, n);
+  moon_fetch_free(f);
+}
+
+static void few_names_take_one_packet(void **state) {
+  (void)state;
+  make_names(10, 3);
+  whole(10);
+  assert_int_equal(rig.requests, 1);
+  whole(0);
+  assert_int_equal(rig.requests, 1);
+  moon_fetch_free(NULL);
+}
+
+static void many_names_are_split_to_full_packets(void **state) {
+  (void)state;
+  make_names(NAMES, 7);
+  rig.agent.max_octets = 1472;
+  whole(NAMES);
+  assert_true(rig.requests <= 8);
+  assert_true(rig.agent.longest_request <= 1472);
+}
+
+static void too_big_is_halved_and_remembered(void **state) {
+  (void)state;
+  make_names(NAMES, 0);
+  rig.agent.max_octets = 484;
+  whole(NAMES);
+  assert_true(rig.target.get_max > 0 && rig.target.get_max < 40);
+  uint32_t first = rig.requests;
+  whole(NAMES);
+  assert_true(rig.requests - first <= first);
+  rig.agent.max_octets = 0;
+  for (unsigned i = 0; i < 120; i++) {
+    whole(NAMES);
+  }
+  assert_true(rig.target.get_max > 40); /* grown back as far as it matters */
+}
+
+static void too_big_for_one_name_is_its_own_error(void **state) {
+  char text[2000];
+  (void)state;
+  memset(text, 'x', sizeof text);
+  make_names(3, 0);
+  agent_add(&rig.agent, "1.3.6.1.4.1.9.1.0", MOON_OCTET_STRING, text, sizeof text);
+  size_t len, blame;
+  assert_int_equal(moon_oid_parse("1.3.6.1.4.1.9.1.0", 17, octets[1], 32, &len), MOON_OK);
+  names[1].len = (uint16_t)len;
+  rig.agent.max_octets = 1472;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 3);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  assert_int_equal(moon_fetch_cells(f)[0].err, MOON_OK);
+  assert_int_equal(moon_fetch_cells(f)[1].err, MOON_E_TOO_BIG);
+  assert_int_equal(moon_fetch_cells(f)[1].type, 0);
+  assert_int_equal(moon_fetch_cells(f)[2].err, MOON_OK);
+  moon_fetch_free(f);
+}
+
+static void what_the_agent_blames_is_dropped_and_the_rest_asked_again(void **state) {
+  (void)state;
+  make_names(40, 9);
+  whole(40);
+  rig.agent.no_error_index = true;
+  whole(40);
+  rig.agent.no_error_index = false;
+  rig.agent.broken = names[5].oid;
+  rig.agent.broken_len = names[5].len;
+  size_t blame;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 40);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  assert_int_equal(moon_fetch_cells(f)[5].err, MOON_E_GEN_ERR);
+  assert_int_equal(moon_fetch_cells(f)[6].err, MOON_OK);
+  moon_fetch_free(f);
+}
+
+static void another_order_and_fewer_varbinds_are_put_right(void **state) {
+  (void)state;
+  make_names(60, 0);
+  rig.agent.rotate = 3;
+  whole(60);
+  assert_true(rig.target.quirks & MOON_QUIRK_WRONG_ORDER);
+  rig.agent.rotate = 0;
+  rig.agent.max_varbinds = 7;
+  whole(60);
+  assert_true(rig.target.quirks & MOON_QUIRK_FEWER);
+  rig.agent.empty = true;
+  size_t blame;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 4);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  assert_int_equal(moon_fetch_cells(f)[0].err, MOON_E_DECODE);
+  assert_int_equal(moon_fetch_cells(f)[3].err, MOON_E_DECODE);
+  moon_fetch_free(f);
+}
+
+static void silence_to_a_long_get_asks_for_less(void **state) {
+  (void)state;
+  make_names(NAMES, 0);
+  rig.agent.silent_varbinds = 25;
+  rig.target.last_answer_us = 1;
+  whole(NAMES);
+  assert_true(rig.silences <= 2);
+  assert_true(rig.target.get_max > 0 && rig.target.get_max <= 25);
+}
+
+static void a_dead_agent_is_asked_once(void **state) {
+  size_t blame = 0;
+  (void)state;
+  make_names(10, 0);
+  rig.agent.silent_after = 1;
+  rig.agent.requests = 1;
+  rig.target.last_answer_us = 1;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 10);
+  assert_int_equal(run(f, &blame), MOON_E_TIMEOUT);
+  assert_int_equal(rig.silences, 1);
+  assert_int_equal(blame, SIZE_MAX);
+  moon_fetch_free(f);
+}
+
+static void other_errors_end_it(void **state) {
+  const struct moon_request *request;
+  size_t blame;
+  (void)state;
+  make_names(10, 0);
+  rig.agent.status = 16;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 10);
+  assert_int_equal(run(f, &blame), MOON_E_ACCESS);
+  moon_fetch_free(f);
+  f = moon_fetch_new(&rig.target, names, 1);
+  assert_true(moon_fetch_next(f, &request));
+  moon_fetch_feed(f, &(struct moon_outcome){.err = MOON_E_CANCELLED});
+  assert_int_equal(moon_fetch_err(f, &blame), MOON_E_CANCELLED);
+  assert_int_equal(blame, 0);
+  moon_fetch_free(f);
+}
+
+static void a_name_no_request_can_carry_is_its_own_error(void **state) {
+  size_t blame;
+  (void)state;
+  make_names(2, 0);
+  names[0].len = 0;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 2);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  assert_int_equal(moon_fetch_cells(f)[0].err, MOON_E_SYNTAX);
+  assert_int_equal(moon_fetch_cells(f)[1].err, MOON_OK);
+  moon_fetch_free(f);
+}
+
+static void an_ill_typed_value_is_told(void **state) {
+  size_t blame;
+  (void)state;
+  make_names(2, 0);
+  agent_add(&rig.agent, "1.3.6.1.4.1.9.2.0", MOON_IP_ADDRESS, "abc", 3);
+  size_t len;
+  assert_int_equal(moon_oid_parse("1.3.6.1.4.1.9.2.0", 17, octets[0], 32, &len), MOON_OK);
+  names[0].len = (uint16_t)len;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 2);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  assert_int_equal(moon_fetch_cells(f)[0].err, MOON_E_DECODE);
+  assert_int_equal(moon_fetch_cells(f)[0].type, MOON_IP_ADDRESS);
+  moon_fetch_free(f);
+}
+
+static void every_allocation_may_fail(void **state) {
+  size_t blame;
+  (void)state;
+  make_names(100, 0);
+  for (unsigned n = 1;; n++) {
+    enum moon_err e = MOON_E_NOMEM;
+    failmem_arm(n);
+    struct moon_fetch *f = moon_fetch_new(&rig.target, names, 100);
+    if (f) {
+      e = run(f, &blame);
+      moon_fetch_free(f);
+    }
+    assert_int_equal(failmem_alive(), 0);
+    if (!failmem_fired()) {
+      assert_int_equal(e, MOON_OK);
+      assert_true(n > 3);
+      return;
+    }
+    assert_int_equal(e, MOON_E_NOMEM);
+  }
+}
+
+/* ---- only ---- */
+
+
+static struct moon_walk_spec pick_spec(uint16_t columns, const char *const *only, uint32_t n) {
+  return (struct moon_walk_spec){.columns = rig_names(0, rig_interface_columns, columns), .n_columns = columns,
+                                 .only = rig_names(1, only, n), .n_only = n};
+}
+
+static void rows_asked_for_come_in_order_and_once(void **state) {
+  static const char *const only[] = {"23", "5", "7", "99", "5", "200", "1", "12"}, *const heads[] = {"1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.1.9.0"};
+  struct moon_walk_spec spec = pick_spec(5, only, 8);
+  struct rig_result res;
+  enum moon_err e;
+  (void)state;
+  spec.heads = rig_names(2, heads, 2);
+  spec.n_heads = 2;
+  struct moon_walk *w = moon_walk_new(&rig.target, &spec, &e);
+  rig_drive(&rig, w, &spec, &res);
+  assert_int_equal(res.err, MOON_OK);
+  assert_int_equal(res.rows, 5);
+  assert_int_equal(res.values, 25);
+  assert_int_equal(moon_walk_heads(w)[0].type, MOON_TIME_TICKS);
+  assert_int_equal(moon_walk_heads(w)[1].type == MOON_NO_SUCH_INSTANCE || moon_walk_heads(w)[1].err == MOON_E_MISSING, true);
+  assert_int_equal(moon_walk_rows(w), 5);
+  moon_walk_free(w);
+  assert_int_equal(rig.agent.nexts + rig.agent.bulks, 0);
+  assert_true(rig.requests == 1 || rig.credential.version == MOON_V1);
+}
+
+static void many_rows_go_in_blocks(void **state) {
+  static struct moon_name only[2000];
+  static uint8_t index[2000][2];
+  struct moon_walk_spec spec = {.columns = rig_names(0, rig_interface_columns, 41), .n_columns = 41, .only = only, .n_only = 2000};
+  struct rig_result res;
+  (void)state;
+  for (unsigned i = 0; i < 2000; i++) {
+    unsigned v = (i * 7919u) % 2000 + 1;
+    index[i][0] = (uint8_t)(v < 128 ? v : 0x80 | v >> 7);
+    index[i][1] = (uint8_t)(v & 0x7f);
+    only[i] = (struct moon_name){index[i], v < 128 ? 1 : 2};
+  }
+  rig.agent.max_octets = 1472;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.rows, 24);
+  assert_int_equal(res.values, 984);
+  spec.max_rows = 24;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  spec.max_rows = 23;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_E_BUDGET);
+  assert_int_equal(res.rows, 23);
+  spec.max_rows = 0;
+  spec.max_octets = 300;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_E_BUDGET);
+  spec.max_octets = 0;
+  spec.deadline_us = rig.now_us + 20000;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_E_BUDGET);
+  assert_true(res.rows > 0 && res.rows <= 24);
+  spec.deadline_us = 0;
+  rig.agent.silent_after = rig.agent.requests + 9;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_E_TIMEOUT);
+  assert_true(res.rows > 0 && res.rows < 24);
+  assert_int_equal(res.blame, SIZE_MAX);
+}
+
+static void no_rows_asked_for_are_none(void **state) {
+  static const char *const only[] = {"1"}, *const heads[] = {"1.3.6.1.2.1.1.3.0"};
+  struct moon_walk_spec spec = pick_spec(3, only, 1);
+  struct rig_result res;
+  (void)state;
+  spec.n_only = 0;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.rows + rig.requests, 0);
+  spec.heads = rig_names(2, heads, 1);
+  spec.n_heads = 1;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(rig.requests, 1);
+}
+
+static void the_column_an_error_is_about_is_named(void **state) {
+  static const char *const only[] = {"1"};
+  struct moon_walk_spec spec = pick_spec(1, only, 1);
+  const struct moon_request *request;
+  const struct moon_outcome *seen;
+  struct moon_row row;
+  enum moon_err e;
+  size_t blame = 9;
+  (void)state;
+  struct moon_walk *w = moon_walk_new(&rig.target, &spec, &e);
+  assert_true(moon_walk_next(w, rig.now_us, &request));
+  assert_false(moon_walk_over(w));
+  moon_walk_feed(w, &(struct moon_outcome){.err = MOON_E_REFUSED, .tries = 2});
+  moon_walk_feed(w, &(struct moon_outcome){.err = MOON_E_CANCELLED});
+  assert_false(moon_walk_row(w, &row));
+  assert_true(moon_walk_over(w));
+  assert_int_equal(moon_walk_err(w, &blame, &seen), MOON_E_REFUSED);
+  assert_int_equal(blame, 0);
+  assert_int_equal(seen->tries, 2);
+  moon_walk_free(w);
+}
+
+static void what_was_refused_is_told_with_all_other_rows_given(void **state) {
+  static const char *const only[] = {"3", "4"};
+  struct moon_walk_spec spec = pick_spec(2, only, 2);
+  struct rig_result res;
+  (void)state;
+  make_names(1, 0);
+  size_t len;
+  assert_int_equal(moon_oid_parse("1.3.6.1.2.1.2.2.1.2.3", 21, octets[0], 32, &len), MOON_OK);
+  rig.agent.broken = octets[0];
+  rig.agent.broken_len = len;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_E_GEN_ERR);
+  assert_int_equal(res.blame, 1);
+  assert_int_equal(res.rows, 2);
+  assert_int_equal(res.bad, 1);
+}
+
+static void every_allocation_of_picked_rows_may_fail(void **state) {
+  static const char *const only[] = {"23", "5", "7"}, *const heads[] = {"1.3.6.1.2.1.1.3.0"};
+  struct moon_walk_spec spec = pick_spec(5, only, 3);
+  struct rig_result res;
+  (void)state;
+  spec.heads = rig_names(2, heads, 1);
+  spec.n_heads = 1;
+  for (unsigned n = 1;; n++) {
+    enum moon_err e = MOON_OK;
+    failmem_arm(n);
+    struct moon_walk *w = moon_walk_new(&rig.target, &spec, &e);
+    if (w) {
+      rig_drive(&rig, w, &spec, &res);
+      e = res.err;
+      moon_walk_free(w);
+    }
+    assert_int_equal(failmem_alive(), 0);
+    if (!failmem_fired()) {
+      assert_int_equal(e, MOON_OK);
+      return;
+    }
+    assert_int_equal(e, MOON_E_NOMEM);
+  }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST_V1(f) {#f " v1", f, begin_v1, end, NULL}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(few_names_take_one_packet),
+    TEST(many_names_are_split_to_full_packets),
+    TEST(too_big_is_halved_and_remembered),
+    TEST_V1(too_big_is_halved_and_remembered),
+    TEST(too_big_for_one_name_is_its_own_error),
+    TEST(what_the_agent_blames_is_dropped_and_the_rest_asked_again),
+    TEST_V1(what_the_agent_blames_is_dropped_and_the_rest_asked_again),
+    TEST(another_order_and_fewer_varbinds_are_put_right),
+    TEST(silence_to_a_long_get_asks_for_less),
+    TEST(a_dead_agent_is_asked_once),
+    TEST(other_errors_end_it),
+    TEST(a_name_no_request_can_carry_is_its_own_error),
+    TEST(an_ill_typed_value_is_told),
+    TEST(every_allocation_may_fail),
+    TEST(rows_asked_for_come_in_order_and_once),
+    TEST_V1(rows_asked_for_come_in_order_and_once),
+    TEST(many_rows_go_in_blocks),
+    TEST(no_rows_asked_for_are_none),
+    TEST(the_column_an_error_is_about_is_named),
+    TEST(what_was_refused_is_told_with_all_other_rows_given),
+    TEST(every_allocation_of_picked_rows_may_fail),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
