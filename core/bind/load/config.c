@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../base/mem.h"
+#include "../../session/exchange.h"
 #include "env.h"
 #include "inventory.h"
 #include "script.h"
@@ -12,6 +12,7 @@
 #include "where.h"
 
 #define YEAR_S (366.0 * 86400)
+#define WORKERS_MAX 64 /* as on the command line */
 
 static const char *const OUTPUTS[] = {"json", "table", "null", NULL};
 static const char *const LOOPS[] = {"libev", "epoll", NULL};
@@ -155,7 +156,7 @@ static void read_request(struct moon_fields *f) {
   read_seconds(f, "timeout", 0.001, 3600, &p->timeout_us);
   read_seconds(f, "min_timeout", 0.001, 3600, &p->rto_floor_us);
   read_seconds(f, "breaker_trial", 0.001, YEAR_S, &p->trial_us);
-  moon_fields_uint(f, "retries", 0, 100, &p->retries);
+  moon_fields_uint(f, "retries", 0, MOON_TRIES_MAX - 1, &p->retries);
   moon_fields_uint(f, "per_device", 1, 10000, &p->window);
   moon_fields_uint(f, "packets_per_s", 0, 10000000, &p->packets_per_s);
   moon_fields_uint(f, "breaker_after", 0, 1000000, &p->breaker_after);
@@ -184,7 +185,7 @@ void moon_config_settings(struct moon_fields *f) {
   read_auth(f);
   read_request(f);
   read_limits(f);
-  moon_fields_uint(f, "workers", 1, 1024, &p->workers);
+  moon_fields_uint(f, "workers", 1, WORKERS_MAX, &p->workers);
   moon_fields_number(f, "grace", 0, 3600, &p->grace_s);
   moon_fields_text(f, "loop", &loop);
   moon_fields_text(f, "run_dir", &p->run_dir);

@@ -188,37 +188,34 @@ const char *moon_draft_credential_names(struct moon_draft *d) {
 
 const char *moon_draft_read(struct moon_draft *d, const char *why, const char *path, size_t max, size_t *len) {
   struct stat st;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not hold us */
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &st) < 0) { goto failed; }
-  if (S_ISDIR(st.st_mode)) {
-    errno = EISDIR;
-    goto failed;
-  }
-  /* One octet more than the file has shows its end; of a pipe (/dev/stdin, <(...)) nobody knows the size. */
-  size_t cap = S_ISREG(st.st_mode) ? (size_t)st.st_size + 1 : 65536, n = 0;
-  char *text = (uint64_t)st.st_size > max ? NULL : moon_draft_alloc(d, cap + 1);
-  for (ssize_t got = 1; text && got > 0;) {
-    if (n == cap) {
-      char *more = n > max ? NULL : moon_draft_alloc(d, 2 * cap + 1);
-      if (more) { memcpy(more, text, n); }
-      text = more;
-      cap *= 2;
-      continue;
-    }
-    got = read(fd, text + n, cap - n);
-    if (got < 0 && errno == EAGAIN) {
-      got = poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
-    } else if (got > 0) {
-      n += (size_t)got;
-    }
-    if (got < 0 && errno != EINTR) { goto failed; }
-    got = got < 0 ? 1 : got;
-  }
-  if (n > max || (uint64_t)st.st_size > max) {
+  /* A pipe has no size: /dev/stdin, <(command). */
+  size_t cap = S_ISREG(st.st_mode) ? (size_t)st.st_size : 65536, n = 0;
+  if (cap > max) {
     errno = EFBIG;
     goto failed;
   }
+  char *text = moon_draft_alloc(d, cap + 1);
+  while (text) {
+    ssize_t got = read(fd, text + n, cap + 1 - n);
+    if (got < 0 && errno == EINTR) { continue; }
+    if (got < 0) { goto failed; }
+    if (got == 0) { break; }
+    n += (size_t)got;
+    if (n <= cap) { continue; }
+    cap *= 2;
+    if (n > max) {
+      errno = EFBIG;
+      goto failed;
+    }
+    char *more = moon_draft_alloc(d, cap + 1);
+    if (more) { memcpy(more, text, n); }
+    text = more;
+  }
   close(fd);
+  if (!text) { return NULL; }
+  text[n] = 0;
   *len = n;
   return text;
 
