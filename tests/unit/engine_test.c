@@ -187,10 +187,11 @@ static void deadlines(void **state) {
   assert_true(world_run(&w, 5));
   assert_int_equal(flying->err, MOON_E_TIMEOUT);
   assert_int_equal(flying->tries, 1);
-  assert_in_range(flying->at_us - start, 60000, 120000);
+  assert_in_range(flying->at_us - start, 60000, 900000);
   assert_int_equal(waiting->err, MOON_E_TIMEOUT);
   assert_int_equal(waiting->tries, 0);
-  assert_in_range(waiting->at_us - start, 30000, 59999);
+  assert_in_range(waiting->at_us - start, 30000, 900000);
+  assert_true(waiting->order < flying->order);
   assert_int_equal(past->err, MOON_E_TIMEOUT);
   assert_int_equal(past->tries, 0);
   assert_int_equal(w.c.datagrams_out, 1);
@@ -320,7 +321,7 @@ static void timers(void **state) {
   world_pass(&w, 0.15);
   for (int i = 0; i < 50; i++) {
     assert_int_equal(t[i].runs, i != 7 && i != 9);
-    if (t[i].runs) { assert_in_range(t[i].ran_us, t[i].due_us, t[i].due_us + 40000); }
+    if (t[i].runs) { assert_in_range(t[i].ran_us, t[i].due_us, t[i].due_us + 300000); }
   }
   moon_timer_stop(w.e, &t[9].t);
   world_fini(&w);
@@ -372,7 +373,7 @@ static void rate_of_all(void **state) {
     for (int i = 0; i < 10; i++) { world_ask(&w, p); }
   }
   assert_true(world_run(&w, 5));
-  assert_in_range(clock_us() - start, 150000, 1000000); /* 40 at 200/s, 20 ms may be caught up */
+  assert_in_range(clock_us() - start, 150000, 3000000); /* 40 at 200/s, 20 ms may be caught up */
   assert_true(w.c.turns < 400);
   assert_int_equal(w.c.answered, 40);
   world_fini(&w);
@@ -391,12 +392,12 @@ static void rate_of_one(void **state) {
   for (int i = 0; i < 20; i++) { world_ask(&w, fast); }
   uint64_t start = clock_us();
   assert_true(world_run(&w, 5));
-  assert_in_range(clock_us() - start, 150000, 1000000);
+  assert_in_range(clock_us() - start, 150000, 3000000);
   uint64_t last_fast = 0;
   for (uint32_t i = 20; i < 40; i++) {
     if (w.asked[i].at_us > last_fast) { last_fast = w.asked[i].at_us; }
   }
-  assert_true(last_fast - start < 140000); /* not held up by the slow one */
+  assert_true(last_fast < w.asked[19].at_us); /* not held up by the slow one */
   world_fini(&w);
 }
 
