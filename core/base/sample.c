@@ -12,7 +12,7 @@
 /* u8 item | u32 labels | labels: u32 key length, u32 value length, key, value */
 #define LABELS_LEN 5u
 #define LABEL_LEN 8u
-#define CAP_FIRST 4096u
+#define CAP_FIRST 512u  /* 10,000 runs at once hold one each */
 
 const char *moon_sample_type_name(enum moon_sample_type t) {
   switch (t) {
