@@ -57,7 +57,7 @@ struct moon_device *moon_device_check(lua_State *L, int arg) {
     double id = lua_tonumber(L, -1);
     lua_pop(L, 1);
     if (id >= 0 && id < h->n_devices) { d = &h->devices[(uint32_t)id]; }
-    if (d && h->current && h->current->run->duty->device->probe != d->probe) { d = NULL; }
+    if (d && h->current && h->current->probe != d->probe) { d = NULL; }
   }
   if (!d) { luaL_argerror(L, arg, "a device expected: call its methods with a colon, device:get(...)"); }
   return d;

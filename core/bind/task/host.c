@@ -19,9 +19,9 @@
 #include "sched.h"
 #include "state.h"
 
-/* The collector starts anew when the heap has grown by half since the last cycle, and works twice as fast as Lua allocates: with rows
- * as the only garbage the heap stays within 1.5 times what is alive, and no step is long (bench/micro/task_bench). */
-#define GC_PAUSE 150
+/* A collection begins when the heap has doubled since the last one, and goes on twice as fast as Lua allocates: short steps, and at most
+ * some three times what is alive. */
+#define GC_PAUSE 200
 #define GC_STEP 200
 
 extern const struct moon_embedded moon_embedded[];

@@ -12,6 +12,7 @@
 
 /* Userdata; the octets of the labels follow the array. */
 struct out {
+  uint64_t tag;         /* the host's seed, which no other userdata begins with: cheaper than comparing metatables */
   struct moon_run *run;
   uint64_t hash;        /* of the labels */
   uint32_t generation;  /* of the run */
@@ -36,17 +37,17 @@ static inline uint64_t hash_octets(uint64_t hash, const char *p, size_t n) {
 
 static struct out *check(lua_State *L) {
   struct out *o = lua_touserdata(L, 1);
-  if (!o || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(2))) {
+  if (!o || lua_objlen(L, 1) < sizeof *o || o->tag != moon_host_of(L)->seed) {
     luaL_argerror(L, 1, "an out expected: call its methods with a colon, out:gauge(...)");
     return NULL;
   }
-  lua_pop(L, 1);
   if (o->generation != o->run->generation || !o->run->duty) { luaL_error(L, "the run of this out is over"); }
   return o;
 }
 
 static struct out *push(lua_State *L, struct moon_host *h, struct moon_run *r, uint32_t n, size_t octets) {
   struct out *o = lua_newuserdata(L, sizeof *o + n * sizeof(struct moon_label) + octets);
+  o->tag = h->seed;
   o->run = r;
   o->hash = h->seed;
   o->generation = r->generation;
@@ -191,6 +192,16 @@ void moon_out_forget(struct moon_run *r) {
   }
 }
 
+/* When the datagram came that the values are of: the last one of the run. */
+static inline double time_of(struct moon_run *r) {
+  uint64_t at = r->received_us ? r->received_us : moon_engine_now(r->host->engine);
+  if (at != r->wall_us) {
+    r->wall_us = at;
+    r->wall_s = moon_host_wall_s(r->host, at);
+  }
+  return r->wall_s;
+}
+
 /* out:TYPE(name, value) [-0, +0, e] */
 static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
   struct out *o = check(L);
@@ -198,8 +209,8 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
   struct moon_sample s = {.type = (uint8_t)type};
   union moon_value_number v;
   size_t n;
-  if (lua_type(L, 2) != LUA_TSTRING) { return luaL_argerror(L, 2, "the name of a sample expected"); }
   s.name.p = lua_tolstring(L, 2, &n);
+  if (!s.name.p) { return luaL_argerror(L, 2, "the name of a sample expected"); }
   s.name.n = (uint32_t)n;
   switch (lua_type(L, 3)) {
     case LUA_TNIL:
@@ -251,7 +262,7 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
     moon_record_labels(&r->record, o->labels, o->n);
     r->labels = o->set;
   }
-  s.time_s = moon_host_wall_s(r->host, r->received_us ? r->received_us : moon_engine_now(r->host->engine));
+  s.time_s = time_of(r);
   moon_record_sample(&r->record, &s);
   return 0;
 }
@@ -269,8 +280,7 @@ void moon_out_setup(struct moon_host *h, lua_State *L) {
   lua_createtable(L, 0, 6);
   for (const luaL_Reg *m = methods; m->name; m++) {
     lua_pushlightuserdata(L, h);
-    lua_pushvalue(L, -3);
-    lua_pushcclosure(L, m->func, 2);
+    lua_pushcclosure(L, m->func, 1);
     lua_setfield(L, -2, m->name);
   }
   lua_setfield(L, -2, "__index");

@@ -38,17 +38,18 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
     moon_record_init(&r->record);
     r->host = h;
   }
+  r->duty = d;
   struct moon_task *t = moon_task_new(r, true);
   if (!t) {
+    r->duty = NULL;
     moon_list_prepend(&h->free_runs, &r->node);
     return false;
   }
   const struct moon_plan_target *target = d->device->target->plan;
-  r->duty = d;
   r->err = MOON_OK;
   r->timed_out = r->cut = r->unmatched = false;
   r->labels = r->next_labels = r->skipped_nil = 0;
-  r->received_us = 0;
+  r->received_us = r->wall_us = 0;
   r->started_us = moon_engine_now(h->engine);
   r->started_s = moon_host_wall_s(h, r->started_us);
   r->deadline_us = 0;
@@ -93,19 +94,24 @@ static void line(lua_State *L) {
   }
 }
 
+/* probe.job: target: what. A fault of the world names the target itself. */
+static void say(struct moon_run *r, enum moon_level level, const char *what) {
+  const struct moon_duty *d = r->duty;
+  const char *target = d->device->target->plan->name;
+  size_t n = strlen(target);
+  bool named = strncmp(what, target, n) == 0 && what[n] == ':';
+  moon_host_log(r->host, level, "%s%s%s: %s%s%s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
+                named ? "" : target, named ? "" : ": ", what);
+}
+
 /* A failure that goes on says so once, at its beginning. */
 static void say_failed(struct moon_run *r, const char *what) {
-  struct moon_duty *d = r->duty;
-  enum moon_level level = d->ran && d->last_err == r->err ? MOON_LOG_DEBUG : MOON_LOG_WARN;
-  moon_host_log(r->host, level, "%s%s%s: %s: %s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
-                d->device->target->plan->name, what);
+  say(r, r->duty->ran && r->duty->last_err == r->err ? MOON_LOG_DEBUG : MOON_LOG_WARN, what);
 }
 
 static void say_script_error(struct moon_run *r, const char *what) {
-  struct moon_duty *d = r->duty;
   r->err = MOON_E_PUBLIC_N;
-  moon_host_log(r->host, MOON_LOG_ERROR, "%s%s%s: %s: %s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
-                d->device->target->plan->name, what);
+  say(r, MOON_LOG_ERROR, what);
 }
 
 void moon_run_broken(struct moon_run *r, const char *what) { say_script_error(r, what ? what : "not enough memory"); }

@@ -17,6 +17,8 @@ struct moon_run {
   uint64_t started_us;
   uint64_t deadline_us;         /* when timeout ends it */
   uint64_t received_us;         /* last datagram for it; 0: none yet */
+  uint64_t wall_us;             /* a moment and what it is on the wall clock: that of the samples */
+  double wall_s;
   double started_s;
   struct moon_record record;
   struct moon_seen seen;

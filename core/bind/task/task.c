@@ -126,6 +126,7 @@ struct moon_task *moon_task_new(struct moon_run *r, bool main) {
   struct moon_task *t = n ? MOON_LIST_ENTRY(n, struct moon_task, node) : make(h);
   if (!t) { return NULL; }
   t->run = r;
+  t->probe = r->duty->device->probe;
   t->main = main;
   t->fresh = true;
   t->wait = NULL;

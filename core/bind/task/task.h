@@ -45,6 +45,7 @@ struct moon_task {
   struct moon_list join;        /* in the joiners of another */
   struct moon_host *host;
   struct moon_run *run;         /* NULL: free */
+  struct moon_host_probe *probe; /* the run's */
   lua_State *co;                /* NULL: none yet */
   int ref;                      /* co's */
   uint32_t slot, generation;
