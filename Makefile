@@ -37,7 +37,7 @@ endif
 
 # What exists is built: sources by wildcard, modules of the Lua library too.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
-CORE_O := $(call objs,core/base/*.c core/wire/*.c core/session/*.c)
+CORE_O := $(call objs,core/base/*.c core/wire/*.c core/session/*.c core/agent/*.c)
 ENGINE_O := $(call objs,core/engine/*.c)
 VALUE_O := $(call objs,core/bind/value/*.c)
 BIND_O := $(call objs,core/bind/*.c core/bind/*/*.c)

@@ -16,7 +16,7 @@ result "luacheck" "$(luacheck -q --no-color --std luajit+busted --no-self --max-
 
 # A file includes its own floor or a lower one.
 floors=$(awk '
-  BEGIN { split("base wire session engine bind main", f); for (i in f) rank[f[i]] = i }
+  BEGIN { split("base wire agent session engine bind main", f); for (i in f) rank[f[i]] = i }
   { match(FILENAME, /^core\/[^\/]+/); mine = substr(FILENAME, 6, RLENGTH - 5) }
   /^#include "/ {
     path = $2; gsub(/"/, "", path)
@@ -27,8 +27,8 @@ floors=$(awk '
 result "includes point down" "$floors"
 result "lua.h only in bind/" "$(grep -nE '#include <(lua|lauxlib|lualib|luajit)\.h>' -r core | grep -v '^core/bind/')"
 result "no I/O, clock, thread, stdio below the boundary" \
-  "$(grep -nE '#include <(stdio|sys/socket|netinet/|arpa/|unistd|pthread|time|sys/time|poll|ev|signal)' -r core/base core/wire core/session)"
-result "no static variable below the boundary" "$(nm -A "$B"/obj/core/wire/*.o "$B"/obj/core/session/*.o 2>/dev/null |
+  "$(grep -nE '#include <(stdio|sys/socket|netinet/|arpa/|unistd|pthread|time|sys/time|poll|ev|signal)' -r core/base core/wire core/agent core/session)"
+result "no static variable below the boundary" "$(nm -A "$B"/obj/core/wire/*.o "$B"/obj/core/agent/*.o "$B"/obj/core/session/*.o 2>/dev/null |
   grep -E ' [bBdD] ' | grep -vE ' (\.?L|__|_?asan|odr|\.data)|\.(str|lto)|ubsan|__odr|\$' | head -n 20)"
 
 headers=

@@ -1,0 +1,53 @@
+/* answer: a datagram in, the datagrams an agent sends for it out: none, one, or more where its faults say so.
+ *
+ *   static uint8_t room[MOON_ANSWER_ROOM];
+ *   moon_agent_answer(agent, now_us, in, n, room, &answer);
+ *   for (i = 0; i < answer.n; i++) { send answer.reply[i] in answer.reply[i].delay_us }
+ *
+ * v1 and v2c (RFC 1157, 3416 4.2): GET, GETNEXT, GETBULK, SET. Malformed datagrams are dropped and counted. An owner that
+ * tells agents apart by community decodes first (moon_message_decode), picks the agent, and calls moon_agent_reply(). The PDU
+ * itself is answered by moon_answer_pdu(), which knows of no envelope. */
+#ifndef MOON_AGENT_ANSWER_H
+#define MOON_AGENT_ANSWER_H
+
+#include "agent.h"
+
+#define MOON_ANSWER_ROOM (65536 + 65536) /* a datagram, and one varbind behind it before it is cut */
+#define MOON_REPLIES_MAX 2
+
+struct moon_reply {
+  const uint8_t *p;     /* lent from room until it is used again */
+  uint32_t n;
+  bool other_source;    /* is to come from another address than the one asked */
+  uint64_t delay_us;    /* 0: now */
+};
+
+struct moon_answer {
+  struct moon_reply reply[MOON_REPLIES_MAX];
+  uint32_t n;
+};
+
+/* Counts in any case. room: MOON_ANSWER_ROOM octets, used by any number of agents one after the other. */
+MOON_API void moon_agent_answer(struct moon_agent *a, uint64_t now_us, const uint8_t *in, size_t n, uint8_t *room,
+                                struct moon_answer *out);
+/* The same for a datagram the owner decoded; m lends from `in` as usual. */
+MOON_API void moon_agent_reply(struct moon_agent *a, uint64_t now_us, const struct moon_message *m, uint8_t *room,
+                               struct moon_answer *out);
+/* For a datagram that the owner found malformed, with what moon_message_decode said: counts. */
+MOON_API void moon_agent_malformed(struct moon_agent *a, enum moon_err e);
+
+/* The Response to a PDU, without faults of datagrams. Its varbinds lie in room; whoever encodes the envelope writes it in
+ * front of them. */
+struct moon_asked {
+  const struct moon_pdu *pdu;
+  const struct moon_judgement *judgement; /* NULL: no faults */
+  uint8_t version;                    /* MOON_V1: no Counter64, no exceptions, v1's error-status */
+  bool may_write;
+  size_t around;                      /* octets of the envelope around the PDU, at most */
+};
+/* *out lends its varbinds from room. MOON_E_DECODE: the varbinds of the request are malformed, drop it; MOON_E_TOO_BIG: not
+ * even an error fits, drop it. *rtt_us: the longest round trip recorded with what is in it. */
+MOON_API enum moon_err moon_answer_pdu(struct moon_agent *a, uint64_t now_us, const struct moon_asked *q, uint8_t *room,
+                                       struct moon_pdu *out, uint32_t *rtt_us);
+
+#endif
