@@ -45,6 +45,16 @@ enum moon_err moon_config_loop(struct moon_draft *d, const char *place, const ch
   return d->err;
 }
 
+/* "unfinished string near '"public'": what stands in quotes may be a secret. [-1, +1, m] */
+static void hide_strings(lua_State *L) {
+  const char *message = lua_tostring(L, -1), *near = message ? strstr(message, " near '") : NULL;
+  if (!near || !strchr("\"'[", near[7])) { return; }
+  lua_pushlstring(L, message, (size_t)(near - message));
+  lua_pushliteral(L, " near a string");
+  lua_concat(L, 2);
+  lua_replace(L, -2);
+}
+
 void moon_config_open(struct moon_fields *f, const char *path) {
   static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "outputs", "workers", "grace", "loop", "run_dir", NULL};
   lua_State *L = f->L;
@@ -55,7 +65,9 @@ void moon_config_open(struct moon_fields *f, const char *path) {
   f->len = len;
   moon_env_push(L);
   moon_secret_open(L, f->d, path);
-  if (moon_env_compile(L, f->text, len, path, -1) || moon_script_call(L, 0)) {
+  bool compiled = !moon_env_compile(L, f->text, len, path, -1);
+  if (!compiled) { hide_strings(L); }
+  if (!compiled || moon_script_call(L, 0)) {
     moon_env_message(L, path);
     moon_draft_fail(f->d, "%s", lua_tostring(L, -1));
     moon_fields_raise(f);
@@ -301,7 +313,9 @@ void moon_config_targets(struct moon_fields *f) {
     struct moon_inventory in = {0};
     size_t here = moon_fields_enter_index(f, i), text_n;
     lua_rawgeti(L, -1, (int)i);
-    in.place = n <= 100 ? moon_fields_place(f) : f->path; /* looking a line up reads the file: not 20,000 times */
+    /* Looking a line up reads the file: not for each of 20,000. */
+    in.place = n <= 100 ? moon_fields_place(f) : moon_draft_format(f->d, "%s: %s", f->file, f->path);
+    if (!in.place) { moon_fields_raise(f); }
     const char *text = moon_secret_text(L, -1, &text_n);
     if (text) {
       (void)moon_inventory_host(f->d, &in, text, text_n);
