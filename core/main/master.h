@@ -17,7 +17,8 @@ enum moon_exit { /* of the program */
 };
 
 struct moon_master_config {
-  struct moon_plan *plan;     /* borrowed; the writer's copy of its credentials is wiped */
+  struct moon_plan *plan;     /* borrowed; kept whole, as a worker may have to be replaced, but for the writer's copy: its
+                                 credentials are wiped */
   const char *format;         /* "json", "table", or NULL: no output, no writer */
   const char *run_dir;        /* base directory; NULL: the default, and only a remark when it cannot be used */
   int stats_fd;               /* the counters as JSON go there at the end; -1: nowhere */

@@ -120,7 +120,9 @@ static void put_field(struct moon_print *out, const char *name, uint64_t v, bool
   moon_print_printf(out, "%s\"%s\":%llu", first ? "" : ",", name, (unsigned long long)v);
 }
 
-static const char *run_error_name(size_t e) { return e == MOON_E_PUBLIC_N ? "script" : e == MOON_OK ? "ok" : moon_err_name((enum moon_err)e); }
+static const char *run_error_name(size_t e) {
+  return e == MOON_E_PUBLIC_N ? "script" : e == MOON_OK ? "ok" : moon_err_name((enum moon_err)e);
+}
 
 void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, double cpu_s, struct moon_print *out) {
   bool first = true;
@@ -175,7 +177,8 @@ void moon_stats_summary(const struct moon_stats *s, const struct moon_stats_sum 
       sep = ", ";
     }
   }
-  moon_print_printf(out, "%s\n%llu samples; %llu requests: %llu answered, %llu not; %llu datagrams out, %llu in; %.3f s\n", failed ? ")" : "",
+  moon_print_text(out, failed ? ")\n" : "\n");
+  moon_print_printf(out, "%llu samples; %llu requests: %llu answered, %llu not; %llu datagrams out, %llu in; %.3f s\n",
                   (unsigned long long)r->samples, (unsigned long long)c->requests, (unsigned long long)c->answered,
                   (unsigned long long)moon_counters_errors(c), (unsigned long long)c->datagrams_out, (unsigned long long)c->datagrams_in,
                   seconds);

@@ -88,7 +88,8 @@ int moon_status_main(int argc, char **argv) {
         fprintf(stderr, "moonpoll %s: --pid: \"%s\" is not a process id\n", argv[0], optarg);
         return 2;
       case 'h':
-        printf(usage, argv[0], strcmp(argv[0], "stop") == 0 ? "Ends a running instance as SIGTERM does." : "Prints the counters of a running instance as JSON.");
+        printf(usage, argv[0], strcmp(argv[0], "stop") == 0 ? "Ends a running instance as SIGTERM does."
+                                                            : "Prints the counters of a running instance as JSON.");
         return 0;
       default:
         fprintf(stderr, "moonpoll %s: %s: %s\n", argv[0], argv[optind - 1], c == ':' ? "needs a value" : "no such option");

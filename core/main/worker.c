@@ -97,7 +97,8 @@ static void set_sources(struct worker *w, struct moon_engine_config *e) {
     } else if (!moon_addr_equal(slot, a)) {
       char text[MOON_ADDR_TEXT_MAX];
       moon_addr_format(slot, text, sizeof text);
-      moon_log(MOON_LOG_WARN, "source of %s: one worker has one source address a family, %s is used", plan->targets[w->shard[i]].name, text);
+      moon_log(MOON_LOG_WARN, "source of %s: one worker has one source address a family, %s is used",
+               plan->targets[w->shard[i]].name, text);
       return;
     }
   }

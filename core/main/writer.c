@@ -87,7 +87,9 @@ static bool drain(struct scribe *s) {
 /* Waits for a bell, the master, or the reader's end. */
 static void wait_for(struct scribe *s, bool data, int timeout_ms) {
   struct pollfd fds[] = {
-    {.fd = s->ending ? -1 : s->c->control_fd, .events = POLLIN}, {.fd = s->c->fd, .events = 0}, {.fd = data ? s->c->data_fd : -1, .events = POLLIN}};
+    {.fd = s->ending ? -1 : s->c->control_fd, .events = POLLIN},
+    {.fd = s->c->fd, .events = 0},
+    {.fd = data ? s->c->data_fd : -1, .events = POLLIN}};
   if (poll(fds, 3, timeout_ms) <= 0) { return; }
   if (fds[1].revents & (POLLERR | POLLHUP)) {
     s->status = MOON_WRITER_NO_READER;
