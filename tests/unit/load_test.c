@@ -117,10 +117,11 @@ static void configuration_errors(void **state) {
   (void)state;
   static const struct { const char *config, *want; } CASES[] = {
     {"return {", "moon.lua:1: unexpected symbol near '<eof>'"},
-    {"return { auth = { a = {\n community = '" SECRET " }\n } }", "moon.lua:2: unfinished string near a string"},
-    {"return { auth = { a = { community = 'x' \"" SECRET "\" } } }", "moon.lua:1: '}' expected near a string"},
-    {"return { auth = { a = { community = 'x' [[" SECRET "]] } } }", "moon.lua:1: '}' expected near a string"},
-    {"return { x = 1 '" SECRET "' }", "moon.lua:1: '}' expected near a string"},
+    {"return { auth = { a = {\n community = '" SECRET " }\n } }", "moon.lua:2: unfinished string"},
+    {"return { auth = { a = { community = 'x' \"" SECRET "\" } } }", "moon.lua:1: '}' expected"},
+    {"return { auth = { a = { community = 'x' [[" SECRET "]] } } }", "moon.lua:1: '}' expected"},
+    {"return { auth = { a = { community = x " SECRET "' } } }", "moon.lua:1: '}' expected"},
+    {"return { x = 1 '" SECRET "' }", "moon.lua:1: '}' expected"},
     {"return 1", "moon.lua: returns no table"},
     {"local x = nil\nreturn x.y", "moon.lua:2: attempt to index local 'x' (a nil value)"},
     {"return io.open('x')", "moon.lua:1: attempt to index global 'io' (a nil value)"},

@@ -45,13 +45,11 @@ enum moon_err moon_config_loop(struct moon_draft *d, const char *place, const ch
   return d->err;
 }
 
-/* "unfinished string near '"public'": what stands in quotes may be a secret. [-1, +1, m] */
-static void hide_strings(lua_State *L) {
+/* "unfinished string near '"public'": what stands in quotes, or should have, may be a secret. The line is enough. [-1, +1, m] */
+static void hide_words(lua_State *L) {
   const char *message = lua_tostring(L, -1), *near = message ? strstr(message, " near '") : NULL;
-  if (!near || !strchr("\"'[", near[7])) { return; }
+  if (!near || strncmp(near + 7, "<eof>", 5) == 0 || (near[7] && near[7] != '[' && near[8] == '\'')) { return; }
   lua_pushlstring(L, message, (size_t)(near - message));
-  lua_pushliteral(L, " near a string");
-  lua_concat(L, 2);
   lua_replace(L, -2);
 }
 
@@ -66,7 +64,7 @@ void moon_config_open(struct moon_fields *f, const char *path) {
   moon_env_push(L);
   moon_secret_open(L, f->d, path);
   bool compiled = !moon_env_compile(L, f->text, len, path, -1);
-  if (!compiled) { hide_strings(L); }
+  if (!compiled) { hide_words(L); }
   if (!compiled || moon_script_call(L, 0)) {
     moon_env_message(L, path);
     moon_draft_fail(f->d, "%s", lua_tostring(L, -1));
