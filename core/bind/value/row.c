@@ -1,13 +1,29 @@
 #include "row.h"
 
+#include "maker.h"
+
+/* Has the row no such key? */
+static bool is_absent(const struct moon_cell *c) {
+  if (c->err) { return c->err == MOON_E_MISSING; } /* how v1 tells what v2c tells by an exception */
+  return c->type == 0 || (c->type >= MOON_NO_SUCH_OBJECT && c->type <= MOON_END_OF_MIB_VIEW);
+}
+
 /* Sets keys[i] of the table below; what it pushed is gone. */
 static enum moon_err set_cell(lua_State *L, int keys, int row, size_t i, const struct moon_cell *c, unsigned flags) {
-  if (c->err == MOON_E_MISSING) { return MOON_OK; } /* how v1 tells what v2c tells by an exception */
-  if (!c->err && (c->type == 0 || c->type >= MOON_NO_SUCH_OBJECT) && c->type <= MOON_END_OF_MIB_VIEW) { return MOON_OK; }
+  if (is_absent(c)) { return MOON_OK; }
   lua_rawgeti(L, keys, (int)i + 1);
   enum moon_err e = moon_value_push(L, c, flags);
   lua_rawset(L, row); /* nil for what has no value: no key is made */
   return e;
+}
+
+/* The value of a cell, nil for none. */
+static enum moon_err push_cell(lua_State *L, const struct moon_cell *c, unsigned flags) {
+  if (is_absent(c)) {
+    lua_pushnil(L);
+    return MOON_OK;
+  }
+  return moon_value_push(L, c, flags);
 }
 
 static enum moon_err push_single(lua_State *L, const struct moon_cell *c, unsigned flags, size_t *blame) {
@@ -23,6 +39,17 @@ enum moon_err moon_row_push_keyed(lua_State *L, const struct moon_shape *s, int 
                                   unsigned extra, size_t *blame) {
   enum moon_err first = MOON_OK;
   if (s->single) { return push_single(L, cells, flags, blame); }
+  if (moon_maker_push(L, s, extra)) {
+    for (size_t i = 0; i < s->n; i++) {
+      enum moon_err e = push_cell(L, &cells[i], flags);
+      if (e && !first) {
+        first = e;
+        *blame = i;
+      }
+    }
+    lua_call(L, s->n, 1);
+    return first;
+  }
   lua_createtable(L, s->n_array, (int)(s->n - s->n_array + extra));
   int row = lua_gettop(L);
   for (size_t i = 0; i < s->n; i++) {
@@ -59,6 +86,28 @@ static size_t match(const struct moon_shape *s, size_t expected, const uint64_t 
   return s->n;
 }
 
+/* The common answer: everything, in the order asked. false: not so, nothing is pushed. */
+static bool push_in_order(lua_State *L, const struct moon_shape *s, struct moon_reader r, unsigned flags, enum moon_err *first, size_t *blame) {
+  struct moon_varbind vb;
+  if (!moon_maker_push(L, s, 0)) { return false; }
+  int top = lua_gettop(L);
+  *first = MOON_OK;
+  for (size_t i = 0; i < s->n; i++) {
+    if (!moon_varbind_get(&r, &vb) || !is_name(&s->names[i], &vb)) {
+      lua_settop(L, top - 1);
+      return false;
+    }
+    struct moon_cell c = {.value = vb.value, .value_len = vb.value_len, .type = vb.type};
+    enum moon_err e = push_cell(L, &c, flags);
+    if (e && !*first) {
+      *first = e;
+      *blame = i;
+    }
+  }
+  lua_call(L, s->n, 1);
+  return true;
+}
+
 enum moon_err moon_row_push_pdu(lua_State *L, const struct moon_shape *s, const struct moon_pdu *pdu, unsigned flags, size_t *blame) {
   uint64_t answered[MOON_SHAPE_NAMES_MAX / 64];
   struct moon_reader r;
@@ -79,6 +128,8 @@ enum moon_err moon_row_push_pdu(lua_State *L, const struct moon_shape *s, const 
     *blame = r.err ? SIZE_MAX : 0;
     return MOON_E_DECODE;
   }
+  if (push_in_order(L, s, r, flags, &first, blame)) { return first; }
+  first = MOON_OK;
   memset(answered, 0, (s->n + 63u) / 64 * sizeof *answered);
   moon_shape_push_keys(L, s);
   lua_createtable(L, s->n_array, s->n - s->n_array);

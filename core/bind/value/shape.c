@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "../../base/mem.h"
+#include "maker.h"
 #include "state.h"
 
+#define USES_BEFORE_MAKER 8 /* compiling takes as long as some 30 rows */
 #define VARBIND_MAX_EXTRA 12 /* headers of the varbind and of the name, NULL value */
 
 /* One asked name while its shape is made. */
@@ -215,7 +217,7 @@ static struct moon_shape *make(lua_State *L, struct moon_values *v, const struct
   memcpy(ident, v->scratch, n_ident * sizeof *ident);
   memcpy(out, w.p, len);
   *s = (struct moon_shape){.names = names, .varbinds = out, .varbinds_len = (uint32_t)len, .n = (uint16_t)n, .single = n_ident == 1,
-                           .n_array = count_array(a, n), .owner = v, .hash = hash, .ident = ident, .n_ident = n_ident, .anchor = ref};
+                           .n_array = count_array(a, n), .owner = v, .hash = hash, .ident = ident, .n_ident = n_ident, .anchor = ref, .row_ref = LUA_NOREF, .same_ref = LUA_NOREF};
   moon_list_init(&s->lru);
   if (s->single) { s->n_array = 0; }
   lua_settop(L, top);
@@ -228,6 +230,9 @@ static void uncache(struct moon_values *v, struct moon_shape *s) {
   *at = s->chain;
   s->chain = NULL;
   s->cached = false;
+  for (size_t i = 0; i < MOON_SHAPES_RECENT; i++) {
+    if (v->recent[i] == s) { v->recent[i] = NULL; }
+  }
   v->n_shapes--;
   moon_list_remove(&s->lru);
   moon_list_append(s->refs ? &v->held : &v->dead, &s->lru);
@@ -238,20 +243,32 @@ static void bury(lua_State *L, struct moon_values *v) {
   while ((node = moon_list_take(&v->dead))) {
     struct moon_shape *s = MOON_LIST_ENTRY(node, struct moon_shape, lru);
     luaL_unref(L, LUA_REGISTRYINDEX, s->anchor);
+    moon_maker_drop(L, s);
     moon_mem_free(s);
+  }
+}
+
+static void used(struct moon_values *v, struct moon_shape *s) {
+  if (v->lru.next != &s->lru) {
+    moon_list_remove(&s->lru);
+    moon_list_prepend(&v->lru, &s->lru);
   }
 }
 
 static struct moon_shape *check(lua_State *L, struct moon_values *v, const struct place *p) {
   uint64_t hash;
+  struct moon_shape **recent = &v->recent[((uintptr_t)lua_topointer(L, p->idx) >> 4) % MOON_SHAPES_RECENT];
+  if (*recent && lua_istable(L, p->idx) && moon_maker_same(L, *recent, p->idx)) {
+    used(v, *recent);
+    return *recent;
+  }
   uint32_t n = read_ident(L, v, p, &hash);
   struct moon_shape *s = v->bucket[hash % MOON_SHAPE_BUCKETS];
   while (s && (s->hash != hash || s->n_ident != n || memcmp(s->ident, v->scratch, n * sizeof *s->ident) != 0)) { s = s->chain; }
   if (s) {
-    if (v->lru.next != &s->lru) {
-      moon_list_remove(&s->lru);
-      moon_list_prepend(&v->lru, &s->lru);
-    }
+    used(v, s);
+    if (s->uses < USES_BEFORE_MAKER && ++s->uses == USES_BEFORE_MAKER) { moon_maker_make(L, s); }
+    if (s->same_ref != LUA_NOREF) { *recent = s; }
     return s;
   }
   bury(L, v);
@@ -324,5 +341,6 @@ void moon_shapes_fini(struct moon_values *v) {
     }
   }
   v->n_shapes = 0;
+  memset(v->recent, 0, sizeof v->recent);
   memset(v->bucket, 0, sizeof v->bucket);
 }

@@ -34,6 +34,8 @@ struct moon_shape {
   uint32_t n_ident;
   uint32_t refs;
   int anchor;                    /* in the owner's table of anchors: keys in wire order, then the OID strings */
+  int row_ref, same_ref;         /* maker.h; LUA_NOREF: has none */
+  uint16_t uses;                 /* until it gets one */
   bool cached;
 };
 

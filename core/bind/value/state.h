@@ -5,6 +5,7 @@
 #include "shape.h"
 
 #define MOON_SHAPE_BUCKETS (MOON_SHAPES_MAX * 2)
+#define MOON_SHAPES_RECENT 64
 
 struct moon_values {
   uint64_t *u64;            /* the octets of a cdata uint64_t[1]: written here, read as a fresh uint64_t by indexing */
@@ -17,6 +18,7 @@ struct moon_values {
   struct moon_list dead;    /* neither: their anchor goes at the next check, where there is a lua_State to do it with */
   uint64_t *scratch;        /* ident of the argument at hand */
   size_t scratch_cap;
+  struct moon_shape *recent[MOON_SHAPES_RECENT]; /* by the address of the table they were last found for: a guess */
   struct moon_shape *bucket[MOON_SHAPE_BUCKETS];
 };
 
