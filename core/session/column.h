@@ -96,6 +96,8 @@ struct moon_column {
   uint32_t fresh;            /* of the reply being read: items put */
   uint32_t fresh_octets;
   bool fresh_over;           /* its end was claimed */
+  uint16_t end_len;
+  const uint8_t *end;        /* by this name behind it; NULL: by an exception */
   struct moon_index before;  /* cursor before that reply */
   struct moon_item small[MOON_COLUMN_QUEUE];
 };

@@ -25,19 +25,6 @@ static bool is_cursor(const struct moon_column *c, const struct moon_varbind *vb
          (c->last.len == 0 || memcmp(vb->oid + c->root_len, c->last.octets, c->last.len) == 0);
 }
 
-/* An exception at the place of c: its end, unless it names another column's cursor. */
-static bool is_end_of_other(const struct moon_reading *rd, const struct moon_column *c, const struct moon_varbind *vb) {
-  if (rd->plan->n == 1 || is_cursor(c, vb)) {
-    return false;
-  }
-  for (uint16_t i = 0; i < rd->plan->n; i++) {
-    if (is_cursor(&rd->columns[rd->plan->column[i]], vb)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 static bool is_well_typed(const struct moon_varbind *vb) {
   if ((vb->type == MOON_INTEGER || (vb->type >= MOON_COUNTER32 && vb->type <= MOON_TIME_TICKS)) && vb->value_len <= 4) {
     return true;
@@ -54,8 +41,9 @@ static struct moon_index index_of(const struct moon_column *c, const struct moon
 /* What a varbind at the place of column c means. false: reading stops. */
 static bool read_varbind(struct moon_reading *rd, struct moon_column *c, const struct moon_varbind *vb) {
   if (moon_varbind_is_exception(vb)) {
-    rd->mixed_up = is_end_of_other(rd, c, vb);
+    rd->mixed_up = rd->plan->n > 1 && !is_cursor(c, vb);
     c->fresh_over = true;
+    c->end = NULL;
     rd->ends++;
     return !rd->mixed_up;
   }
@@ -63,6 +51,8 @@ static bool read_varbind(struct moon_reading *rd, struct moon_column *c, const s
     const uint8_t *cursor = c->last.len ? c->last.octets - c->root_len : c->root;
     if (moon_oid_compare(vb->oid, vb->oid_len, cursor, moon_plan_name_len(c)) > 0) {
       c->fresh_over = true;
+      c->end = vb->oid;
+      c->end_len = vb->oid_len;
       rd->ends++;
       return true;
     }
@@ -162,8 +152,42 @@ static bool is_contradicted(const struct moon_reading *rd) {
   return false;
 }
 
+/* c ended and d is the next column of which something was read. What follows c follows d too, if it is behind the cursor
+ * that d was asked with: for both the least name behind them was to be given. */
+static bool agree(const struct moon_column *c, const struct moon_column *d) {
+  const uint8_t *cursor = d->before.len ? d->before.octets - d->root_len : d->root, *first = d->end;
+  size_t n = d->end_len;
+  if (c->end && moon_oid_compare(c->end, c->end_len, cursor, (size_t)d->root_len + d->before.len) <= 0) {
+    return true;
+  }
+  if (d->fresh) {
+    const struct moon_index *index = &moon_column_newest(d, d->fresh - 1)->index;
+    first = index->octets - d->root_len;
+    n = (size_t)d->root_len + index->len;
+  }
+  return c->end && first ? moon_oid_compare(c->end, c->end_len, first, n) == 0 : !c->end && !first;
+}
+
+static bool ends_agree(const struct moon_reading *rd) {
+  const struct moon_column *c = NULL;
+  for (uint16_t i = 0; i < rd->n_columns; i++) {
+    const struct moon_column *d = &rd->columns[rd->by_root[i]];
+    if (d->over || (!d->fresh && !d->fresh_over)) {
+      continue;
+    }
+    if (c && c->fresh_over && !agree(c, d)) {
+      return false;
+    }
+    c = d;
+  }
+  return true;
+}
+
 bool moon_reading_is_credible(const struct moon_reading *rd) {
-  return rd->plan->n <= 1 || (!rd->mixed_up && rd->err != MOON_E_LOOP && (rd->ends == 0 || !is_contradicted(rd)));
+  if (rd->plan->n <= 1) {
+    return true;
+  }
+  return !rd->mixed_up && rd->err != MOON_E_LOOP && (rd->ends == 0 || (ends_agree(rd) && !is_contradicted(rd)));
 }
 
 uint16_t moon_reading_commit(struct moon_reading *rd, struct moon_store *s) {

@@ -19,7 +19,7 @@ struct moon_reading {
   uint32_t varbinds;             /* read, of columns */
   uint32_t items, ends;          /* of those put, ended */
   uint64_t octets;               /* of indexes and values */
-  bool mixed_up;                 /* an end under another column's name */
+  bool mixed_up;                 /* an end that does not name the column's cursor */
   enum moon_err err;             /* LOOP: a name that does not increase; NOMEM */
 };
 

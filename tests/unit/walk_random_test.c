@@ -9,9 +9,9 @@
 #include "failmem.h"
 #include "session_rig.h"
 
-#define CASES 600
+#define CASES 300 /* CASES=n in the environment for more, CASE=n for one */
 
-static uint64_t seed;
+static uint64_t seed, running;
 
 static uint32_t roll(uint32_t n) { /* xorshift64*, Vigna 2016 */
   seed ^= seed >> 12;
@@ -111,6 +111,9 @@ static void limits(struct rig *r) {
   a->exception_nameless = chance(8);
   a->omit_ended = chance(10);
   a->rotate = chance(10) ? 1 + roll(3) : 0;
+  if (a->rotate || a->omit_ended) {
+    a->max_varbinds = 0; /* two or three varbinds out of place may tell a story without contradiction */
+  }
   a->wrap_every = chance(16) ? 2 + roll(5) : 0;
   a->cut = chance(16) ? 1 + roll(60) : 0;
   r->rows_at_once = roll(3) * roll(20);
@@ -134,9 +137,6 @@ static void one(uint64_t number) {
   enum moon_err e = rig_walk(&r, &spec, &res);
   bool silent = r.agent.silent_reps || r.agent.silent_varbinds || r.agent.no_bulk;
   bool broken = r.agent.rotate || r.agent.wrap_every || r.agent.cut || r.agent.max_octets == 200;
-  if (e && !broken) {
-    print_message("case %llu: %s\n", (unsigned long long)number, moon_err_name(e));
-  }
   assert_true(e == MOON_OK || broken);
   assert_true(r.silences == 0 || silent);
   /* What was learned serves the next walk. */
@@ -149,19 +149,23 @@ static void one(uint64_t number) {
 }
 
 static void random_tables_are_whole_and_right(void **state) {
-  const char *only = getenv("CASE");
+  const char *only = getenv("CASE"), *cases = getenv("CASES");
+  uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only ? first : cases ? strtoull(cases, NULL, 10) : CASES;
   (void)state;
   failmem_install();
-  for (uint64_t i = only ? strtoull(only, NULL, 10) : 1; i <= (only ? strtoull(only, NULL, 10) : CASES); i++) {
-    if (getenv("TALK")) {
-      print_message("case %llu\n", (unsigned long long)i);
-    }
-    one(i);
+  for (running = first; running <= last; running++) {
+    one(running);
     assert_int_equal(failmem_alive(), 0);
   }
 }
 
+static int tell(void **state) {
+  (void)state;
+  print_message("last case: %llu\n", (unsigned long long)running);
+  return 0;
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(random_tables_are_whole_and_right)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(random_tables_are_whole_and_right, tell)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
