@@ -89,6 +89,23 @@ static void slots_are_limited_and_fair(void **state) {
   host_rig_fini(&r);
 }
 
+/* Those that are near go through a few slots; when nothing is heard, all of them are used within milliseconds. */
+static void far_agents_get_more_slots(void **state) {
+  struct host_rig r;
+  (void)state;
+  for (int far = 0; far < 2; far++) {
+    host_rig_init(&r, 128);
+    r.on_turn = watch;
+    most = 0;
+    for (int i = 0; i < 128; i++) { r.agents[i].delay_us = far ? 60000 : 0; }
+    assert_int_equal(host_rig_run(&r, "return { run = function(device, out) for i = 1, 3 do device:get('1.3.6.1.2.1.1.3.0') end out:gauge('x', 1) end }"), MOON_OK);
+    assert_int_equal(r.records, 128);
+    assert_int_equal(r.runs.runs_ok, 128);
+    if (far) { assert_int_equal(most, 128); }
+    host_rig_fini(&r);
+  }
+}
+
 static void more_room(struct host_rig *r) {
   if (r->offers > 8) { r->refuse = 0; }
   moon_host_output_ready(r->host);
@@ -396,6 +413,7 @@ int main(void) {
     cmocka_unit_test(first_at_once_then_at_its_phase),
     cmocka_unit_test(overruns_are_skipped_and_counted),
     cmocka_unit_test(slots_are_limited_and_fair),
+    cmocka_unit_test(far_agents_get_more_slots),
     cmocka_unit_test(a_slow_output_stops_new_runs),
     cmocka_unit_test(drain_finishes_and_then_cuts),
     cmocka_unit_test(freed_in_the_middle),

@@ -139,13 +139,12 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   h->engine = c->engine;
   h->plan = c->plan;
   h->counters = c->counters ? c->counters : &h->own_counters;
-  moon_list_init(&h->due);
   moon_list_init(&h->woken);
   moon_list_init(&h->runs);
   moon_list_init(&h->full);
   moon_list_init(&h->free_tasks);
   moon_list_init(&h->free_runs);
-  moon_timer_init(&h->drain, NULL, NULL);
+  moon_sched_init(h);
   read_clocks(h);
   h->seed = (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u ^ (uint64_t)(h->clock_offset_s * 1e9);
   e = open_targets(h);

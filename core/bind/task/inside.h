@@ -95,6 +95,9 @@ struct moon_host {
   uint32_t n_targets, n_probes, n_devices, n_duties;
   uint32_t first_left;         /* duties whose first run is not over: plan->once ends with the last */
   struct moon_timer drain;
+  struct moon_timer ramp_timer;
+  uint64_t ramp_heard;         /* datagrams in when it was started */
+  uint32_t ramp;               /* runs at once for now, while more are due */
   bool draining, blocked, done_said;
 };
 

@@ -5,6 +5,8 @@
 
 #include "inside.h"
 
+/* Makes what moon_sched_close can end. */
+void moon_sched_init(struct moon_host *h);
 /* Duties of all devices; those that can run are queued. MOON_E_NOMEM. */
 enum moon_err moon_sched_open(struct moon_host *h);
 void moon_sched_close(struct moon_host *h);
