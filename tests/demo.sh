@@ -34,18 +34,17 @@ echo "snmpd on 127.0.0.1:$port, four scripted agents on 127.0.1.1 to 127.0.1.4 p
 targets=127.0.0.1:$port
 for n in 1 2 3 4; do targets=$targets,127.0.1.$n:$others; done
 
-run() {
-  echo
-  echo "\$ moonpoll run $*"
-  "$B/moonpoll" run "$@"
-}
 echo
-echo "== As a table, twice, a second apart: the second reading has rates"
-echo "\$ moonpoll run scripts/interfaces.lua --targets ... -c public --every 1 -o table"
-timeout -s TERM 2.5 "$B/moonpoll" run scripts/interfaces.lua --targets "$targets" -v 2c -c public --every 1 -o table >"$dir/table" || [ $? -eq 124 ]
-tail -n 40 "$dir/table"
+echo "== Two of them as a table, three readings in two seconds; the last one, with rates"
+echo "\$ moonpoll run scripts/interfaces.lua --targets 127.0.0.1:$port,127.0.1.1:$others -c public --every 1 -o table"
+timeout -s TERM 2.5 "$B/moonpoll" run scripts/interfaces.lua --targets "127.0.0.1:$port,127.0.1.1:$others" -c public --every 1 -o table \
+  >"$dir/table" || [ $? -eq 124 ]
+awk '/^[^ ]/ { n++; from[n] = NR } { line[NR] = $0 } END { for (i = from[n > 1 ? n - 1 : 1]; i <= NR; i++) print line[i] }' "$dir/table"
+
 echo
-echo "== As JSON lines, once"
-run scripts/interfaces.lua --targets "$targets" -v 2c -c public --once -o json >"$dir/json"
-sed -n 1,12p "$dir/json"
-echo "... $(wc -l <"$dir/json") samples"
+echo "== All as JSON lines, once: the first of them, and the summary"
+echo "\$ moonpoll run scripts/interfaces.lua --targets $targets -c public --once -o json --summary"
+"$B/moonpoll" run scripts/interfaces.lua --targets "$targets" -c public --once -o json --summary >"$dir/json" 2>"$dir/summary"
+sed -n 1,6p "$dir/json"
+echo "..."
+cat "$dir/summary"

@@ -12,6 +12,8 @@ log=$B/log
 mkdir -p "$log"
 passed=0 failed=0 bad=
 export MIBS= LC_ALL=C.UTF-8 TZ=UTC B CC
+export SNMP_PERSISTENT_DIR="$log/snmp" SNMPCONFPATH="$log/snmp"
+mkdir -p "$log/snmp/cert_indexes"
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export UBSAN_OPTIONS=print_stacktrace=1
 export MOONPOLL="$B/moonpoll"
