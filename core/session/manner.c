@@ -5,19 +5,29 @@
 #define CAREFUL_REPS 8  /* after silence */
 #define REPLY_MIN 128   /* octets of varbinds; no agent is asked for less, but for single ones */
 #define REPLY_FULL 1472 /* what a lowered reply_max grows back to */
+#define GROWN 64        /* repetitions, or varbinds of a GETNEXT: a limit above it is none */
+
+static void set_room(struct moon_manner *m, size_t octets) { m->room = octets > REPLY_MIN ? octets : REPLY_MIN; }
+
+static void set_next_only(struct moon_manner *m, const struct moon_target *t) {
+  size_t overhead = moon_ask_overhead(t), all = t->reply_max;
+  m->next_only = true;
+  m->most = m->ceiling = t->get_max ? t->get_max : UINT32_MAX; /* a GETNEXT is like a GET */
+  m->silent_at = 0;
+  set_room(m, all > overhead ? all - overhead - all / 32 : 0);
+}
 
 void moon_manner_init(struct moon_manner *m, const struct moon_target *t) {
-  size_t overhead = moon_ask_overhead(t), all = t->reply_max;
   memset(m, 0, sizeof *m);
-  m->next_only = t->credential->version == MOON_V1 || (t->quirks & MOON_QUIRK_NO_BULK);
   m->reps = t->reps_max ? t->reps_max : UINT16_MAX;
-  m->most = UINT32_MAX;
-  m->room = all > overhead + REPLY_MIN ? all - overhead - all / 32 : REPLY_MIN;
+  set_next_only(m, t);
+  if (t->credential->version != MOON_V1 && !(t->quirks & MOON_QUIRK_NO_BULK)) {
+    m->next_only = false;
+    m->most = m->ceiling = UINT32_MAX;
+  }
 }
 
 static bool is_minimal(const struct moon_asked *a) { return !a->bulk && a->varbinds == 1; }
-
-static void set_room(struct moon_manner *m, size_t octets) { m->room = octets > REPLY_MIN ? octets : REPLY_MIN; }
 
 bool moon_manner_too_big(struct moon_manner *m, const struct moon_asked *a) {
   if (is_minimal(a)) {
@@ -25,6 +35,7 @@ bool moon_manner_too_big(struct moon_manner *m, const struct moon_asked *a) {
   }
   if (a->varbinds == 1) {
     m->next_only = true;
+    m->learning = true;
     return true;
   }
   m->most = a->varbinds / 2;
@@ -66,14 +77,21 @@ bool moon_manner_step_down(struct moon_manner *m, const struct moon_asked *a, ui
   return true;
 }
 
+static void remember_no_bulk(struct moon_target *t) {
+  moon_target_quirk(t, MOON_QUIRK_NO_BULK);
+  t->reps_max = 1;
+}
+
 static void remember(struct moon_manner *m, struct moon_target *t) {
   size_t all = m->room + moon_ask_overhead(t) + REPLY_MIN / 4;
-  bool again = t->reps_max != 0;
+  bool again = t->reps_max || t->get_max;
   m->learning = false;
   if (m->next_only && t->credential->version != MOON_V1) {
-    moon_target_quirk(t, MOON_QUIRK_NO_BULK);
-    t->reps_max = 1;
-  } else if (m->silent_at && m->reps < UINT16_MAX) {
+    remember_no_bulk(t);
+  }
+  if (m->next_only && m->silent_at && m->most <= UINT16_MAX) {
+    t->get_max = (uint16_t)m->most;
+  } else if (!m->next_only && m->silent_at && m->reps < UINT16_MAX) {
     t->reps_max = (uint16_t)m->reps;
   }
   t->reply_max = all < t->reply_max ? (uint16_t)all : t->reply_max;
@@ -81,20 +99,29 @@ static void remember(struct moon_manner *m, struct moon_target *t) {
   t->patience = (uint8_t)(t->patience + (again && t->patience < 5));
 }
 
+/* It lives, so the last request was too much for it. */
+static void take_probe(struct moon_manner *m, struct moon_target *t) {
+  m->probing = false;
+  if (m->silent_at > 2) {
+    m->most = m->silent_at / 4 > 2 ? m->silent_at / 4 : 2;
+    m->reps = m->most < CAREFUL_REPS ? m->most : CAREFUL_REPS;
+    set_room(m, m->room / 4);
+  } else if (m->next_only) {
+    m->most = 1;
+    remember(m, t);
+  } else {
+    remember_no_bulk(t);
+    m->learning = false;
+    set_next_only(m, t); /* how many of those is another question */
+  }
+}
+
 void moon_manner_answer(struct moon_manner *m, struct moon_target *t, const struct moon_asked *a) {
   m->silences = 0;
   m->too_bigs = 0;
   m->narrow -= m->narrow > 0;
   if (m->probing) {
-    m->probing = false;
-    if (m->silent_at <= 2) {
-      m->next_only = true;
-      remember(m, t);
-      return;
-    }
-    m->most = m->silent_at / 4 > 2 ? m->silent_at / 4 : 2;
-    m->reps = m->most < CAREFUL_REPS ? m->most : CAREFUL_REPS;
-    set_room(m, m->room / 4);
+    take_probe(m, t);
     return;
   }
   if (m->narrow) {
@@ -104,7 +131,7 @@ void moon_manner_answer(struct moon_manner *m, struct moon_target *t, const stru
     remember(m, t);
   }
   if (!m->silent_at) {
-    m->most = UINT32_MAX; /* the room says it */
+    m->most = m->ceiling; /* the room says it */
     if (a->bulk) {
       t->reps = (uint16_t)a->reps;
     }
@@ -112,12 +139,15 @@ void moon_manner_answer(struct moon_manner *m, struct moon_target *t, const stru
 }
 
 void moon_manner_end(const struct moon_manner *m, struct moon_target *t) {
-  if ((t->reps_max == 0 && t->reply_max >= REPLY_FULL) || m->silent_at || ++t->credit < 4u << t->patience) {
+  bool lowered = m->next_only ? t->get_max != 0 : t->reps_max != 0;
+  if ((!lowered && t->reply_max >= REPLY_FULL) || m->silent_at || ++t->credit < 4u << t->patience) {
     return;
   }
   t->credit = 0;
-  if (!(t->quirks & MOON_QUIRK_NO_BULK)) {
-    t->reps_max = t->reps_max < 64 ? (uint16_t)(t->reps_max * 2) : 0;
+  if (m->next_only) {
+    t->get_max = t->get_max < GROWN ? (uint16_t)(t->get_max * 2) : 0;
+  } else {
+    t->reps_max = t->reps_max < GROWN ? (uint16_t)(t->reps_max * 2) : 0;
   }
   if (t->reply_max < REPLY_FULL) {
     t->reply_max = t->reply_max < REPLY_FULL / 2 ? (uint16_t)(t->reply_max * 2) : REPLY_FULL;

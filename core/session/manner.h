@@ -19,6 +19,7 @@ struct moon_manner {
   uint32_t narrow;       /* answers left to get one varbind at a time */
   uint32_t narrowings;   /* how often it came to that */
   uint32_t most;         /* varbinds of a reply, at most */
+  uint32_t ceiling;      /* what most goes back to */
   uint32_t reps;         /* repetitions, at most */
   uint32_t silences;     /* in a row */
   uint32_t too_bigs;     /* in a row */

@@ -104,6 +104,22 @@ static void silence_asks_fewer_columns(void **state) {
   assert_false(rig.target.quirks & MOON_QUIRK_NO_BULK);
 }
 
+static void an_agent_that_answers_one_varbind_only_is_learned(void **state) {
+  struct moon_walk_spec spec = interfaces(5);
+  (void)state;
+  rig.agent.silent_varbinds = 1;
+  assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
+  assert_true(rig.silences <= 2);
+  rig.silences = 0;
+  assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
+  assert_int_equal(rig.silences, 0);
+  rig.agent.silent_varbinds = 0; /* it got better */
+  for (unsigned i = 0; i < 80; i++) {
+    assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
+  }
+  assert_int_equal(rig.target.get_max, 0);
+}
+
 static void another_order_is_seen(void **state) {
   struct moon_walk_spec spec = interfaces(5);
   (void)state;
@@ -122,6 +138,7 @@ int main(void) {
     TEST(heads_that_are_not_there_are_dropped),
     TEST(too_big_asks_fewer_columns),
     TEST(silence_asks_fewer_columns),
+    TEST(an_agent_that_answers_one_varbind_only_is_learned),
     TEST(another_order_is_seen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
