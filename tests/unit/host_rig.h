@@ -68,6 +68,7 @@ struct host_rig {
   uint32_t refuse;               /* this many offers of records are not taken */
   uint32_t offers;
   bool done, keep_going;         /* keep_going: done does not stop the loop */
+  unsigned arm;                  /* with failmem.h: which allocation of moon_host_new fails */
   void (*on_turn)(struct host_rig *r); /* after each turn; may call host_rig_stop */
 };
 
@@ -305,6 +306,9 @@ static UNUSED enum moon_err host_rig_start(struct host_rig *r, const char *scrip
   assert_int_equal(moon_engine_new(&r->engine_config, moon_loop_io(r->loop), r->loop, &r->engine), MOON_OK);
   moon_loop_on_turn(r->loop, turn, r);
   struct moon_host_config c = {.engine = r->engine, .plan = &r->plan, .counters = &r->runs, .sink = sink, .log = log_line, .done = done, .arg = r};
+#ifdef MOON_TESTS_FAILMEM_H
+  if (r->arm) { failmem_arm(r->arm); }
+#endif
   return moon_host_new(&c, &r->host);
 }
 

@@ -1,4 +1,5 @@
 /* Runs, tasks and children; what scripts get and what becomes of those that fail: core/bind/task/ as a whole. */
+#include "failmem.h"
 #include "host_rig.h"
 
 static void expect(const char *text, const char *part) {
@@ -380,7 +381,45 @@ static void many_runs_leave_nothing(void **state) {
   host_rig_fini(&r);
 }
 
+/* Whatever allocation fails while it runs: every run ends, nothing is left. */
+static void no_memory(void **state) {
+  (void)state;
+  for (int start = 0; start < 2; start++) {
+    for (unsigned n = 1;; n++) {
+      struct host_rig r;
+      size_t alive = failmem_alive();
+      bool fired, started;
+      host_rig_init(&r, 2);
+      r.model.max_octets = 150;
+      r.arm = start ? n : 0;
+      static const char script[] =
+        "local snmp = require 'moonpoll'\n"
+        "return { run = function(device, out)\n"
+        "  pcall(snmp.all, function() device:get{ a = '1.3.6.1.2.1.1.3.0', b = '1.3.6.1.2.1.1.1.0', c = '1.3.6.1.2.1.1.2.0' } end,\n"
+        "    function() return device:get_raw{ '1.3.6.1.2.1.1.3.0' } end)\n"
+        "  for i, row in device:rows({ rx = '1.3.6.1.2.1.2.2.1.10', d = '1.3.6.1.2.1.2.2.1.2' }, { rates = { rx = 'r' }, only = { 1, 2 }, with = { '1.3.6.1.2.1.1.3.0' } }) do\n"
+        "    for k = 1, 30 do out:with{ i = i, k = k }:counter('rx', row.rx) end end\n"
+        "end }";
+      started = host_rig_start(&r, script) == MOON_OK;
+      if (!started) { r.host = NULL; }
+      if (started) {
+        if (!start) { failmem_arm(n); }
+        host_rig_loop(&r, 10);
+        if (!r.done) { print_error("allocation %u: %s", n, r.log); }
+        assert_true(r.done);
+        assert_int_equal(r.runs.runs_started, 2);
+      }
+      fired = failmem_fired();
+      failmem_disarm();
+      host_rig_fini(&r);
+      assert_int_equal(failmem_alive(), alive);
+      if (!fired) { break; }
+    }
+  }
+}
+
 int main(void) {
+  failmem_install();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(get_one),
     cmocka_unit_test(get_row),
@@ -400,6 +439,7 @@ int main(void) {
     cmocka_unit_test(probes_that_do_not_load),
     cmocka_unit_test(modules_share_the_environment),
     cmocka_unit_test(many_runs_leave_nothing),
+    cmocka_unit_test(no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,6 +144,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   moon_list_init(&h->full);
   moon_list_init(&h->free_tasks);
   moon_list_init(&h->free_runs);
+  moon_list_init(&h->free_sheets);
   moon_sched_init(h);
   read_clocks(h);
   h->seed = (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u ^ (uint64_t)(h->clock_offset_s * 1e9);

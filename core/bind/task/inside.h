@@ -70,8 +70,8 @@ struct moon_host {
   struct moon_list woken;      /* tasks to resume in this turn */
   struct moon_list runs;       /* under way */
   struct moon_list full;       /* runs over, their record not taken yet */
-  struct moon_list free_tasks, free_runs;
-  uint32_t n_free_tasks, n_free_runs;
+  struct moon_list free_tasks, free_runs, free_sheets;
+  uint32_t n_free_tasks, n_free_sheets;
 
   struct moon_task *current;   /* the one that runs now, or is about to */
   struct moon_task **tasks;    /* by slot */

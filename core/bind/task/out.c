@@ -182,7 +182,8 @@ static enum added add(struct moon_seen *s, uint64_t v) {
 }
 
 void moon_out_forget(struct moon_run *r) {
-  struct moon_seen *s = &r->seen;
+  if (!r->sheet) { return; }
+  struct moon_seen *s = &r->sheet->seen;
   if (s->cap > SEEN_KEEP) {
     moon_mem_free(s->at);
     *s = (struct moon_seen){0};
@@ -253,17 +254,19 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
         default: return luaL_argerror(L, 3, texts ? "a number, string or boolean expected" : "a number expected");
       }
   }
-  switch (add(&r->seen, hash_octets(o->hash, s.name.p, s.name.n))) {
+  struct moon_sheet *sheet = r->sheet ? r->sheet : moon_run_sheet(r);
+  if (!sheet) { return luaL_error(L, "not enough memory"); }
+  switch (add(&sheet->seen, hash_octets(o->hash, s.name.p, s.name.n))) {
     case NEW: break;
     case KNOWN: return luaL_error(L, "%s: a sample of this name with the same labels was written before in this run", s.name.p);
     case FULL: return luaL_error(L, "not enough memory");
   }
   if (o->set != r->labels) {
-    moon_record_labels(&r->record, o->labels, o->n);
+    moon_record_labels(&sheet->record, o->labels, o->n);
     r->labels = o->set;
   }
   s.time_s = time_of(r);
-  moon_record_sample(&r->record, &s);
+  moon_record_sample(&sheet->record, &s);
   return 0;
 }
 

@@ -11,7 +11,8 @@
 #include "sched.h"
 #include "state.h"
 
-#define KEEP_RECORD (256u << 10) /* octets of a record buffer that stay with a run for the next use */
+#define KEEP_RECORD (256u << 10) /* octets of a record buffer that is kept for the next run */
+#define KEEP_SHEETS 64
 
 static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
 
@@ -35,7 +36,6 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
     moon_list_init(&r->node);
     moon_list_init(&r->tasks);
     moon_list_init(&r->walks);
-    moon_record_init(&r->record);
     r->host = h;
   }
   r->duty = d;
@@ -45,7 +45,6 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
     moon_list_prepend(&h->free_runs, &r->node);
     return false;
   }
-  const struct moon_plan_target *target = d->device->target->plan;
   r->err = MOON_OK;
   r->timed_out = r->cut = r->unmatched = false;
   r->labels = r->next_labels = r->skipped_nil = 0;
@@ -58,13 +57,50 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
     r->deadline_us = r->started_us + (uint64_t)(d->job->timeout_s * 1e6);
     moon_timer_start(h->engine, &r->timeout, r->deadline_us);
   }
-  moon_record_begin(&r->record, text(target->name), text(d->device->probe->plan->name), text(d->job->name), target->labels, target->n_labels);
   d->run = r;
   moon_list_append(&h->runs, &r->node);
   h->counters->runs_started++;
   h->counters->runs_active++;
   moon_task_run(t);
   return true;
+}
+
+struct moon_sheet *moon_run_sheet(struct moon_run *r) {
+  struct moon_host *h = r->host;
+  const struct moon_plan_target *target = r->duty->device->target->plan;
+  if (r->sheet) { return r->sheet; }
+  struct moon_list *n = moon_list_take(&h->free_sheets);
+  if (n) {
+    h->n_free_sheets--;
+    r->sheet = MOON_LIST_ENTRY(n, struct moon_sheet, node);
+  } else {
+    r->sheet = moon_mem_zalloc(sizeof *r->sheet);
+    if (!r->sheet) { return NULL; }
+    moon_list_init(&r->sheet->node);
+    moon_record_init(&r->sheet->record);
+  }
+  moon_record_begin(&r->sheet->record, text(target->name), text(r->duty->device->probe->plan->name), text(r->duty->job->name),
+                    target->labels, target->n_labels);
+  return r->sheet;
+}
+
+static void free_sheet(struct moon_sheet *s) {
+  moon_record_fini(&s->record);
+  moon_mem_free(s->seen.at);
+  moon_mem_free(s);
+}
+
+static void give_back(struct moon_run *r) {
+  struct moon_host *h = r->host;
+  struct moon_sheet *s = r->sheet;
+  r->sheet = NULL;
+  if (!s) { return; }
+  if (h->n_free_sheets >= KEEP_SHEETS || s->record.cap > KEEP_RECORD) {
+    free_sheet(s);
+    return;
+  }
+  h->n_free_sheets++;
+  moon_list_prepend(&h->free_sheets, &s->node);
 }
 
 void moon_run_prepare(lua_State *L, struct moon_task *t) {
@@ -171,11 +207,7 @@ static void release(struct moon_run *r) {
   struct moon_host *h = r->host;
   moon_list_remove(&r->node);
   r->generation++;
-  if (r->record.cap > KEEP_RECORD) {
-    moon_record_fini(&r->record);
-    moon_mem_free(r->seen.at);
-    r->seen = (struct moon_seen){0};
-  }
+  give_back(r);
   r->duty = NULL;
   moon_list_prepend(&h->free_runs, &r->node);
   h->counters->runs_active--;
@@ -183,8 +215,8 @@ static void release(struct moon_run *r) {
 
 bool moon_run_offer(struct moon_run *r) {
   struct moon_host *h = r->host;
-  if (!h->config.sink || h->config.sink(h->config.arg, r->record.p, r->record.n)) {
-    h->counters->samples += r->record.n_samples;
+  if (!h->config.sink || h->config.sink(h->config.arg, r->sheet->record.p, r->sheet->record.n)) {
+    h->counters->samples += r->sheet->record.n_samples;
     release(r);
     return true;
   }
@@ -205,22 +237,23 @@ void moon_run_end(struct moon_run *r) {
     say_failed(r, what);
   }
   if (!r->err && !r->unmatched && !moon_state_check(h, d->device)) { r->err = MOON_E_PUBLIC_N; }
-  count(r);
   struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = d->device->probe->plan->version,
                                .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran};
+  struct moon_record *record = r->unmatched || !moon_run_sheet(r) ? NULL : &r->sheet->record;
   moon_out_forget(r);
-  if (r->err && d->job->atomic) { moon_record_drop_samples(&r->record); }
-  if (r->record.err == MOON_E_LIMIT || r->record.err == MOON_E_NOMEM) {
+  if (record && r->err && d->job->atomic) { moon_record_drop_samples(record); }
+  if (record && record->err) {
     moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", d->device->probe->plan->name, d->device->target->plan->name,
-                  r->record.err == MOON_E_NOMEM ? "not enough memory" : "more than fit into one run");
-    moon_record_drop_samples(&r->record);
+                  record->err == MOON_E_NOMEM ? "not enough memory" : "more than fit into one run");
+    moon_record_drop_samples(record);
     if (!r->err) { head.err = r->err = MOON_E_BUDGET; }
   }
+  count(r);
   d->last_err = r->err;
   d->run = NULL;
   bool first = !d->ran;
   d->ran = true;
-  if (r->unmatched || moon_record_end(&r->record, &head)) {
+  if (!record || moon_record_end(record, &head)) {
     release(r);
   } else if (h->blocked || !moon_run_offer(r)) {
     moon_list_remove(&r->node);
@@ -236,9 +269,9 @@ void moon_run_free_all(struct moon_host *h) {
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     while ((n = moon_list_take(lists[i]))) {
       struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
-      moon_record_fini(&r->record);
-      moon_mem_free(r->seen.at);
+      if (r->sheet) { free_sheet(r->sheet); }
       moon_mem_free(r);
     }
   }
+  while ((n = moon_list_take(&h->free_sheets))) { free_sheet(MOON_LIST_ENTRY(n, struct moon_sheet, node)); }
 }

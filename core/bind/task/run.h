@@ -7,6 +7,13 @@
 /* Which samples a run has written: fingerprints of name and labels. */
 struct moon_seen { uint64_t *at; uint32_t n, cap; };
 
+/* What samples are written on. A run has one from its first sample on, so that those that only wait need none. */
+struct moon_sheet {
+  struct moon_list node;        /* in host->free_sheets */
+  struct moon_record record;
+  struct moon_seen seen;
+};
+
 struct moon_run {
   struct moon_list node;        /* in host->runs, ->full or ->free_runs */
   struct moon_host *host;
@@ -20,8 +27,7 @@ struct moon_run {
   uint64_t wall_us;             /* a moment and what it is on the wall clock: that of the samples */
   double wall_s;
   double started_s;
-  struct moon_record record;
-  struct moon_seen seen;
+  struct moon_sheet *sheet;     /* NULL: nothing written yet */
   uint32_t generation;          /* of this structure's use: what scripts keep of an earlier one is refused */
   uint32_t labels;              /* label set written last; 0: none */
   uint32_t next_labels;
@@ -40,6 +46,8 @@ void moon_run_cancel(struct moon_run *r);
 /* Offers a record again that was not taken. false: still no room. */
 bool moon_run_offer(struct moon_run *r);
 void moon_run_free_all(struct moon_host *h);
+/* Gives the run its sheet. NULL: no memory. */
+struct moon_sheet *moon_run_sheet(struct moon_run *r);
 uint32_t moon_run_max_children(const struct moon_run *r);
 
 /* For task.c. The function and arguments of the main task go on its coroutine. [-0, +0, m] */

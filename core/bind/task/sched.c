@@ -12,6 +12,7 @@
  * bench/probes/walk.lua). Only a whole RAMP_US without any answer tells that agents are far away or silent: twice as many. */
 #define RAMP_FIRST 64
 #define RAMP_US 1000
+#define RETRY_US 100000 /* after a run could not be started for lack of memory */
 
 static uint64_t mix(uint64_t hash, const char *s) { /* FNV-1a, the NUL included */
   do {
@@ -188,6 +189,7 @@ void moon_sched_start(struct moon_host *h) {
     if (!moon_run_start(h, d)) {
       moon_host_log(h, MOON_LOG_ERROR, "%s: %s: not started: not enough memory", device->probe->plan->name, device->target->plan->name);
       queue(h, d);
+      moon_timer_start(h->engine, &h->ramp_timer, moon_engine_now(h->engine) + RETRY_US);
       break;
     }
   }
