@@ -111,9 +111,8 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
   }
   const struct moon_column *first = &columns[k.order[0]];
   size_t room = limits->reply / first->size;
-  uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds, left = worth(&k, first);
+  uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds;
   max = room < max ? (uint32_t)room : max;
-  max = left < max ? left : max;
   max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;
   for (uint32_t reps = 1;; reps = step(reps)) {
     reps = reps < max ? reps : max;

@@ -185,6 +185,16 @@ static void another_order_and_fewer_varbinds_are_put_right(void **state) {
   moon_fetch_free(f);
 }
 
+static void a_name_asked_twice_is_answered_twice(void **state) {
+  (void)state;
+  make_names(3, 0);
+  names[1] = names[0];
+  whole(3);
+  rig.agent.rotate = 1;
+  whole(3);
+  assert_int_equal(rig.requests, 2);
+}
+
 static void silence_to_a_long_get_asks_for_less(void **state) {
   (void)state;
   make_names(NAMES, 0);
@@ -429,6 +439,7 @@ int main(void) {
     TEST(what_the_agent_blames_is_dropped_and_the_rest_asked_again),
     TEST_V1(what_the_agent_blames_is_dropped_and_the_rest_asked_again),
     TEST(another_order_and_fewer_varbinds_are_put_right),
+    TEST(a_name_asked_twice_is_answered_twice),
     TEST(silence_to_a_long_get_asks_for_less),
     TEST(a_dead_agent_is_asked_once),
     TEST(other_errors_end_it),
