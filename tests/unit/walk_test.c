@@ -211,6 +211,31 @@ static void reading_ahead_is_bounded(void **state) {
   moon_walk_free(w);
 }
 
+static void memory_does_not_grow_with_the_table(void **state) {
+  static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2", "1.3.6.1.4.1.9.3"};
+  struct moon_walk_spec spec = spec_of(columns, 3);
+  struct moon_row row;
+  struct moon_outcome o;
+  const struct moon_request *request = NULL;
+  enum moon_err e;
+  uint32_t rows = 0;
+  (void)state;
+  add_rows(columns[0], 1, 2000);
+  add_rows(columns[1], 1, 2000);
+  add_rows(columns[2], 1990, 2000); /* far ahead: it has to wait */
+  struct moon_walk *w = moon_walk_new(&rig.target, &spec, &e);
+  while (moon_walk_next(w, rig.now_us, &request)) {
+    rig_ask(&rig, request, &o);
+    moon_walk_feed(w, &o);
+    while (moon_walk_row(w, &row)) {
+      rows++;
+    }
+    assert_true(failmem_alive() < 16);
+  }
+  assert_int_equal(rows, 2000);
+  moon_walk_free(w);
+}
+
 static void budgets_stop_a_walk_and_say_so(void **state) {
   struct moon_walk_spec spec = spec_of(rig_interface_columns, 5);
   struct rig_result res;
@@ -351,6 +376,7 @@ int main(void) {
     TEST(a_table_read_again_knows_what_worked),   TEST(sparse_columns_join_by_index),
     TEST(arcs_of_several_octets_are_ordered_by_value), TEST(a_subtree_walks_like_a_column),
     TEST(heads_come_with_the_first_packet),       TEST(rows_wait_for_heads_that_did_not_fit),
+    TEST(memory_does_not_grow_with_the_table),
     TEST(reading_ahead_is_bounded),               TEST(budgets_stop_a_walk_and_say_so),
     TEST(max_rows_is_told_even_when_all_was_read), TEST(the_caller_may_limit_repetitions),
     TEST(a_bad_specification_is_refused),         TEST(the_longest_names_fit_a_request),
