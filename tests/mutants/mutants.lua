@@ -77,7 +77,7 @@ return {
     from = "  if (w->rows >= w->max_rows) {", to = "  if (w->rows > w->max_rows) {" },
   { name = "a timeout passes for the end of a table", file = "core/session/walk.c", tests = { "unit/walk_test", "unit/walk_faults_test" },
     from = "    if (!moon_manner_silence(&w->manner, w->target, &w->asked)) {\n      fail(w, o->err, o);",
-    to = "    if (!moon_manner_silence(&w->manner, w->target, &w->asked)) {\n      w->live = w->heads_left = 0;" },
+    to = "    if (!moon_manner_silence(&w->manner, w->target, &w->asked)) {\n      w->live = 0;\n      w->heads.left = 0;" },
   { name = "what an agent refused is not told", file = "core/session/pick.c", tests = { "unit/fetch_test", "e2e/faults_spec" },
     from = "  bool refused = !p->err && p->refused;", to = "  bool refused = false;" },
   -- bindings
