@@ -12,7 +12,7 @@
 
 #include "agent.h"
 
-#define MOON_ANSWER_ROOM (65536 + 65536) /* a datagram, and one varbind behind it before it is cut */
+#define MOON_ANSWER_ROOM (2 * 65536) /* a datagram, its head and what flaws put behind it */
 #define MOON_REPLIES_MAX 2
 
 struct moon_reply {
@@ -36,18 +36,24 @@ MOON_API void moon_agent_reply(struct moon_agent *a, uint64_t now_us, const stru
 /* For a datagram that the owner found malformed, with what moon_message_decode said: counts. */
 MOON_API void moon_agent_malformed(struct moon_agent *a, enum moon_err e);
 
-/* The Response to a PDU, without faults of datagrams. Its varbinds lie in room; whoever encodes the envelope writes it in
- * front of them. */
+/* The Response to a PDU, without the flaws of datagrams. Its varbinds lie in room, with MOON_ANSWER_HEAD octets free in
+ * front of them: whoever encodes the envelope writes it there. */
+#define MOON_ANSWER_HEAD 1024
 struct moon_asked {
   const struct moon_pdu *pdu;
-  const struct moon_judgement *judgement; /* NULL: no faults */
-  uint8_t version;                    /* MOON_V1: no Counter64, no exceptions, v1's error-status */
+  const struct moon_judgement *judgement; /* NULL: no flaws */
+  size_t around;                          /* octets of the message beside its PDU and its first header, at most */
+  uint8_t version;                        /* MOON_V1: no Counter64, no exceptions, v1's error-status; else as in v2c */
   bool may_write;
-  size_t around;                      /* octets of the envelope around the PDU, at most */
 };
-/* *out lends its varbinds from room. MOON_E_DECODE: the varbinds of the request are malformed, drop it; MOON_E_TOO_BIG: not
- * even an error fits, drop it. *rtt_us: the longest round trip recorded with what is in it. */
+struct moon_answered {
+  struct moon_pdu pdu; /* varbinds lent from room */
+  uint32_t n;          /* varbinds */
+  uint32_t rtt_us;     /* the longest round trip recorded with what is in it */
+  uint32_t flaws;      /* bit 1 << kind of those done to instances, TOO_BIG and FEWER */
+};
+/* MOON_E_DECODE: the varbinds of the request are malformed; MOON_E_TOO_BIG: not even an error fits. Both: drop it. */
 MOON_API enum moon_err moon_answer_pdu(struct moon_agent *a, uint64_t now_us, const struct moon_asked *q, uint8_t *room,
-                                       struct moon_pdu *out, uint32_t *rtt_us);
+                                       struct moon_answered *out);
 
 #endif

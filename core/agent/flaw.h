@@ -17,7 +17,7 @@ enum moon_flaw_kind {
   MOON_FLAW_DELAY,          /* by delay_us */
   MOON_FLAW_JITTER,         /* by 0..delay_us more */
   MOON_FLAW_SLOW_START,     /* for period_us after start and reboots: by delay_us, less and less */
-  MOON_FLAW_REORDER,        /* held back for delay_us (0: 20 ms), so that later ones overtake it */
+  MOON_FLAW_REORDER,        /* a share (0: half) is held back for delay_us (0: 20 ms), so that later ones overtake it */
   MOON_FLAW_DUPLICATE,      /* a second copy, delay_us later */
   /* What the datagram looks like. */
   MOON_FLAW_WRONG_ID,
@@ -45,14 +45,14 @@ MOON_API const char *moon_flaw_name(enum moon_flaw_kind k);
 MOON_API enum moon_flaw_kind moon_flaw_find(const char *name, size_t n);
 
 struct moon_flaw {
-  const uint8_t *oid;   /* content octets: requests with, or instances under this name; oid_len 0: all */
+  const uint8_t *oid;   /* content octets: requests for something, or (GEN_ERR..LONG_LENGTH) instances under this name; oid_len 0: all */
   uint64_t from_us;     /* since the agent's start */
   uint64_t to_us;       /* 0: for ever */
   uint64_t every_us;    /* the time line from 0 starts again this often; 0: never */
   uint64_t delay_us;
   uint64_t period_us;
   int64_t jump_us;
-  double share;         /* of the requests it is about, 0..1; 0: all */
+  double share;         /* of the requests it is about, 0..1; 0: all, or what its kind says */
   uint32_t n;
   uint16_t oid_len;
   uint8_t kind;         /* enum moon_flaw_kind */

@@ -47,8 +47,8 @@ static const char *parse_value(struct moon_span s, const struct tag *tag, struct
     return NULL;
   case MOON_IP_ADDRESS:
     if (!moon_notation_address(s, out)) { return NULL; } /* whatever the letters say */
-    if (!tag->hex && !tag->escaped) { return "not an IPv4 address"; }
-    break;
+    if (tag->hex || tag->escaped) { break; }
+    return moon_span_len(s) == 4 ? moon_notation_octets(s, out) : "not an IPv4 address"; /* four octets as they are: found too */
   default:
     break;
   }
