@@ -12,6 +12,7 @@
 
 #include "../value/shape.h"
 #include "host.h"
+#include "ramp.h"
 
 struct moon_rates;
 struct moon_run;
@@ -96,8 +97,7 @@ struct moon_host {
   uint32_t first_left;         /* duties whose first run is not over: plan->once ends with the last */
   struct moon_timer drain;
   struct moon_timer ramp_timer;
-  uint64_t ramp_heard;         /* datagrams in when it was started */
-  uint32_t ramp;               /* runs at once for now, while more are due */
+  struct moon_ramp ramp;       /* runs at once for now, while more are due */
   bool draining, blocked, done_said;
 };
 

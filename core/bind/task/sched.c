@@ -7,11 +7,6 @@
 #include "run.h"
 
 #define STARTS_A_TURN 128 /* runs started before the loop looks at its sockets again */
-/* How many of those that are due at once are let go together. As long as answers keep coming, more at once are no faster and cost
- * more, as nothing of a run is in the cache any more when its answer comes (1,000 walks at once 200 us each, 64 at once 100,
- * bench/probes/walk.lua). Only a whole RAMP_US without any answer tells that agents are far away or silent: twice as many. */
-#define RAMP_FIRST 64
-#define RAMP_US 1000
 #define RETRY_US 100000 /* after a run could not be started for lack of memory */
 
 static uint64_t mix(uint64_t hash, const char *s) { /* FNV-1a, the NUL included */
@@ -97,7 +92,7 @@ enum moon_err moon_sched_open(struct moon_host *h) {
     goto out;
   }
   h->n_duties = h->first_left = (uint32_t)n;
-  h->ramp = RAMP_FIRST;
+  moon_ramp_init(&h->ramp);
   for (uint32_t p = 0; p < h->n_probes; p++) {
     struct moon_host_probe *probe = &h->probes[p];
     order(probe->plan, by);
@@ -145,14 +140,14 @@ static void tell_done(struct moon_host *h) {
 
 static uint64_t heard(const struct moon_host *h) { return moon_engine_counters(h->engine)->datagrams_in; }
 
-static void watch_answers(struct moon_host *h) {
-  h->ramp_heard = heard(h);
-  moon_timer_start(h->engine, &h->ramp_timer, moon_engine_now(h->engine) + RAMP_US);
+static void look_again(struct moon_host *h) {
+  moon_timer_start(h->engine, &h->ramp_timer, moon_engine_now(h->engine) + MOON_RAMP_LOOK_US);
 }
 
 static void on_ramp(void *arg) {
   struct moon_host *h = arg;
-  if (heard(h) == h->ramp_heard) { h->ramp = h->ramp < UINT32_MAX / 2 ? 2 * h->ramp : h->ramp; }
+  moon_ramp_look(&h->ramp, moon_engine_now(h->engine), heard(h));
+  if (!moon_list_empty(&h->due)) { look_again(h); }
   moon_sched_start(h);
 }
 
@@ -165,8 +160,11 @@ void moon_sched_init(struct moon_host *h) {
 /* A slot for one more? */
 static bool has_room(struct moon_host *h) {
   if (h->blocked || h->draining || h->counters->runs_active >= h->plan->max_coroutines) { return false; }
-  if (h->counters->runs_active < h->ramp) { return true; }
-  if (moon_list_empty(&h->ramp_timer.node)) { watch_answers(h); }
+  if (h->counters->runs_active < h->ramp.level) { return true; }
+  if (moon_list_empty(&h->ramp_timer.node)) {
+    moon_ramp_begin(&h->ramp, moon_engine_now(h->engine), heard(h));
+    look_again(h);
+  }
   return false;
 }
 
@@ -193,7 +191,10 @@ void moon_sched_start(struct moon_host *h) {
       break;
     }
   }
-  if (moon_list_empty(&h->due)) { h->ramp = RAMP_FIRST + (uint32_t)h->counters->runs_active; }
+  if (moon_list_empty(&h->due)) {
+    moon_ramp_init(&h->ramp);
+    h->ramp.level += (uint32_t)h->counters->runs_active;
+  }
   tell_done(h);
 }
 

@@ -1,0 +1,32 @@
+/* ramp: how many of the runs that are due at once are let go together.
+ *
+ * More at once are only faster while agents are far away; with near ones they just cost more, as nothing of a run is in the
+ * cache any more when its answer comes (1,000 walks at once take twice the CPU of 64 at once, bench/probes/walk.lua). So it
+ * starts small and doubles: at once while nothing answers, else on trial; what brings no more answers a second is taken back
+ * and tried again later. No clock: times and the count of answers come in. */
+#ifndef MOON_BIND_TASK_RAMP_H
+#define MOON_BIND_TASK_RAMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MOON_RAMP_FIRST 64
+#define MOON_RAMP_LOOK_US 1000 /* how often to look */
+
+struct moon_ramp {
+  uint64_t since_us;   /* when the judgement under way began */
+  uint64_t heard;      /* answers until then */
+  double rate;         /* answers a microsecond at the level before the trial */
+  uint32_t level;      /* runs at once for now */
+  uint32_t before;     /* on trial: the level to go back to; else 0 */
+  uint32_t hold;       /* judgements until the next trial */
+  bool answered;       /* somebody did, ever */
+};
+
+void moon_ramp_init(struct moon_ramp *r);
+/* Somebody waits for a place: judge from now on. */
+void moon_ramp_begin(struct moon_ramp *r, uint64_t now_us, uint64_t heard);
+/* Somebody still waits; heard: answers since ever. May change r->level. */
+void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard);
+
+#endif

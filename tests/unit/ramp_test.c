@@ -1,0 +1,106 @@
+/* A ramp against agents as a law: so many places, this far away, and no more answers a second than they can give. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "../../core/bind/task/ramp.h"
+
+struct world { double rtt_us, most_per_us, silent_part; };
+
+/* Looks every millisecond; the answers a level brings by Little's law. */
+static void run(struct moon_ramp *r, const struct world *w, unsigned ms, uint64_t *now, double *heard) {
+  for (unsigned i = 0; i < ms; i++) {
+    double rate = r->level * (1 - w->silent_part) / w->rtt_us;
+    if (rate > w->most_per_us) { rate = w->most_per_us; }
+    *now += MOON_RAMP_LOOK_US;
+    *heard += rate * MOON_RAMP_LOOK_US;
+    moon_ramp_look(r, *now, (uint64_t)*heard);
+  }
+}
+
+static void test_near_agents_stay_few(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  uint64_t now = 5, wide = 0;
+  double heard = 0;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, now, 0);
+  for (int i = 0; i < 2000; i++) {
+    run(&r, &(struct world){.rtt_us = 100, .most_per_us = 0.2}, 1, &now, &heard);
+    assert_true(r.level <= 2 * MOON_RAMP_FIRST);
+    wide += r.level > MOON_RAMP_FIRST;
+  }
+  assert_in_range(wide, 1, 300); /* tried now and then, and taken back */
+}
+
+static void test_far_agents_get_many(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  uint64_t now = 5;
+  double heard = 0;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, now, 0);
+  run(&r, &(struct world){.rtt_us = 50000, .most_per_us = 0.2}, 600, &now, &heard);
+  assert_in_range(r.level, 1024, 32768);
+}
+
+static void test_nobody_answers_yet(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  uint64_t now = 0;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, now, 7);
+  for (int i = 0; i < 4; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 7); }
+  assert_int_equal(r.level, 16 * MOON_RAMP_FIRST);
+}
+
+static void test_a_busy_agent_is_not_a_silent_one(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, 0, 0);
+  moon_ramp_look(&r, 900, 10);
+  moon_ramp_begin(&r, 1000, 10);
+  for (uint64_t now = 2000; now < 6000; now += 1000) {
+    moon_ramp_look(&r, now, 10);
+    assert_int_equal(r.level, MOON_RAMP_FIRST);
+  }
+  moon_ramp_look(&r, 6000, 10);
+  assert_int_equal(r.level, 2 * MOON_RAMP_FIRST);
+}
+
+/* All places but a few are held by silent agents: the few bring answers all the time. */
+static void test_places_held_by_silent_agents(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  uint64_t now = 5;
+  double heard = 0;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, now, 0);
+  run(&r, &(struct world){.rtt_us = 2000, .most_per_us = 1, .silent_part = 0.98}, 400, &now, &heard);
+  assert_true(r.level >= 8 * MOON_RAMP_FIRST);
+}
+
+static void test_the_level_has_an_end(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  uint64_t now = 0;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, now, 0);
+  for (int i = 0; i < 100; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0); }
+  assert_true(r.level > UINT32_MAX / 4 && r.level < UINT32_MAX);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_near_agents_stay_few),
+    cmocka_unit_test(test_far_agents_get_many),
+    cmocka_unit_test(test_nobody_answers_yet),
+    cmocka_unit_test(test_a_busy_agent_is_not_a_silent_one),
+    cmocka_unit_test(test_places_held_by_silent_agents),
+    cmocka_unit_test(test_the_level_has_an_end),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
