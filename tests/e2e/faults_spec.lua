@@ -138,3 +138,59 @@ return {
     for _, case in ipairs(cases) do assert.equal("ok", result.samples[case.target].run_error) end
   end)
 end)
+
+-- The same by GETNEXT, where an error spoils the whole answer.
+local cases_v1 = {
+  { "", good },
+  { "loss_every(3)", good },
+  { "too_big_varbinds(2)", good },
+  { "too_big_octets(150)", good },
+  { "over_long_lengths()", good },
+  { "kind('get', shuffled())", good },
+  { "gen_err('1.3.6.1.2.1.2.2.1.2')", but { walk = "gen_err", rows = "gen_err", only = "gen_err" } },
+  { "not_increasing('1.3.6.1.2.1.2.2.1.2.3')", but { walk = "loop", rows = "loop" } },
+  { "endless('1.3.6.1.4.1.9')", but { bounded = "budget" } },
+  { "wrong_version()", { get = "timeout", row = "timeout", walk = "timeout", rows = "down", only = "down", bounded = "down" } },
+}
+
+describe("an agent of SNMPv1 that does", function()
+  local agent, result
+  lazy_setup(function()
+    local args, hosts = {}, {}
+    for i, case in ipairs(cases_v1) do
+      case.host = "127.0.3." .. i
+      args[#args + 1] = "--device"
+      args[#args + 1] = case.host .. "=" .. case[1]
+    end
+    agent = t.agent(args)
+    for i, case in ipairs(cases_v1) do
+      case.target = agent:target(case.host)
+      hosts[i] = case.target
+    end
+    result = t.poll { "tests/e2e/probes/ops.lua", "--targets", table.concat(hosts, ","), "-v", "1", "-c", "public", "-t", "0.3", "-r", "1", "--once" }
+  end)
+  lazy_teardown(function()
+    agent:stop()
+    t.cleanup()
+  end)
+
+  for _, case in ipairs(cases_v1) do
+    it(case[1] == "" and "nothing wrong" or case[1], function()
+      local s = result.samples[case.target]
+      local seen, texts = {}, {}
+      for k in pairs(good) do
+        seen[k] = s[k]
+        texts[#texts + 1] = s[k .. "_text"]
+      end
+      assert.same(case[2], seen, table.concat(texts, "\n"))
+      if case[2].row == "ok" then assert.same({ 72, "nil" }, { s.services, s.nothing }) end
+      if case[2].rows == "ok" then assert.same({ 4, 10, 0 }, { s.rows_count, s.rows_sum, s.rows_mixed }) end
+      if case[2].only == "ok" then assert.equal(2, s.only_count) end
+    end)
+  end
+
+  it("told as a whole", function()
+    t.assert_agent(result.stats, agent:settled())
+    assert.is_nil(agent:stats().requests.getbulk)
+  end)
+end)

@@ -66,6 +66,65 @@ describe("moonpoll run", function()
     end
   end)
 
+  it("does the same on plain epoll", function()
+    local r = t.poll(with("ticks", common(hosts(20), "--once", "--loop", "epoll")))
+    assert.equal(0, r.status, r.stderr)
+    assert.equal(100, r.stats.counters.answered)
+    assert.equal(100, r.stats.counters.datagrams_out)
+  end)
+
+  it("needs no more sockets for more devices", function()
+    local function descriptors(n)
+      local dir = run_dir()
+      local many = {}
+      for i = 1, n do many[i] = agent:target(("127.0.%d.%d"):format(30 + math.floor(i / 250), i % 250 + 1)) end
+      local list = t.write("hosts.txt", table.concat(many, "\n") .. "\n")
+      local p = t.start_poll { "tests/e2e/probes/ticks.lua", "--targets", list, "-c", "public", "--every", "5", "-o", "null", "--run-dir", dir }
+      local s = t.wait_for("all devices asked", 20, function()
+        local now = running(dir)
+        return now.counters.answered >= n and now
+      end)
+      local count = t.path "count"
+      os.execute(("ls /proc/%d/fd | wc -l >%s"):format(s.workers[1].pid, count))
+      assert.equal(0, p:stop(10), p:stderr())
+      return tonumber(t.read(count))
+    end
+    assert.equal(descriptors(5), descriptors(500))
+  end)
+
+  it("ends on SIGINT, and when asked to by `moonpoll stop`", function()
+    for _, how in ipairs { "signal", "command" } do
+      local dir = run_dir()
+      local p = t.start_poll(with("ticks", common(hosts(5), "--every", "1", "-o", "json", "--run-dir", dir)))
+      running(dir)
+      if how == "signal" then
+        p:signal(2)
+      else
+        assert.equal(0, (t.run { t.program, "stop", "--run-dir", dir }))
+      end
+      assert.equal(0, p:wait(10), p:stderr())
+      t.assert_balances(p.stats(), true)
+    end
+  end)
+
+  it("keeps two instances in one run directory apart", function()
+    local dir = run_dir()
+    local a = t.start_poll(with("ticks", common(hosts(2), "--every", "1", "-o", "json", "--run-dir", dir)))
+    running(dir)
+    local b = t.start_poll(with("ticks", common(hosts(3), "--every", "1", "-o", "json", "--run-dir", dir)))
+    local second = t.wait_for("the second", 10, function()
+      local code, out = t.run { t.program, "status", "--run-dir", dir, "--pid", tostring(b.pid) }
+      return code == 0 and cjson.decode(out)
+    end)
+    assert.equal(3, second.devices)
+    local code, _, err = t.run { t.program, "status", "--run-dir", dir }
+    assert.equal(2, code)
+    assert.truthy(err:find(tostring(a.pid), 1, true) and err:find(tostring(b.pid), 1, true), err)
+    assert.equal(0, a:stop(10))
+    assert.equal(3, status_of(dir).devices)
+    assert.equal(0, b:stop(10))
+  end)
+
   it("shares the work among workers", function()
     local r = t.poll(with("ticks", common(hosts(20), "--once", "--workers", "2")))
     assert.equal(0, r.status, r.stderr)
