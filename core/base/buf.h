@@ -30,7 +30,7 @@ struct moon_writer {
 
 static inline void moon_reader_init(struct moon_reader *r, const uint8_t *p, size_t n) {
   r->p = p;
-  r->end = p + n;
+  r->end = n ? p + n : p; /* NULL with nothing in it is fine */
   r->err = MOON_OK;
 }
 static inline size_t moon_reader_left(const struct moon_reader *r) { return (size_t)(r->end - r->p); }

@@ -100,7 +100,8 @@ static void validate(lua_State *L, const struct place *p) {
       a.number = lua_tonumber(L, -2);
     }
     if (lua_type(L, -1) != LUA_TSTRING) {
-      fault(L, p, lua_pushfstring(L, "key %s: an OID expected, got %s", key_text(L, &a), luaL_typename(L, -1)));
+      const char *got = luaL_typename(L, -1); /* before key_text pushes */
+      fault(L, p, lua_pushfstring(L, "key %s: an OID expected, got %s", key_text(L, &a), got));
     }
   }
   if (!any) { fault(L, p, "no OIDs in the table"); }
