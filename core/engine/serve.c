@@ -80,7 +80,7 @@ struct moon_server {
 static void set_int(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
 
 static void read_clock(struct moon_server *s) {
-  uint64_t now = s->config.clock_us ? s->config.clock_us(s->config.arg) : moon_clock_us();
+  uint64_t now = s->config.clock_us ? s->config.clock_us(s->config.clock_arg) : moon_clock_us();
   if (now > s->now_us) { s->now_us = now; }
 }
 

@@ -41,6 +41,7 @@ struct moon_server_config {
   moon_serve *serve;
   void *arg;
   uint64_t (*clock_us)(void *arg); /* NULL: the monotonic clock. With one of its own a turn is due when it was moved */
+  void *clock_arg;
   uint32_t receive_buffer;         /* octets asked of the kernel, a socket; 0: 16 MiB */
   uint32_t max_held;               /* answers waiting for their time; 0: 200,000 */
   uint32_t max_held_octets;        /* all of them together; 0: 128 MiB */

@@ -16,7 +16,8 @@ void moon_fields_raise(struct moon_fields *f) {
 }
 
 const char *moon_fields_place(struct moon_fields *f) {
-  uint32_t line = moon_where_line(f->text, f->len, f->path);
+  uint32_t line = f->call_line ? moon_where_call_line(f->text, f->len, f->call_line, f->path)
+                               : moon_where_line(f->text, f->len, f->path);
   const char *colon = f->path[0] ? ": " : "";
   const char *p = line ? moon_draft_format(f->d, "%s:%u%s%s", f->file, line, colon, f->path)
                        : moon_draft_format(f->d, "%s%s%s", f->file, colon, f->path);

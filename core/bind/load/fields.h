@@ -12,6 +12,7 @@ struct moon_fields {
   const char *file;   /* for errors */
   const char *text;   /* its source, for lines */
   size_t len;
+  uint32_t call_line; /* of a table that is the argument of a call: the line of the call; 0: the one that is returned */
   char path[256];     /* where reading is: "targets[2].auth" */
 };
 

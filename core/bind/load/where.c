@@ -185,6 +185,19 @@ uint32_t moon_where_line(const char *text, size_t n, const char *path) {
   }
 }
 
+uint32_t moon_where_call_line(const char *text, size_t n, uint32_t line, const char *path) {
+  struct scanner s = {.p = text, .end = text + n, .line = 1, .path = path, .best_line = line};
+  for (enum token t = TOKEN_OTHER, before; t != TOKEN_END && s.line <= line;) {
+    before = t;
+    t = next(&s);
+    if (t == TOKEN_SIGN && s.sign == '(') { t = before; }
+    if (before != TOKEN_NAME || t != TOKEN_SIGN || s.sign != '{' || s.line != line) { continue; }
+    scan_table(&s, "", 0);
+    break;
+  }
+  return s.best_line;
+}
+
 /* Levenshtein's distance. */
 static size_t distance(const char *a, const char *b) {
   size_t row[NAME_MAX_LEN + 1];
