@@ -1,5 +1,6 @@
 #include "inner.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -44,15 +45,15 @@ void moon_engine_notice(struct moon_engine *e, struct moon_peer *p, const char *
 
 static void socket_ready(void *arg, int fd) {
   struct moon_engine *e = arg;
-  for (int i = 0; i < 2; i++) {
-    if (e->socket[i].fd == fd) { e->socket[i].readable = true; }
+  for (uint32_t i = 0; i < e->n_sockets; i++) {
+    if (e->socket[i]->fd == fd) { e->socket[i]->readable = true; }
   }
 }
 
 static void look_at_drops(void *arg) {
   struct moon_engine *e = arg;
-  for (int i = 0; i < 2; i++) {
-    if (e->socket[i].fd >= 0) { e->counters->rx_dropped += moon_socket_drops(&e->socket[i]); }
+  for (uint32_t i = 0; i < e->n_sockets; i++) {
+    if (e->socket[i]->fd >= 0) { e->counters->rx_dropped += moon_socket_drops(e->socket[i]); }
   }
   if (e->counters->rx_dropped && !e->drops_told) {
     e->drops_told = true;
@@ -61,20 +62,55 @@ static void look_at_drops(void *arg) {
   }
 }
 
-static enum moon_err open_socket(struct moon_engine *e, int i, uint8_t family, const struct moon_addr *source) {
+/* The next one of the table. It stays there, closed, when this host has no such family or address. */
+static enum moon_err open_socket(struct moon_engine *e, uint8_t family, const struct moon_addr *source) {
   uint32_t granted = 0;
-  enum moon_err err = moon_socket_open(&e->socket[i], family, source, e->config.receive_buffer, &granted);
-  if (err == MOON_E_CONFIG && (source->family == family || family == 4)) {
-    moon_engine_notice(e, NULL, "cannot open an IPv%d socket%s: %m", family, source->family == family ? " on the source address" : "");
-    return err;
-  }
-  if (err) { return err == MOON_E_CONFIG ? MOON_OK : err; } /* a host without IPv6 polls IPv4 */
+  struct moon_socket *s = moon_mem_zalloc(sizeof *s);
+  if (!s) { return MOON_E_NOMEM; }
+  e->socket[e->n_sockets++] = s;
+  enum moon_err err = moon_socket_open(s, family, source, e->config.receive_buffer, &granted);
+  if (err) { return err; }
   if (granted < e->config.receive_buffer && !e->buffer_told) {
     e->buffer_told = true;
     moon_engine_notice(e, NULL, "the kernel gave a receive buffer of %u octets instead of %u: raise net.core.rmem_max",
                        (unsigned)granted, (unsigned)e->config.receive_buffer);
   }
-  return e->io ? e->io->watch(e->loop, e->socket[i].fd, socket_ready, e) : MOON_OK;
+  return e->io ? e->io->watch(e->loop, s->fd, socket_ready, e) : MOON_OK;
+}
+
+static void close_socket(struct moon_engine *e, uint32_t i) {
+  if (e->socket[i]->fd >= 0 && e->io) { e->io->unwatch(e->loop, e->socket[i]->fd); }
+  moon_socket_close(e->socket[i]);
+  moon_mem_free(e->socket[i]);
+}
+
+static enum moon_err open_own(struct moon_engine *e, uint8_t family, const struct moon_addr *source) {
+  enum moon_err err = open_socket(e, family, source);
+  if (err != MOON_E_CONFIG) { return err; }
+  if (source->family != family && family == 6) { return MOON_OK; } /* a host without IPv6 polls IPv4 */
+  moon_engine_notice(e, NULL, "cannot open an IPv%d socket%s: %m", family, source->family == family ? " on the source address" : "");
+  return err;
+}
+
+enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *source, struct moon_socket **out) {
+  struct moon_addr own = *source;
+  own.port = 0;
+  for (uint32_t i = 2; i < e->n_sockets; i++) {
+    if (!moon_addr_equal(&e->socket[i]->source, &own)) { continue; }
+    *out = e->socket[i];
+    return MOON_OK;
+  }
+  if (e->n_sockets == 2 + MOON_SOURCES_MAX) { return MOON_E_LIMIT; }
+  uint32_t at = e->n_sockets;
+  enum moon_err err = open_socket(e, own.family, &own);
+  if (!err) {
+    *out = e->socket[at];
+  } else if (e->n_sockets > at) {
+    int cause = errno;
+    close_socket(e, --e->n_sockets);
+    errno = cause;
+  }
+  return err;
 }
 
 static uint64_t seed_of(const struct moon_engine_config *c) {
@@ -97,7 +133,6 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
   e->loop = loop;
   e->now_us = moon_clock_us();
   e->told_us = UINT64_MAX;
-  e->socket[0].fd = e->socket[1].fd = -1;
   uint64_t seed = seed_of(c);
   e->random = seed;
   moon_list_init(&e->active);
@@ -110,8 +145,8 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
   enum moon_err err = moon_flight_init(&e->flight, e->config.max_in_flight + e->config.max_waiting, seed);
   if (!err) { err = moon_peers_init(&e->peers, seed * 0x9e3779b97f4a7c15u + 1); }
   if (!err) { err = moon_inbox_init(&e->inbox); }
-  if (!err) { err = open_socket(e, 0, 4, &c->source4); }
-  if (!err) { err = open_socket(e, 1, 6, &c->source6); }
+  if (!err) { err = open_own(e, 4, &c->source4); }
+  if (!err) { err = open_own(e, 6, &c->source6); }
   if (err) {
     moon_engine_free(e);
     return err;
@@ -123,10 +158,7 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
 void moon_engine_free(struct moon_engine *e) {
   if (!e) { return; }
   look_at_drops(e);
-  for (int i = 0; i < 2; i++) {
-    if (e->socket[i].fd >= 0 && e->io) { e->io->unwatch(e->loop, e->socket[i].fd); }
-    moon_socket_close(&e->socket[i]);
-  }
+  for (uint32_t i = 0; i < e->n_sockets; i++) { close_socket(e, i); }
   moon_inbox_fini(&e->inbox);
   moon_peers_fini(e);
   moon_flight_fini(&e->flight);
@@ -312,8 +344,8 @@ void moon_engine_turn(struct moon_engine *e) {
   e->again = false;
   e->now_us = start_us;
   bool due = moon_wheel_next_us(&e->wheel) <= start_us;
-  for (int i = 0; i < 2; i++) {
-    struct moon_socket *s = &e->socket[i];
+  for (uint32_t i = 0; i < e->n_sockets; i++) {
+    struct moon_socket *s = e->socket[i];
     if (s->fd < 0 || (e->io && !s->readable && !s->errors && !due)) { continue; }
     if (!e->io) { s->readable = true; } /* who polls by himself does not say which */
     if (!receive(e, s, due)) {
@@ -336,8 +368,8 @@ uint64_t moon_engine_now(const struct moon_engine *e) { return e->now_us; }
 
 size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap) {
   size_t n = 0;
-  for (int i = 0; i < 2; i++) {
-    if (e->socket[i].fd >= 0 && n < cap) { fds[n++] = e->socket[i].fd; }
+  for (uint32_t i = 0; i < e->n_sockets; i++) {
+    if (e->socket[i]->fd >= 0 && n < cap) { fds[n++] = e->socket[i]->fd; }
   }
   return n;
 }

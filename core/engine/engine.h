@@ -34,7 +34,8 @@ struct moon_engine_config {
 };
 MOON_API void moon_engine_config_init(struct moon_engine_config *c); /* the defaults above */
 
-/* Opens its sockets: one IPv4 and one IPv6 UDP socket, unconnected (IPv6 may be missing on the host). io and loop are borrowed.
+/* Opens its sockets: one IPv4 and one IPv6 UDP socket, unconnected (IPv6 may be missing on the host); moon_peer_bind opens more.
+ * io and loop are borrowed.
  * MOON_E_NOMEM, MOON_E_CONFIG with a line through notice. */
 MOON_API enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct moon_io *io, void *loop, struct moon_engine **out);
 /* Outstanding requests are dropped without their done callback. */
@@ -51,6 +52,11 @@ MOON_API void moon_engine_kick(struct moon_engine *e);
 struct moon_peer; /* opaque */
 MOON_API enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
                                      const struct moon_policy *policy, void *user, struct moon_peer **out);
+#define MOON_SOURCES_MAX 16u /* addresses asked from, beside the engine's own */
+/* Its requests leave from this address of the host; peers of one source share a socket. Of source only address and zone count.
+ * To be called before the first request. MOON_E_CONFIG, errno tells: not of the peer's family, or none of this host's
+ * addresses; MOON_E_LIMIT: too many sources; MOON_E_NOMEM. */
+MOON_API enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p, const struct moon_addr *source);
 /* Cancels what is waiting. */
 MOON_API void moon_peer_free(struct moon_engine *e, struct moon_peer *p);
 MOON_API struct moon_target *moon_peer_target(struct moon_peer *p);

@@ -19,6 +19,7 @@
 struct moon_peer {
   struct moon_target target;
   struct moon_engine *engine;
+  struct moon_socket *socket;  /* that its requests leave from */
   void *user;
   struct moon_list node;     /* engine->active while something waits and the window has room; else alone */
   struct moon_list waiting;  /* slots, first come first served */
@@ -67,13 +68,13 @@ struct moon_engine {
   const struct moon_io *io;  /* may be NULL */
   void *loop;
   struct moon_counters own;
-  struct moon_socket socket[2]; /* IPv4, IPv6 */
+  struct moon_socket *socket[2 + MOON_SOURCES_MAX]; /* IPv4, IPv6, then one a source */
+  uint32_t n_sockets;
   struct moon_inbox inbox;
   struct moon_wheel wheel;
 };
 
 static inline struct moon_ticket moon_slot_ticket(const struct moon_slot *s) { return (struct moon_ticket){ s->index, s->generation }; }
-static inline struct moon_socket *moon_peer_socket(struct moon_peer *p) { return &p->engine->socket[p->target.addr.family == 6]; }
 
 uint64_t moon_clock_us(void); /* monotonic */
 
@@ -86,6 +87,9 @@ void moon_engine_verdict(struct moon_engine *e, struct moon_slot *s, enum moon_v
 /* Told by settle or heard that the breaker moved. */
 void moon_engine_breaker(struct moon_engine *e, struct moon_peer *p);
 void moon_engine_notice(struct moon_engine *e, struct moon_peer *p, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The socket of this source, opened when it is the first that asks. As moon_peer_bind. */
+enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *source, struct moon_socket **out);
 
 enum moon_err moon_peers_init(struct moon_peers *all, uint64_t key);
 void moon_peers_fini(struct moon_engine *e);

@@ -71,7 +71,7 @@ static uint32_t jitter(struct moon_engine *e) {
 /* The next try of a slot that is counted on the wire and in no list. false: not now, nothing changed. */
 static bool launch(struct moon_engine *e, struct moon_slot *s) {
   struct moon_peer *p = s->peer;
-  struct moon_socket *sock = moon_peer_socket(p);
+  struct moon_socket *sock = p->socket;
   struct moon_writer w;
   uint32_t counter, id;
   if (sock->fd < 0) {
@@ -194,21 +194,22 @@ static uint32_t launch_new(struct moon_engine *e, uint32_t room) {
 }
 
 void moon_launch_all(struct moon_engine *e) {
-  struct moon_socket *sock = e->socket;
-  if (!sock[0].out.n && !sock[1].out.n && moon_list_empty(&e->active) && moon_list_empty(&e->resend)) { return; }
+  bool left = false;
+  for (uint32_t i = 0; i < e->n_sockets; i++) { left = left || e->socket[i]->out.n; }
+  if (!left && moon_list_empty(&e->active) && moon_list_empty(&e->resend)) { return; }
   e->now_us = moon_clock_us();
   if (e->blocked_us > e->now_us) { return; }
   e->blocked_us = 0;
   e->paced_us = 0;
-  for (int i = 0; i < 2; i++) { /* what the kernel did not take before */
-    if (!sock[i].out.n) { continue; }
-    moon_outbox_drop(&sock[i].out, 0, owner_lives, &e->flight);
-    if (!flush(e, &sock[i])) { return; }
+  for (uint32_t i = 0; left && i < e->n_sockets; i++) { /* what the kernel did not take before */
+    if (!e->socket[i]->out.n) { continue; }
+    moon_outbox_drop(&e->socket[i]->out, 0, owner_lives, &e->flight);
+    if (!flush(e, e->socket[i])) { return; }
   }
   uint32_t room = launch_tries(e, PER_TURN);
   room = launch_new(e, room);
-  for (int i = 0; i < 2 && !e->blocked_us; i++) {
-    if (sock[i].out.n) { flush(e, &sock[i]); }
+  for (uint32_t i = 0; i < e->n_sockets && !e->blocked_us; i++) {
+    if (e->socket[i]->out.n) { flush(e, e->socket[i]); }
   }
   /* More could leave: after the answers to these were taken in. */
   if (!room && !e->blocked_us) { e->again = true; }

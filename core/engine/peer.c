@@ -1,5 +1,7 @@
 #include "inner.h"
 
+#include <errno.h>
+
 #include "../base/mem.h"
 
 #define PEERS_MIN 64u
@@ -53,6 +55,7 @@ enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr,
   moon_target_init(&p->target, addr, credential, policy);
   p->engine = e;
   p->user = user;
+  p->socket = e->socket[addr->family == 6];
   moon_list_init(&p->node);
   moon_list_init(&p->waiting);
   moon_list_init(&p->flying);
@@ -68,6 +71,14 @@ enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr,
   *head = p;
   *out = p;
   return MOON_OK;
+}
+
+enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p, const struct moon_addr *source) {
+  if (source->family != p->target.addr.family) {
+    errno = EAFNOSUPPORT;
+    return MOON_E_CONFIG;
+  }
+  return moon_engine_source(e, source, &p->socket);
 }
 
 static void cancel_list(struct moon_engine *e, struct moon_list *list, const struct moon_peer *only) {

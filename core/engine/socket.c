@@ -76,6 +76,7 @@ enum moon_err moon_socket_open(struct moon_socket *s, uint8_t family, const stru
                                uint32_t *granted) {
   memset(s, 0, sizeof *s);
   s->family = family;
+  if (source->family == family) { s->source = *source; }
   s->fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s->fd < 0) { return MOON_E_CONFIG; }
   struct moon_addr any = { .family = family };

@@ -48,6 +48,7 @@ struct moon_outbox {
 struct moon_socket {
   int fd;               /* -1: this host has no such family */
   uint8_t family;       /* 4, 6 */
+  struct moon_addr source; /* bound to; family 0: any */
   bool readable;        /* told by the loop */
   bool errors;          /* the error queue may hold something */
   bool whole;           /* IPv4: never in fragments, see moon_socket_fragment */

@@ -85,25 +85,6 @@ static void on_order(void *arg, int fd) {
   }
 }
 
-/* One source address an address family is all an engine has. */
-static void set_sources(struct worker *w, struct moon_engine_config *e) {
-  const struct moon_plan *plan = w->c->plan;
-  for (uint32_t i = 0; i < w->n_shard; i++) {
-    const struct moon_addr *a = &plan->targets[w->shard[i]].source;
-    struct moon_addr *slot = a->family == 4 ? &e->source4 : a->family == 6 ? &e->source6 : NULL;
-    if (!slot) { continue; }
-    if (slot->family == 0) {
-      *slot = *a;
-    } else if (!moon_addr_equal(slot, a)) {
-      char text[MOON_ADDR_TEXT_MAX];
-      moon_addr_format(slot, text, sizeof text);
-      moon_log(MOON_LOG_WARN, "source of %s: one worker has one source address a family, %s is used",
-               plan->targets[w->shard[i]].name, text);
-      return;
-    }
-  }
-}
-
 static enum moon_err start(struct worker *w) {
   const struct moon_plan *plan = w->c->plan;
   struct moon_engine_config e;
@@ -119,7 +100,6 @@ static enum moon_err start(struct worker *w) {
   e.notice = notice;
   e.ready = ready;
   e.arg = w;
-  set_sources(w, &e);
   err = moon_engine_new(&e, io, w->loop, &w->engine);
   if (err) { return err; }
   moon_loop_on_turn(w->loop, turn, w);

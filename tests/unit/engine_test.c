@@ -491,30 +491,6 @@ static void bad_peer(void **state) {
   world_fini(&w);
 }
 
-static void foreign_source(struct moon_engine_config *c) { c->source4 = (struct moon_addr){ .ip = { 192, 0, 2, 99 }, .family = 4 }; }
-static void bad_source(void **state) {
-  struct moon_engine *e = NULL;
-  (void)state;
-  memset(&w, 0, sizeof w);
-  moon_engine_config_init(&w.config);
-  w.config.notice = world_notice;
-  w.config.arg = &w;
-  foreign_source(&w.config);
-  assert_int_equal(moon_engine_new(&w.config, NULL, NULL, &e), MOON_E_CONFIG);
-  assert_null(e);
-  assert_int_equal(w.n_notices, 1);
-  assert_non_null(strstr(w.notices, "source address"));
-}
-static void own_source(struct moon_engine_config *c) { c->source4 = (struct moon_addr){ .ip = { 127, 0, 0, 77 }, .family = 4 }; }
-static void good_source(void **state) {
-  (void)state;
-  world_init(&w, own_source);
-  struct asked *q = world_ask(&w, world_peer(&w, world_agent(&w, "127.0.0.1")));
-  assert_true(world_run(&w, 5));
-  assert_int_equal(q->err, MOON_OK);
-  world_fini(&w);
-}
-
 static void no_memory(void **state) {
   (void)state;
   for (unsigned n = 1;; n++) {
@@ -609,7 +585,6 @@ int main(void) {
     cmocka_unit_test(rate_of_all),      cmocka_unit_test(rate_of_one),
     cmocka_unit_test(agents_errors),    cmocka_unit_test(too_big),
     cmocka_unit_test(without_io),       cmocka_unit_test(bad_peer),
-    cmocka_unit_test(bad_source),       cmocka_unit_test(good_source),
     cmocka_unit_test(no_memory),        cmocka_unit_test(memory),
   };
   int failed = 0;

@@ -182,6 +182,8 @@ static void configuration_errors(void **state) {
      "moon.lua:2: targets[1]: one of host, hosts and file is expected"},
     {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', source = 'eth0' } } }",
      "moon.lua:2: targets[1].source: \"eth0\" is no address"},
+    {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', source = '127.0.0.1:99' } } }",
+     "moon.lua:2: targets[1].source: \"127.0.0.1:99\": an address without a port is expected"},
     {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', labels = { ['a-b'] = 'x' } } } }",
      "moon.lua:2: targets[1].labels: \"a-b\" is no name of a label"},
     {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = 'a', labels = { a = {} } } } }",
@@ -435,9 +437,12 @@ static void everything(void **state) {
   assert_string_equal(p->run_dir, "/tmp/x");
   assert_int_equal(p->n_outputs, 2);
   assert_string_equal(p->outputs[1], "null");
-  assert_int_equal(p->n_warnings, 2);
+  assert_int_equal(p->n_warnings, 3);
   assert_string_equal(p->warnings[0], "sub/t.txt:5: core1 is there already; the first one holds");
-  assert_string_equal(p->warnings[1], "nine and 127.0.0.9:161 are the same agent, 127.0.0.9:161");
+  char families[128];
+  snprintf(families, sizeof families, "%s: source is an IPv4 address, its own is IPv6: not used for it", t[3].name);
+  assert_string_equal(p->warnings[1], families);
+  assert_string_equal(p->warnings[2], "nine and 127.0.0.9:161 are the same agent, 127.0.0.9:161");
   moon_plan_free(p);
 }
 

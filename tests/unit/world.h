@@ -40,6 +40,7 @@ struct agent {
   uint32_t answers;       /* sent */
   uint32_t now, most;     /* requests it holds unanswered */
   uint32_t ids[64];       /* of the first requests */
+  struct sockaddr_storage from; /* of the last request */
   /* What it does. */
   bool silent;
   uint32_t drop_first;    /* requests not answered */
@@ -284,6 +285,7 @@ UNUSED static void agent_ready(void *arg, int fd) {
     ssize_t n = recvfrom(fd, in, sizeof in, 0, (struct sockaddr *)&one.to, &one.to_len);
     if (n < 0) { return; }
     assert_int_equal(moon_message_decode(in, (size_t)n, &m), MOON_OK);
+    a->from = one.to;
     if (a->seen < sizeof a->ids / sizeof a->ids[0]) { a->ids[a->seen] = (uint32_t)m.pdu.request_id; }
     a->seen++;
     if (a->silent || a->seen <= a->drop_first) { continue; }

@@ -288,9 +288,9 @@ static void read_target(struct moon_fields *f, struct moon_inventory *in) {
     moon_fields_enter(f, "name");
     moon_fields_fail(f, "1 to 255 characters without blanks are expected");
   }
-  if (source && moon_addr_parse(source, 0, &in->source, &name, &name_n)) {
+  if (source && (moon_addr_parse(source, 0, &in->source, &name, &name_n) || in->source.port)) {
     moon_fields_enter(f, "source");
-    moon_fields_fail(f, "\"%.80s\" is no address", source);
+    moon_fields_fail(f, in->source.port ? "\"%.80s\": an address without a port is expected" : "\"%.80s\" is no address", source);
   }
   read_labels(f, in);
   read_target_auth(f, in);

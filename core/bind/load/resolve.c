@@ -135,6 +135,14 @@ static enum moon_err resolve(struct moon_draft *d) {
   return d->err;
 }
 
+static void tell_families(struct moon_draft *d) {
+  for (uint32_t i = 0; i < d->plan.n_targets && !d->err; i++) {
+    const struct moon_plan_target *t = &d->targets[i];
+    if (!t->source.family || !t->addr.family || t->source.family == t->addr.family) { continue; }
+    moon_draft_warn(d, "%s: source is an IPv%d address, its own is IPv%d: not used for it", t->name, t->source.family, t->addr.family);
+  }
+}
+
 /* Two names for one agent double its load, and its counters look like two devices. */
 static enum moon_err tell_twins(struct moon_draft *d) {
   uint32_t cap = 64;
@@ -160,5 +168,6 @@ static enum moon_err tell_twins(struct moon_draft *d) {
 
 enum moon_err moon_inventory_resolve(struct moon_draft *d) {
   if (d->n_pending && resolve(d)) { return d->err; }
+  tell_families(d);
   return tell_twins(d);
 }

@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include <errno.h>
 #include <lualib.h>
 #include <luajit.h>
 #include <stdarg.h>
@@ -53,7 +54,16 @@ static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t
   }
   if (!plan->addr.family) { return MOON_OK; } /* every run of it says why */
   enum moon_err e = moon_peer_new(h->engine, &plan->addr, &h->plan->credentials[plan->credentials[0]], &h->plan->policy, t, &t->peer);
-  if (!e) { moon_peer_target(t->peer)->strict_source = plan->strict_source; }
+  if (e) { return e; }
+  moon_peer_target(t->peer)->strict_source = plan->strict_source;
+  if (plan->source.family != plan->addr.family) { return MOON_OK; } /* of names that have both the loader said so */
+  e = moon_peer_bind(h->engine, t->peer, &plan->source);
+  if (e) {
+    char source[MOON_ADDR_TEXT_MAX];
+    const char *why = e == MOON_E_CONFIG ? strerror(errno) : e == MOON_E_LIMIT ? "too many source addresses" : moon_err_text(e);
+    moon_addr_format(&plan->source, source, sizeof source);
+    moon_host_log(h, MOON_LOG_ERROR, "%s: its source %s: %s", plan->name, source, why);
+  }
   return e;
 }
 
