@@ -33,12 +33,17 @@ static void write_text(void) {
   if (!text) { exit(1); }
   line("1.3.6.1.2.1.1.3.0|67|%u\n", 12345678, 0, 0);
   for (unsigned c = 1; c <= 22; c++) {
-    for (unsigned i = 1; i <= 64; i++) { line(c >= 10 && c <= 20 ? "1.3.6.1.2.1.2.2.1.%u.%u|65|%u\n" : "1.3.6.1.2.1.2.2.1.%u.%u|2|%u\n", c, i, c * i); }
+    const char *format = c >= 10 && c <= 20 ? "1.3.6.1.2.1.2.2.1.%u.%u|65|%u\n" : "1.3.6.1.2.1.2.2.1.%u.%u|2|%u\n";
+    for (unsigned i = 1; i <= 64; i++) { line(format, c, i, c * i); }
   }
   for (unsigned c = 1; c <= 19; c++) {
-    for (unsigned i = 1; i <= 64; i++) { line(c >= 6 && c <= 13 ? "1.3.6.1.2.1.31.1.1.1.%u.%u|70|%u000000000000\n" : "1.3.6.1.2.1.31.1.1.1.%u.%u|4|GigabitEthernet0/%u\n", c, i, c * i); }
+    const char *format = c >= 6 && c <= 13 ? "1.3.6.1.2.1.31.1.1.1.%u.%u|70|%u000000000000\n"
+                                           : "1.3.6.1.2.1.31.1.1.1.%u.%u|4|GigabitEthernet0/%u\n";
+    for (unsigned i = 1; i <= 64; i++) { line(format, c, i, c * i); }
   }
-  for (unsigned i = 0; i < 20000; i++) { line("1.3.6.1.4.1.99999.1.2.%u.%u|4|an instance with some text, number %u\n", i % 7 + 1, i, i); }
+  for (unsigned i = 0; i < 20000; i++) {
+    line("1.3.6.1.4.1.99999.1.2.%u.%u|4|an instance with some text, number %u\n", i % 7 + 1, i, i);
+  }
 }
 
 struct request { uint8_t buf[128]; uint8_t *p; size_t n; };

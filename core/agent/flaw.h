@@ -29,7 +29,7 @@ enum moon_flaw_kind {
   MOON_FLAW_GEN_ERR,        /* genErr when a name under oid is, or would be, in the answer */
   MOON_FLAW_NOT_INCREASING, /* the successor of a name under oid is itself */
   MOON_FLAW_CYCLE,          /* behind the last instance under oid comes the first again */
-  MOON_FLAW_EMPTY_INTEGER,  /* INTEGERs, counters and gauges under oid that are 0 have no content octets; with n = 1 all have none */
+  MOON_FLAW_EMPTY_INTEGER,  /* numbers under oid that are 0 have no content octets; with n = 1 all numbers have none */
   MOON_FLAW_NEGATIVE,       /* unsigned values under oid lack the leading zero: the same bits, read as a negative number */
   MOON_FLAW_LONG_LENGTH,    /* lengths of varbinds under oid in the four-octet form */
   MOON_FLAW_FEWER,          /* n varbinds (0: 1) less than asked for; never none at all */
@@ -45,7 +45,7 @@ MOON_API const char *moon_flaw_name(enum moon_flaw_kind k);
 MOON_API enum moon_flaw_kind moon_flaw_find(const char *name, size_t n);
 
 struct moon_flaw {
-  const uint8_t *oid;   /* content octets: requests for something, or (GEN_ERR..LONG_LENGTH) instances under this name; oid_len 0: all */
+  const uint8_t *oid;   /* requests for something, or (GEN_ERR..LONG_LENGTH) instances under this name; oid_len 0: all */
   uint64_t from_us;     /* since the agent's start */
   uint64_t to_us;       /* 0: for ever */
   uint64_t every_us;    /* the time line from 0 starts again this often; 0: never */

@@ -62,7 +62,11 @@ MOON_API struct moon_vary *moon_vary_new(const struct moon_recording *r, const s
                                          size_t *blame, enum moon_err *err);
 MOON_API void moon_vary_free(struct moon_vary *v); /* NULL is fine */
 
-enum moon_varied { MOON_VARIED_NOT /* as recorded */, MOON_VARIED_NUMBER /* *number, two's complement for INTEGER */, MOON_VARIED_GONE };
+enum moon_varied {
+  MOON_VARIED_NOT,    /* as recorded */
+  MOON_VARIED_NUMBER, /* *number; of an INTEGER in two's complement */
+  MOON_VARIED_GONE    /* not there now */
+};
 
 /* One octet an instance; 0: never varies. For loops that copy runs of instances. */
 MOON_API const uint8_t *moon_vary_map(const struct moon_vary *v);
