@@ -1,9 +1,12 @@
 #include "config.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../../engine/socket.h"
 #include "../../session/exchange.h"
 #include "env.h"
 #include "inventory.h"
@@ -266,6 +269,18 @@ static void read_target_auth(struct moon_fields *f, struct moon_inventory *in) {
   moon_fields_leave(f, was);
 }
 
+/* Is it an address of this host? If not errno tells. */
+static bool is_here(const struct moon_addr *a) {
+  union moon_sockaddr sa;
+  socklen_t len = moon_sockaddr_put(&sa, a);
+  int fd = socket(sa.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool here = fd >= 0 && bind(fd, &sa.any, len) == 0;
+  int cause = errno;
+  if (fd >= 0) { close(fd); }
+  errno = cause;
+  return here;
+}
+
 /* One entry of targets, a table, at the top. */
 static void read_target(struct moon_fields *f, struct moon_inventory *in) {
   static const char *const KEYS[] = {"host", "hosts", "file", "name", "auth", "labels", "port", "source", "strict_source", NULL};
@@ -288,9 +303,12 @@ static void read_target(struct moon_fields *f, struct moon_inventory *in) {
     moon_fields_enter(f, "name");
     moon_fields_fail(f, "1 to 255 characters without blanks are expected");
   }
-  if (source && (moon_addr_parse(source, 0, &in->source, &name, &name_n) || in->source.port)) {
-    moon_fields_enter(f, "source");
-    moon_fields_fail(f, in->source.port ? "\"%.80s\": an address without a port is expected" : "\"%.80s\" is no address", source);
+  if (source) {
+    size_t was = moon_fields_enter(f, "source");
+    bool address = moon_addr_parse(source, 0, &in->source, &name, &name_n) == MOON_OK;
+    if (!address || in->source.port) { moon_fields_fail(f, "\"%.80s\" is no address%s", source, address ? " without a port" : ""); }
+    if (!is_here(&in->source)) { moon_fields_fail(f, "\"%.80s\": %s", source, strerror(errno)); }
+    moon_fields_leave(f, was);
   }
   read_labels(f, in);
   read_target_auth(f, in);

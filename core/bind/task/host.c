@@ -64,7 +64,7 @@ static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t
     moon_addr_format(&plan->source, source, sizeof source);
     moon_host_log(h, MOON_LOG_ERROR, "%s: its source %s: %s", plan->name, source, why);
   }
-  return e;
+  return e == MOON_E_LIMIT ? MOON_E_CONFIG : e;
 }
 
 static enum moon_err open_targets(struct moon_host *h) {
