@@ -67,56 +67,58 @@ void moon_store_sweep(struct moon_store *s) {
   }
 }
 
-void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len) {
+void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len, struct moon_item *queue) {
   c->root = root;
   c->root_len = root_len;
-  c->size = root_len + VARBIND_GUESS;
-  c->queue = c->small;
-  c->mask = MOON_COLUMN_QUEUE - 1;
+  c->size = (uint16_t)(root_len + VARBIND_GUESS);
+  c->queue = queue;
+  c->bits = __builtin_ctz(MOON_COLUMN_QUEUE);
 }
 
+static bool has_own_queue(const struct moon_column *c) { return 1u << c->bits != MOON_COLUMN_QUEUE; }
+
 void moon_column_fini(struct moon_column *c) {
-  if (c->queue != c->small) {
+  if (has_own_queue(c)) {
     moon_mem_free(c->queue);
   }
 }
 
 bool moon_column_grow(struct moon_column *c) {
-  uint32_t cap = c->mask + 1;
-  struct moon_item *q = cap > UINT32_MAX / 4 ? NULL : moon_mem_resize(NULL, (size_t)cap * 2, sizeof *q);
+  uint32_t cap = 1u << c->bits;
+  struct moon_item *q = cap >= MOON_COLUMN_ITEMS ? NULL : moon_mem_resize(NULL, (size_t)cap * 2, sizeof *q);
   if (!q) {
     return false;
   }
   for (uint32_t i = 0; i < c->count; i++) {
-    q[i] = c->queue[(c->head + i) & c->mask];
+    q[i] = c->queue[(c->head + i) & (cap - 1)];
   }
   moon_column_fini(c);
   c->queue = q;
   c->head = 0;
-  c->mask = cap * 2 - 1;
+  c->bits++;
   return true;
 }
 
-void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply) {
+void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply, uint32_t octets) {
   if (c->fresh) {
-    uint32_t mean = c->fresh_octets / c->fresh + 1;
-    c->size = c->begun ? (c->size + mean) / 2 : mean;
+    uint32_t mean = octets / c->fresh + 1;
+    c->size = (uint16_t)(c->begun ? (c->size + mean) / 2 : mean);
     c->begun = true;
     c->seen += c->fresh;
-    reply->refs += c->fresh + 1;
+    reply->refs += c->fresh + 1u;
     if (c->chunk) {
       moon_store_drop(s, c->chunk, 1);
     }
     c->chunk = reply;
+    c->fresh = 0;
   }
   c->over = c->over || c->fresh_over;
-  c->fresh = c->fresh_octets = 0;
   c->fresh_over = false;
 }
 
-void moon_column_rollback(struct moon_column *c) {
-  c->count -= c->fresh;
-  c->last = c->before;
-  c->fresh = c->fresh_octets = 0;
+void moon_column_rollback(struct moon_column *c, const struct moon_index *before) {
+  c->count = (uint16_t)(c->count - c->fresh);
+  c->last = *before;
+  c->fresh = 0;
   c->fresh_over = false;
 }

@@ -68,61 +68,72 @@ static inline int moon_index_compare(const struct moon_index *a, const struct mo
 }
 
 struct moon_item {
-  struct moon_index index;
-  const uint8_t *value;
+  const uint8_t *index;      /* in the chunk, as is the value behind it */
   struct moon_chunk *chunk;
-  uint32_t value_len;
+  uint16_t index_len;
+  uint16_t value_at;         /* octets from index */
+  uint16_t value_len;
   uint8_t type;
   uint8_t err;
 };
 
-#define MOON_COLUMN_QUEUE 4 /* items before a column needs heap; a power of two */
+static inline struct moon_index moon_item_index(const struct moon_item *i) {
+  return (struct moon_index){i->index, moon_index_key(i->index, i->index_len), i->index_len};
+}
 
+#define MOON_COLUMN_QUEUE 4     /* items every column has room for: columns move in step */
+#define MOON_COLUMN_ITEMS 32768 /* more are never held: READ_AHEAD octets and one reply */
+
+/* One line of the cache: of many wide tables at once few are in it. */
 struct moon_column {
   const uint8_t *root;
-  struct moon_item *queue;   /* ring */
-  uint32_t head;             /* oldest item, taken modulo mask + 1 */
-  uint32_t count;
-  uint32_t mask;
-  uint16_t root_len;
-  bool over;                 /* nothing follows */
-  bool broken;               /* what follows cannot be had */
-  bool begun;                /* size is what was seen, not guessed */
-  uint32_t turn;             /* row search: the candidate this column has */
+  struct moon_item *queue;   /* ring; the caller's until it grew */
+  struct moon_chunk *chunk;  /* of the cursor, held */
+  struct moon_index last;    /* of the latest item: the cursor */
   uint32_t seen;             /* items ever put */
-  uint32_t size;             /* octets a varbind takes, lately */
-  struct moon_index last;    /* of the latest item: the cursor; its chunk is held */
-  struct moon_chunk *chunk;
-  uint32_t fresh;            /* of the reply being read: items put */
-  uint32_t fresh_octets;
-  bool fresh_over;           /* its end was claimed */
-  uint16_t end_len;
-  const uint8_t *end;        /* by this name behind it; NULL: by an exception */
-  struct moon_index before;  /* cursor before that reply */
-  struct moon_item small[MOON_COLUMN_QUEUE];
+  uint16_t head;             /* oldest item, taken modulo the ring's size */
+  uint16_t count;
+  uint16_t root_len;
+  uint16_t size;             /* octets a varbind takes, lately */
+  uint16_t fresh;            /* of the reply being read: items put */
+  uint8_t bits;              /* the ring has 1 << bits places */
+  bool over : 1;             /* nothing follows */
+  bool broken : 1;           /* what follows cannot be had */
+  bool begun : 1;            /* size is what was seen, not guessed */
+  bool fresh_over : 1;       /* its end was claimed */
 };
+_Static_assert(sizeof(struct moon_column) == 64 || sizeof(void *) != 8, "a line");
 
-void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len);
+/* queue: MOON_COLUMN_QUEUE places, borrowed. */
+void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len, struct moon_item *queue);
 void moon_column_fini(struct moon_column *c);
-/* false: no memory, nothing changed. */
+/* false: no memory, or too many; nothing changed. */
 bool moon_column_grow(struct moon_column *c);
 
+static inline uint32_t moon_column_mask(const struct moon_column *c) { return (1u << c->bits) - 1; }
 /* Where the next item goes; it counts once count is raised. NULL: no memory. */
 static inline struct moon_item *moon_column_slot(struct moon_column *c) {
-  if (c->count > c->mask && !moon_column_grow(c)) {
+  if (c->count > moon_column_mask(c) && !moon_column_grow(c)) {
     return NULL;
   }
-  return &c->queue[(c->head + c->count) & c->mask];
+  return &c->queue[((uint32_t)c->head + c->count) & moon_column_mask(c)];
 }
-static inline const struct moon_item *moon_column_first(const struct moon_column *c) { return &c->queue[c->head & c->mask]; }
+static inline const struct moon_item *moon_column_first(const struct moon_column *c) { return &c->queue[c->head & moon_column_mask(c)]; }
 /* The nth newest, 0 is the newest; n < count. */
 static inline const struct moon_item *moon_column_newest(const struct moon_column *c, uint32_t n) {
-  return &c->queue[(c->head + c->count - 1 - n) & c->mask];
+  return &c->queue[((uint32_t)c->head + c->count - 1 - n) & moon_column_mask(c)];
+}
+/* The name that asks for what follows `cursor`; moon_column_name_len() octets. */
+static inline const uint8_t *moon_column_name(const struct moon_column *c, const struct moon_index *cursor) {
+  return cursor->len ? cursor->octets - c->root_len : c->root;
+}
+static inline uint16_t moon_column_name_len(const struct moon_column *c, const struct moon_index *cursor) {
+  return (uint16_t)(c->root_len + cursor->len);
 }
 
-/* The reply is good: its items stay and hold it, as does the cursor. */
-void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply);
-/* The reply is not to be trusted: as before. */
-void moon_column_rollback(struct moon_column *c);
+/* The reply is good: its items, whose varbinds had so many octets, stay and hold it, as does the cursor. */
+void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply, uint32_t octets);
+/* The reply is not to be trusted: as before, when this was the cursor. */
+void moon_column_rollback(struct moon_column *c, const struct moon_index *before);
 
 #endif

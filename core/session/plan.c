@@ -9,14 +9,21 @@ struct candidates {
   const struct moon_column *columns;
   uint16_t n;
   uint32_t known;  /* rows of the longest column that ended; 0: none has */
+  size_t row, ask; /* octets of a varbind of each, of their names in a request */
   uint8_t order[MOON_PLAN_COLUMNS_MAX];
 };
 
 /* Items of c behind `index`, counted up to max + 1. */
 static uint32_t lead(const struct moon_column *c, const struct moon_index *index, uint32_t max) {
   uint32_t n = 0;
-  while (n < c->count && n <= max && moon_index_compare(&moon_column_newest(c, n)->index, index) > 0) {
-    n++;
+  if (c->last.key == index->key && moon_index_compare(&c->last, index) == 0) {
+    return 0;
+  }
+  for (; n < c->count && n <= max; n++) {
+    struct moon_index at = moon_item_index(moon_column_newest(c, n));
+    if (moon_index_compare(&at, index) <= 0) {
+      break;
+    }
   }
   return n;
 }
@@ -29,6 +36,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
   size_t row = 0;
   k->columns = columns;
   k->n = 0;
+  k->row = k->ask = 0;
   k->known = 0;
   for (uint16_t i = 0; i < n; i++) {
     const struct moon_column *c = &columns[i];
@@ -62,6 +70,8 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
     if (!columns[i].over && !columns[i].broken && leads[i] <= max) {
       k->order[at[leads[i]]++] = (uint8_t)i;
       k->n++;
+      k->row += columns[i].size;
+      k->ask += moon_ask_cost(moon_column_name_len(&columns[i], &columns[i].last));
     }
   }
 }
@@ -85,7 +95,7 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
       continue; /* more than half would be beyond its end */
     }
     reply += (size_t)reps * c->size;
-    ask += moon_ask_cost(moon_plan_name_len(c));
+    ask += moon_ask_cost(moon_column_name_len(c, &c->last));
     if (p->n && (reply > limits->reply || ask > limits->ask)) {
       reply -= (size_t)reps * c->size;
       break;
@@ -97,12 +107,18 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
   return useful;
 }
 
+/* What fill() would say where it takes all of them; 0: it would not, or has to count. */
+static size_t all(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits) {
+  bool fits = !k->known && reps * k->row <= limits->reply && k->ask <= limits->ask && k->n <= limits->columns &&
+              (size_t)k->n * reps <= limits->varbinds;
+  return fits ? reps * k->row : 0;
+}
+
 /* 1 2 3 .. 8 10 12 .. 16 20 24 .. 32 40 ..: fine where it matters */
 static uint32_t step(uint32_t reps) { return reps < 8 ? reps + 1 : reps + (1u << (29 - __builtin_clz(reps))); }
 
 void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits) {
   struct candidates k;
-  struct moon_plan trial;
   size_t best = 0;
   p->n = 0;
   collect(&k, columns, n, limits);
@@ -114,15 +130,23 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
   uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds;
   max = room < max ? (uint32_t)room : max;
   max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;
+  uint32_t chosen = 0, filled = 0;
   for (uint32_t reps = 1;; reps = step(reps)) {
     reps = reps < max ? reps : max;
-    size_t useful = fill(&k, reps, limits, &trial);
+    size_t useful = all(&k, reps, limits);
+    if (!useful) {
+      useful = fill(&k, reps, limits, p);
+      filled = reps;
+    }
     if (useful > best + best / 16) {
       best = useful;
-      *p = trial;
+      chosen = reps;
     }
     if (reps == max || useful * 100 >= limits->reply * FULL_PERCENT) {
-      return;
+      break;
     }
+  }
+  if (filled != chosen) {
+    fill(&k, chosen, limits, p);
   }
 }

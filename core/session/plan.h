@@ -28,7 +28,5 @@ struct moon_plan {
 
 /* All limits are at least 1. One column at least is asked, even where it exceeds reply or ask. n == 0: none is left. */
 void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits);
-/* Octets of the name that asks for what follows in a column. */
-static inline uint16_t moon_plan_name_len(const struct moon_column *c) { return (uint16_t)(c->root_len + c->last.len); }
 
 #endif

@@ -1,27 +1,13 @@
 #include "reading.h"
 
-/* Most roots have 8 to 16 octets: two overlapping loads. */
+#define VARBIND_FRAME 6u /* octets of a varbind besides name and value */
+
 static bool is_under(const struct moon_column *c, const struct moon_varbind *vb) {
-  uint64_t a, b;
-  size_t n = c->root_len;
-  if (vb->oid_len < n) {
-    return false;
-  }
-  if (n < 8 || n > 16) {
-    return memcmp(c->root, vb->oid, n) == 0;
-  }
-  memcpy(&a, c->root, 8);
-  memcpy(&b, vb->oid, 8);
-  if (a != b) {
-    return false;
-  }
-  memcpy(&a, c->root + n - 8, 8);
-  memcpy(&b, vb->oid + n - 8, 8);
-  return a == b;
+  return moon_oid_under(c->root, c->root_len, vb->oid, vb->oid_len);
 }
 
 static bool is_cursor(const struct moon_column *c, const struct moon_varbind *vb) {
-  return vb->oid_len == moon_plan_name_len(c) && is_under(c, vb) &&
+  return vb->oid_len == moon_column_name_len(c, &c->last) && is_under(c, vb) &&
          (c->last.len == 0 || memcmp(vb->oid + c->root_len, c->last.octets, c->last.len) == 0);
 }
 
@@ -38,27 +24,32 @@ static struct moon_index index_of(const struct moon_column *c, const struct moon
   return index;
 }
 
-/* What a varbind at the place of column c means. false: reading stops. */
-static bool read_varbind(struct moon_reading *rd, struct moon_column *c, const struct moon_varbind *vb) {
+static void end(struct moon_reading *rd, uint8_t at, const uint8_t *name, uint16_t len) {
+  rd->columns[at].fresh_over = true;
+  rd->marks[at].end = name;
+  rd->marks[at].end_len = len;
+  rd->ends++;
+}
+
+/* A varbind at the place of column `at` that is none of it. false: reading stops. */
+static bool read_end(struct moon_reading *rd, uint8_t at, const struct moon_varbind *vb) {
+  const struct moon_column *c = &rd->columns[at];
   if (moon_varbind_is_exception(vb)) {
     rd->mixed_up = rd->plan->n > 1 && !is_cursor(c, vb);
-    c->fresh_over = true;
-    c->end = NULL;
-    rd->ends++;
+    end(rd, at, NULL, 0);
     return !rd->mixed_up;
   }
-  if (!is_under(c, vb)) {
-    const uint8_t *cursor = c->last.len ? c->last.octets - c->root_len : c->root;
-    if (moon_oid_compare(vb->oid, vb->oid_len, cursor, moon_plan_name_len(c)) > 0) {
-      c->fresh_over = true;
-      c->end = vb->oid;
-      c->end_len = vb->oid_len;
-      rd->ends++;
-      return true;
-    }
-    rd->err = MOON_E_LOOP;
-    return false;
+  if (moon_oid_compare(vb->oid, vb->oid_len, moon_column_name(c, &c->last), moon_column_name_len(c, &c->last)) > 0) {
+    end(rd, at, vb->oid, vb->oid_len);
+    return true;
   }
+  rd->err = MOON_E_LOOP;
+  return false;
+}
+
+/* The next value of column `at`. false: reading stops. */
+static inline bool put(struct moon_reading *rd, uint8_t at, const struct moon_varbind *vb) {
+  struct moon_column *c = &rd->columns[at];
   struct moon_index index = index_of(c, vb);
   if (moon_index_compare(&index, &c->last) <= 0) {
     rd->err = MOON_E_LOOP;
@@ -69,36 +60,68 @@ static bool read_varbind(struct moon_reading *rd, struct moon_column *c, const s
     rd->err = MOON_E_NOMEM;
     return false;
   }
-  item->index = index;
-  item->value = vb->value;
-  item->chunk = rd->chunk;
-  item->value_len = vb->value_len;
-  item->type = vb->type;
-  item->err = is_well_typed(vb) ? MOON_OK : MOON_E_DECODE;
+  *item = (struct moon_item){
+    .index = index.octets,
+    .chunk = rd->chunk,
+    .index_len = index.len,
+    .value_at = (uint16_t)(vb->value - index.octets),
+    .value_len = (uint16_t)vb->value_len,
+    .type = vb->type,
+    .err = is_well_typed(vb) ? MOON_OK : MOON_E_DECODE,
+  };
   c->last = index;
   c->count++;
   c->fresh++;
-  c->fresh_octets += 6u + vb->oid_len + vb->value_len;
-  rd->items++;
-  rd->octets += index.len + vb->value_len;
+  rd->marks[at].octets += VARBIND_FRAME + vb->oid_len + vb->value_len;
   return true;
 }
 
 void moon_reading_run(struct moon_reading *rd) {
   const struct moon_plan *plan = rd->plan;
-  struct moon_varbind vb;
-  uint32_t left = (uint32_t)plan->n * plan->reps;
+  const uint8_t *p = rd->r.p, *stop = rd->r.end;
+  uint32_t all = (uint32_t)plan->n * plan->reps, n = 0, items = 0, octets = 0;
+  uint16_t slot = 0;
   for (uint16_t i = 0; i < plan->n; i++) {
-    rd->columns[plan->column[i]].before = rd->columns[plan->column[i]].last;
+    struct moon_mark *mark = &rd->marks[plan->column[i]];
+    mark->before = rd->columns[plan->column[i]].last;
+    mark->octets = 0;
   }
-  for (uint16_t slot = 0; left && moon_varbind_get(&rd->r, &vb); left--) {
-    struct moon_column *c = &rd->columns[plan->column[slot]];
-    rd->varbinds++;
-    if (!c->fresh_over && !read_varbind(rd, c, &vb)) {
-      return;
+  while (n < all) {
+    uint8_t at = plan->column[slot];
+    const struct moon_column *c = &rd->columns[at];
+    struct moon_varbind vb;
+    const uint8_t *next = moon_varbind_under(p, stop, c->root, c->root_len, &vb);
+    bool under = next != NULL;
+    if (!under) {
+      struct moon_varbind any; /* a copy: vb itself can live in registers */
+      rd->r.p = p;
+      if (!moon_varbind_get(&rd->r, &any)) {
+        break;
+      }
+      vb = any;
+      next = rd->r.p;
+      under = is_under(c, &vb) && !moon_varbind_is_exception(&vb);
     }
+    p = next;
+    n++;
     slot = (uint16_t)(slot + 1 < plan->n ? slot + 1 : 0);
+    if (c->fresh_over) {
+      continue;
+    }
+    if (!(under ? put(rd, at, &vb) : read_end(rd, at, &vb))) {
+      break;
+    }
+    if (under) {
+      items++;
+      octets += vb.oid_len - c->root_len + vb.value_len;
+    }
   }
+  if (!rd->r.err) {
+    rd->r.p = p;
+  }
+  rd->varbinds = n;
+  rd->items = items;
+  rd->octets = octets;
 }
 
 /* The column this name lies in, NULL: none. */
@@ -119,7 +142,8 @@ static const struct moon_column *find_column(const struct moon_reading *rd, cons
 
 static bool was_put(const struct moon_column *c, const struct moon_index *index) {
   for (uint32_t n = 0; n < c->fresh; n++) {
-    if (moon_index_compare(&moon_column_newest(c, n)->index, index) == 0) {
+    struct moon_index at = moon_item_index(moon_column_newest(c, n));
+    if (moon_index_compare(&at, index) == 0) {
       return true;
     }
   }
@@ -127,12 +151,12 @@ static bool was_put(const struct moon_column *c, const struct moon_index *index)
 }
 
 /* Does a varbind at another's place show more of a column that is said to be over, or what its own places passed over? */
-static bool contradicts(const struct moon_column *c, const struct moon_varbind *vb) {
+static bool contradicts(const struct moon_reading *rd, const struct moon_column *c, const struct moon_varbind *vb) {
   struct moon_index index = index_of(c, vb);
   if (moon_index_compare(&index, &c->last) > 0) {
     return c->fresh_over;
   }
-  return c->fresh && moon_index_compare(&index, &c->before) > 0 && !was_put(c, &index);
+  return c->fresh && moon_index_compare(&index, &rd->marks[c - rd->columns].before) > 0 && !was_put(c, &index);
 }
 
 static bool is_contradicted(const struct moon_reading *rd) {
@@ -145,7 +169,7 @@ static bool is_contradicted(const struct moon_reading *rd) {
       continue;
     }
     const struct moon_column *c = find_column(rd, &vb);
-    if (c && contradicts(c, &vb)) {
+    if (c && contradicts(rd, c, &vb)) {
       return true;
     }
   }
@@ -154,18 +178,23 @@ static bool is_contradicted(const struct moon_reading *rd) {
 
 /* c ended and d is the next column of which something was read. What follows c follows d too, if it is behind the cursor
  * that d was asked with: for both the least name behind them was to be given. */
-static bool agree(const struct moon_column *c, const struct moon_column *d) {
-  const uint8_t *cursor = d->before.len ? d->before.octets - d->root_len : d->root, *first = d->end;
-  size_t n = d->end_len;
-  if (c->end && moon_oid_compare(c->end, c->end_len, cursor, (size_t)d->root_len + d->before.len) <= 0) {
+static bool agree(const struct moon_reading *rd, const struct moon_column *c, const struct moon_column *d) {
+  const struct moon_mark *of_c = &rd->marks[c - rd->columns], *of_d = &rd->marks[d - rd->columns];
+  const uint8_t *first = NULL;
+  size_t n = 0;
+  if (of_c->end &&
+      moon_oid_compare(of_c->end, of_c->end_len, moon_column_name(d, &of_d->before), moon_column_name_len(d, &of_d->before)) <= 0) {
     return true;
   }
   if (d->fresh) {
-    const struct moon_index *index = &moon_column_newest(d, d->fresh - 1)->index;
-    first = index->octets - d->root_len;
-    n = (size_t)d->root_len + index->len;
+    struct moon_index index = moon_item_index(moon_column_newest(d, d->fresh - 1u));
+    first = moon_column_name(d, &index);
+    n = moon_column_name_len(d, &index);
+  } else {
+    first = of_d->end;
+    n = of_d->end_len;
   }
-  return c->end && first ? moon_oid_compare(c->end, c->end_len, first, n) == 0 : !c->end && !first;
+  return of_c->end && first ? moon_oid_compare(of_c->end, of_c->end_len, first, n) == 0 : !of_c->end && !first;
 }
 
 static bool ends_agree(const struct moon_reading *rd) {
@@ -175,7 +204,7 @@ static bool ends_agree(const struct moon_reading *rd) {
     if (d->over || (!d->fresh && !d->fresh_over)) {
       continue;
     }
-    if (c && c->fresh_over && !agree(c, d)) {
+    if (c && c->fresh_over && !agree(rd, c, d)) {
       return false;
     }
     c = d;
@@ -193,16 +222,18 @@ bool moon_reading_is_credible(const struct moon_reading *rd) {
 uint16_t moon_reading_commit(struct moon_reading *rd, struct moon_store *s) {
   uint16_t ended = 0;
   for (uint16_t i = 0; i < rd->plan->n; i++) {
-    struct moon_column *c = &rd->columns[rd->plan->column[i]];
+    uint8_t at = rd->plan->column[i];
+    struct moon_column *c = &rd->columns[at];
     ended = (uint16_t)(ended + c->fresh_over);
-    moon_column_commit(c, s, rd->chunk);
+    moon_column_commit(c, s, rd->chunk, c->fresh ? rd->marks[at].octets : 0);
   }
   return ended;
 }
 
 void moon_reading_rollback(struct moon_reading *rd) {
   for (uint16_t i = 0; i < rd->plan->n; i++) {
-    moon_column_rollback(&rd->columns[rd->plan->column[i]]);
+    uint8_t at = rd->plan->column[i];
+    moon_column_rollback(&rd->columns[at], &rd->marks[at].before);
   }
   rd->items = rd->ends = 0;
 }

@@ -8,8 +8,17 @@
 
 #include "plan.h"
 
+/* What only matters while a reply is read: how a column stands to it. */
+struct moon_mark {
+  struct moon_index before;      /* cursor it was asked with */
+  const uint8_t *end;            /* its end was claimed by this name behind it; NULL: by an exception */
+  uint16_t end_len;
+  uint32_t octets;               /* of the varbinds put */
+};
+
 struct moon_reading {
   struct moon_column *columns;
+  struct moon_mark *marks;       /* one for each; of those asked they mean something */
   const uint8_t *by_root;        /* the columns in the order of their roots */
   uint16_t n_columns;
   const struct moon_plan *plan;  /* what was asked */

@@ -10,11 +10,13 @@
 #define READ_AHEAD 65536 /* octets of replies held before rows must be taken */
 #define FIRST_REPS 20    /* of an agent not known: a long reply costs it, and many tables are short */
 #define REPLY_MIN 64     /* octets hoped for beside heads */
+#define LINE 64          /* octets of a line of the cache */
 #define HEAD_GUESS 32    /* octets of a head's varbind */
 
 struct moon_walk {
   struct moon_target *target;
   struct moon_pick *pick;      /* rows by GET: it does everything */
+  void *block;                 /* of columns, their queues and cells */
   struct moon_column *columns;
   struct moon_cell *cells;     /* of the row that is lent, then the heads' */
   struct moon_heads heads;
@@ -81,6 +83,19 @@ static enum moon_err check_spec(const struct moon_walk_spec *spec) {
   return MOON_OK;
 }
 
+/* Columns on lines of the cache, the first places of their queues, cells: all that a row passes lies together. */
+static struct moon_item *make_block(struct moon_walk *w, size_t columns, size_t cells) {
+  size_t column = sizeof *w->columns + MOON_COLUMN_QUEUE * sizeof(struct moon_item);
+  w->block = moon_mem_zalloc(LINE - 1 + columns * column + cells * (sizeof *w->cells + 1));
+  if (!w->block) {
+    return NULL;
+  }
+  w->columns = (struct moon_column *)(((uintptr_t)w->block + LINE - 1) & ~(uintptr_t)(LINE - 1));
+  struct moon_item *queues = (struct moon_item *)(w->columns + columns);
+  w->cells = (struct moon_cell *)(queues + columns * MOON_COLUMN_QUEUE);
+  return queues;
+}
+
 struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_spec *spec, enum moon_err *err) {
   size_t cells = (size_t)spec->n_columns + spec->n_heads;
   *err = check_spec(spec);
@@ -95,9 +110,8 @@ struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_sp
   w->target = t;
   w->blame = SIZE_MAX;
   moon_store_init(&w->store);
-  w->columns = moon_mem_array(spec->n_columns, sizeof *w->columns);
-  w->cells = moon_mem_array(cells, sizeof *w->cells + 1);
-  if (!w->columns || !w->cells) {
+  struct moon_item *queues = make_block(w, spec->n_columns, cells);
+  if (!queues) {
     *err = MOON_E_NOMEM;
     goto out;
   }
@@ -110,7 +124,7 @@ struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_sp
   w->reps_max = spec->repetitions ? spec->repetitions : UINT16_MAX;
   moon_manner_init(&w->manner, t);
   for (uint16_t i = 0; i < spec->n_columns; i++) {
-    moon_column_init(&w->columns[i], spec->columns[i].oid, spec->columns[i].len);
+    moon_column_init(&w->columns[i], spec->columns[i].oid, spec->columns[i].len, queues + (size_t)i * MOON_COLUMN_QUEUE);
   }
   *err = sort_roots(w);
   if (!*err && spec->only) {
@@ -134,8 +148,7 @@ void moon_walk_free(struct moon_walk *w) {
   }
   moon_store_fini(&w->store);
   moon_pick_free(w->pick);
-  moon_mem_free(w->columns);
-  moon_mem_free(w->cells);
+  moon_mem_free(w->block);
   moon_mem_free(w);
 }
 
@@ -239,7 +252,7 @@ static bool write_request(struct moon_walk *w) {
   moon_writer_init(&out, w->octets, sizeof w->octets);
   for (uint16_t i = w->plan.n; i-- > 0;) {
     const struct moon_column *c = &w->columns[w->plan.column[i]];
-    moon_ask_put(&out, c->last.len ? c->last.octets - c->root_len : c->root, moon_plan_name_len(c));
+    moon_ask_put(&out, moon_column_name(c, &c->last), moon_column_name_len(c, &c->last));
   }
   moon_heads_put(&w->heads, &out);
   w->request = (struct moon_request){
@@ -340,7 +353,8 @@ static void conclude(struct moon_walk *w, const struct moon_reading *rd, uint32_
 }
 
 static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
-  struct moon_reading rd = {.columns = w->columns, .by_root = w->by_root, .n_columns = w->n_columns, .plan = &w->plan};
+  struct moon_mark marks[MOON_WALK_COLUMNS_MAX];
+  struct moon_reading rd = {.columns = w->columns, .marks = marks, .by_root = w->by_root, .n_columns = w->n_columns, .plan = &w->plan};
   rd.chunk = moon_store_copy(&w->store, o->pdu.varbinds, o->pdu.varbinds_len, o->received_us);
   if (!rd.chunk) {
     fail(w, MOON_E_NOMEM, o);
@@ -434,34 +448,35 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
 /* ---- rows ---- */
 
 /* The least index waiting; columns that have it carry the turn returned. 0: a live column may still come before it. */
-static uint32_t find_row(struct moon_walk *w, const struct moon_index **index) {
-  const struct moon_index *least = NULL;
-  uint32_t turn = 0;
+static uint8_t find_row(const struct moon_walk *w, struct moon_index *index, uint8_t *turns) {
+  struct moon_index least = {0};
+  uint8_t turn = 0;
   for (uint16_t i = 0; i < w->n_columns; i++) {
-    struct moon_column *c = &w->columns[i];
+    const struct moon_column *c = &w->columns[i];
+    turns[i] = 0;
     if (c->count == 0) {
       if (!c->over) {
         return 0;
       }
       continue;
     }
-    const struct moon_index *at = &moon_column_first(c)->index;
-    int order = least ? moon_index_compare(at, least) : -1;
+    struct moon_index at = moon_item_index(moon_column_first(c));
+    int order = turn ? moon_index_compare(&at, &least) : -1;
     if (order < 0) {
       least = at;
       turn++;
     }
-    c->turn = order <= 0 ? turn : 0;
-  }
-  if (!least) {
-    return 0;
+    turns[i] = order <= 0 ? turn : 0;
   }
   *index = least;
   return turn;
 }
 
 bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
-  const struct moon_index *index = NULL;
+  struct moon_index index;
+  uint8_t turns[MOON_WALK_COLUMNS_MAX];
+  struct moon_column *columns = w->columns;
+  struct moon_cell *cells = w->cells;
   if (w->pick) {
     return moon_pick_row(w->pick, out);
   }
@@ -469,7 +484,7 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
   if (w->heads.left || w->is_stopped) {
     return false;
   }
-  uint32_t turn = find_row(w, &index);
+  uint8_t turn = find_row(w, &index, turns);
   if (!turn) {
     return false;
   }
@@ -478,26 +493,37 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
     fail(w, MOON_E_BUDGET, NULL);
     return false;
   }
-  out->index = index->octets;
-  out->index_len = index->len;
-  out->cells = w->cells;
-  for (uint16_t i = 0; i < w->n_columns; i++) {
-    struct moon_column *c = &w->columns[i];
-    struct moon_cell *cell = &w->cells[i];
-    if (c->count == 0 || c->turn != turn) {
-      *cell = (struct moon_cell){.type = 0};
+  out->index = index.octets;
+  out->index_len = index.len;
+  out->cells = cells;
+  struct moon_chunk *chunk = NULL;
+  uint32_t refs = 0; /* of it, to be dropped */
+  for (uint16_t i = 0, n = w->n_columns; i < n; i++) {
+    struct moon_column *c = &columns[i];
+    if (turns[i] != turn) {
+      cells[i] = (struct moon_cell){.type = 0};
       continue;
     }
     const struct moon_item *item = moon_column_first(c);
-    cell->value = item->value;
-    cell->received_us = item->chunk->received_us;
-    cell->value_len = item->value_len;
-    cell->type = item->type;
-    cell->err = item->err;
+    if (item->chunk != chunk) {
+      if (chunk) {
+        moon_store_drop(&w->store, chunk, refs);
+      }
+      chunk = item->chunk;
+      refs = 0;
+    }
+    refs++;
+    cells[i] = (struct moon_cell){
+      .value = item->index + item->value_at,
+      .received_us = chunk->received_us,
+      .value_len = item->value_len,
+      .type = item->type,
+      .err = item->err,
+    };
     c->head++;
     c->count--;
-    moon_store_drop(&w->store, item->chunk, 1);
   }
+  moon_store_drop(&w->store, chunk, refs);
   w->rows++;
   return true;
 }

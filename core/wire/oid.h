@@ -57,7 +57,14 @@ MOON_API enum moon_err moon_oid_parse_index(const char *text, size_t n, uint8_t 
 MOON_API int moon_oid_compare(const uint8_t *a, size_t an, const uint8_t *b, size_t bn);
 /* True when `oid` lies in the subtree of `root` or is root. */
 static inline int moon_oid_under(const uint8_t *root, size_t root_n, const uint8_t *oid, size_t n) {
-  return n >= root_n && memcmp(root, oid, root_n) == 0;
+  uint64_t a, b, c, d;
+  if (n < root_n) { return 0; }
+  if (root_n < 8 || root_n > 16) { return memcmp(root, oid, root_n) == 0; }
+  memcpy(&a, root, 8); /* most roots: two overlapping loads */
+  memcpy(&b, oid, 8);
+  memcpy(&c, root + root_n - 8, 8);
+  memcpy(&d, oid + root_n - 8, 8);
+  return a == b && c == d;
 }
 
 #endif

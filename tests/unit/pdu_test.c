@@ -389,6 +389,52 @@ static void traps_of_v1(void **state) {
   assert_int_equal(moon_trap_v1_decode(&r, &out), MOON_E_RANGE); /* 2^32 ticks */
 }
 
+/* What the quick way reads the other reads too, and the same; it may leave any of it to the other. */
+static bool is_read_alike(const uint8_t *p, size_t n, const uint8_t *root, size_t root_len) {
+  struct moon_reader r = reader(p, n);
+  struct moon_varbind quick, slow;
+  const uint8_t *next = moon_varbind_under(r.p, r.end, root, root_len, &quick);
+  bool good = moon_varbind_get(&r, &slow);
+  if (!next) { return false; }
+  assert_true(good);
+  assert_ptr_equal(next, r.p);
+  assert_ptr_equal(quick.oid, slow.oid);
+  assert_ptr_equal(quick.value, slow.value);
+  assert_int_equal(quick.oid_len, slow.oid_len);
+  assert_int_equal(quick.value_len, slow.value_len);
+  assert_int_equal(quick.type, slow.type);
+  assert_false(moon_varbind_is_exception(&slow));
+  assert_true(slow.oid_len > root_len && moon_oid_under(root, root_len, slow.oid, slow.oid_len));
+  return true;
+}
+
+static void varbinds_under_a_root(void **state) {
+  static const uint8_t name[] = {0x2b, 6, 1, 0x84, 1, 2, 2, 1, 10, 0x81, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18};
+  (void)state;
+  for (size_t root = 7; root <= 18; root++) {
+    if (root == 10) { continue; } /* ends within an arc */
+    for (size_t n = root; n <= root + 9 && n <= sizeof name; n++) {
+      uint8_t buf[80], at[80];
+      struct moon_writer w;
+      moon_writer_init(&w, buf, sizeof buf);
+      moon_varbind_put(&w, &(struct moon_varbind){name, (const uint8_t *)"value", 5, (uint16_t)n, MOON_OCTET_STRING});
+      size_t len = moon_writer_len(&w);
+      memcpy(at, w.p, len);
+      bool plain = root >= 8 && root <= 16 && n > root && n <= root + 8 && (n <= 9 || root >= 10);
+      assert_int_equal(is_read_alike(at, len, name, root), plain);
+      for (size_t cut = 0; cut < len; cut++) { assert_false(is_read_alike(at, cut, name, root)); }
+      for (size_t i = 0; i < len; i++) { /* each octet as each other */
+        uint8_t was = at[i];
+        for (unsigned v = 0; v < 256; v++) {
+          at[i] = (uint8_t)v;
+          is_read_alike(at, len, name, root);
+        }
+        at[i] = was;
+      }
+    }
+  }
+}
+
 static int setup(void **state) {
   (void)state;
   guard_init(&guard, 140000);
@@ -409,6 +455,7 @@ int main(void) {
     cmocka_unit_test(a_cut_pdu_lends_what_is_there),
     cmocka_unit_test(varbinds_of_every_size),
     cmocka_unit_test(names_of_every_size),
+    cmocka_unit_test(varbinds_under_a_root),
     cmocka_unit_test(wrong_varbinds),
     cmocka_unit_test(long_forms_of_short_lengths),
     cmocka_unit_test(contents_are_checked_by_type),
