@@ -6,11 +6,12 @@
 #define SECOND_US 1000000u
 #define PERIOD_US (60u * SECOND_US)
 #define RATE_MAX 1e13
-#define RATE_Q 20 /* fraction bits of rates and of seconds */
+#define RATE_Q 20 /* fraction bits of rates */
+#define TIME_Q 32 /* and of seconds: together they leave 76 bits of 128 for the number */
 
 /* A rule as it is used. */
 struct law {
-  uint64_t rate_low, rate_high; /* Q20 */
+  uint64_t rate_low, rate_high; /* RATE_Q */
   uint64_t start;
   uint64_t period_us;
   double low, high, share;
@@ -224,8 +225,8 @@ static uint64_t grow(const struct law *law, const struct moon_varbind *vb, const
     rate += (uint64_t)((unsigned __int128)(law->rate_high - law->rate_low) * (moon_chance(who, 1) >> 32) >> 32);
   }
   if (law->swing) { elapsed_us = swing_time(law, elapsed_us, who); }
-  tau = (elapsed_us / SECOND_US << RATE_Q) + ((elapsed_us % SECOND_US << RATE_Q) / SECOND_US);
-  return (uint64_t)((unsigned __int128)rate * tau >> 2 * RATE_Q);
+  tau = (elapsed_us / SECOND_US << TIME_Q) + ((elapsed_us % SECOND_US << TIME_Q) / SECOND_US);
+  return (uint64_t)((unsigned __int128)rate * tau >> (RATE_Q + TIME_Q));
 }
 
 static uint64_t wander(const struct law *law, const struct moon_varbind *vb, const struct moon_moment *m, double recorded) {
