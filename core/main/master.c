@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -26,6 +27,7 @@
 #define BACKOFF_MOST_US (5 * SECOND)
 #define LIVED_US (10 * SECOND)          /* a worker this old died of something new */
 #define OVERTIME_US (2 * SECOND)        /* past the grace time: then children are killed */
+#define FUTILE_MAX 5                    /* --once: workers of a slot that died in a row, none of which finished a run */
 
 struct child {
   pid_t pid;             /* 0: none */
@@ -34,6 +36,8 @@ struct child {
   uint64_t started_us;
   uint64_t again_at_us;  /* when to start it again; UINT64_MAX: not planned */
   uint64_t backoff_us;
+  uint64_t records;      /* of its slot when it was started */
+  uint32_t futile;       /* deaths in a row that left no run behind */
 };
 
 struct master {
@@ -44,6 +48,8 @@ struct master {
   struct child *workers;
   struct child writer;
   struct moon_control control;
+  uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
+  size_t handed_len;
   sigset_t signals, old_signals;
   uint64_t drain_us;        /* deadline of the workers; 0: not draining */
   uint64_t kill_us;         /* then children that are left are killed; UINT64_MAX: never */
@@ -114,11 +120,12 @@ static void plan_again(struct child *child, uint64_t now) {
 
 static void start_worker(struct master *m, uint32_t slot) {
   struct child *w = &m->workers[slot];
+  w->records = m->stats.blocks[slot].records;
   int fd = spawn(m, w);
   if (fd >= 0) {
     struct moon_worker_config c = {
-      .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .slot = slot,
-      .n_slots = m->plan->workers, .control_fd = fd};
+      .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
+      .slot = slot, .n_slots = m->plan->workers, .control_fd = fd};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -191,6 +198,13 @@ static const char *how(int status, char *buf, size_t cap) {
   return buf;
 }
 
+/* A program that is to end cannot start workers for ever. */
+static bool is_futile(struct master *m, uint32_t slot) {
+  struct child *w = &m->workers[slot];
+  w->futile = m->stats.blocks[slot].records == w->records ? w->futile + 1 : 0;
+  return w->futile >= FUTILE_MAX;
+}
+
 static void worker_ended(struct master *m, uint32_t slot, int status) {
   struct child *w = &m->workers[slot];
   bool well = WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_DONE;
@@ -207,6 +221,11 @@ static void worker_ended(struct master *m, uint32_t slot, int status) {
   } else if (m->drain_us) {
     moon_log(MOON_LOG_WARN, "worker %u (pid %d) %s while it was to finish", slot, pid, how(status, text, sizeof text));
     w->finished = true;
+  } else if (m->plan->once && is_futile(m, slot)) {
+    moon_log(MOON_LOG_ERROR, "worker %u (pid %d) %s: worker %u died %u times without finishing a run: given up", slot, pid,
+             how(status, text, sizeof text), slot, w->futile);
+    w->finished = true;
+    m->status = MOON_EXIT_FAILED;
   } else {
     plan_again(w, now_us());
     moon_log(MOON_LOG_WARN, "worker %u (pid %d) %s: started again", slot, pid, how(status, text, sizeof text));
@@ -362,6 +381,12 @@ static bool set_up(struct master *m) {
   }
   m->stats.head->n_targets = m->plan->n_targets;
   m->stats.head->once = m->plan->once;
+  m->handed_len = m->plan->once ? (size_t)m->plan->n_probes * m->plan->n_targets : 0;
+  if (m->handed_len) {
+    void *p = mmap(NULL, m->handed_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) { return false; }
+    m->handed = p;
+  }
   m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
   m->data_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (m->signal_fd < 0 || m->data_fd < 0) { return false; }
@@ -419,6 +444,7 @@ static void tear_down(struct master *m) {
     moon_rundir_remove(m->dir);
   }
   for (uint32_t i = 0; m->rings && i < m->plan->workers; i++) { moon_ring_fini(&m->rings[i]); }
+  if (m->handed) { munmap(m->handed, m->handed_len); }
   moon_mem_free(m->rings);
   moon_mem_free(m->workers);
   moon_stats_fini(&m->stats);

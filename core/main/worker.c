@@ -105,7 +105,7 @@ static enum moon_err start(struct worker *w) {
   moon_loop_on_turn(w->loop, turn, w);
   struct moon_host_config h = {
     .engine = w->engine, .plan = plan, .shard = w->shard, .n_shard = w->n_shard, .counters = &w->c->block->runs,
-    .sink = sink, .log = say, .done = done, .arg = w};
+    .handed = w->c->handed, .sink = sink, .log = say, .done = done, .arg = w};
   err = moon_host_new(&h, &w->host);
   if (err) { return err; }
   err = io->watch(w->loop, w->c->control_fd, on_order, w);

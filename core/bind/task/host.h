@@ -41,6 +41,9 @@ struct moon_host_config {
   const uint32_t *shard;             /* which targets of the plan are ours; borrowed during new; NULL: all */
   uint32_t n_shard;
   struct moon_run_counters *counters; /* borrowed; NULL: own */
+  /* plan->once: an octet for each [probe * plan->n_targets + target]. Set once all its runs are handed out; what is set at
+   * the start is not run. So one that goes on after a host that died repeats nothing. Borrowed; NULL: nobody goes on. */
+  uint8_t *handed;
   /* A run ended: its record. false: no room now; the host keeps it, starts nothing new and offers it again after
    * moon_host_output_ready(). Time parked on output counts against nobody. */
   bool (*sink)(void *arg, const uint8_t *record, uint32_t n);

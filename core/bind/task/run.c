@@ -208,6 +208,7 @@ static void release(struct moon_run *r) {
   moon_list_remove(&r->node);
   r->generation++;
   give_back(r);
+  moon_sched_handed(h, r->duty);
   r->duty = NULL;
   moon_list_prepend(&h->free_runs, &r->node);
   h->counters->runs_active--;

@@ -75,6 +75,17 @@ static void order(const struct moon_plan_probe *p, uint32_t *out) {
   }
 }
 
+/* Where config.handed says that all runs of a probe and a target are handed out. */
+static uint8_t *handed(const struct moon_host *h, const struct moon_device *d) {
+  if (!h->config.handed) { return NULL; }
+  return &h->config.handed[(size_t)(d->probe - h->probes) * h->plan->n_targets + (size_t)(d->target->plan - h->plan->targets)];
+}
+
+void moon_sched_handed(struct moon_host *h, const struct moon_duty *d) {
+  uint8_t *mark = handed(h, d->device);
+  if (mark && !d->then && !h->draining) { *mark = 1; }
+}
+
 enum moon_err moon_sched_open(struct moon_host *h) {
   enum moon_err e = MOON_OK;
   uint32_t most = 0, at = 0;
@@ -98,6 +109,7 @@ enum moon_err moon_sched_open(struct moon_host *h) {
     order(probe->plan, by);
     for (uint32_t t = 0; t < h->n_targets; t++) {
       struct moon_duty *before = NULL;
+      const uint8_t *mark = handed(h, &h->devices[p * h->n_targets + t]);
       for (uint32_t j = 0; j < probe->plan->n_jobs; j++) {
         struct moon_duty *d = &h->duties[at++];
         moon_list_init(&d->node);
@@ -105,6 +117,10 @@ enum moon_err moon_sched_open(struct moon_host *h) {
         d->device = &h->devices[p * h->n_targets + t];
         d->job = &probe->plan->jobs[by[j]];
         d->run_ref = probe->run[by[j]];
+        if (mark && *mark) {
+          h->first_left--;
+          continue;
+        }
         if (before) {
           before->then = d;
         } else {
@@ -180,6 +196,7 @@ void moon_sched_start(struct moon_host *h) {
     if (device->match == MOON_MATCH_NO && device->match_boots == device->target->boots) {
       bool first = !d->ran;
       d->ran = true;
+      moon_sched_handed(h, d);
       moon_sched_ran(h, d, first);
       continue;
     }

@@ -14,6 +14,8 @@ void moon_sched_close(struct moon_host *h);
 void moon_sched_start(struct moon_host *h);
 /* A run of d is over (or its structure waits for the output). */
 void moon_sched_ran(struct moon_host *h, struct moon_duty *d, bool first);
+/* Its record is handed out, or there is none to hand out. */
+void moon_sched_handed(struct moon_host *h, const struct moon_duty *d);
 void moon_sched_output_ready(struct moon_host *h);
 void moon_sched_drain(struct moon_host *h, uint64_t deadline_us);
 /* Phase of a duty, 0 <= phase < 1. */
