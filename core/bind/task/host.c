@@ -10,6 +10,7 @@
 
 #include "../../base/mem.h"
 #include "../load/env.h"
+#include "garbage.h"
 #include "inside.h"
 #include "lib.h"
 #include "out.h"
@@ -19,11 +20,6 @@
 #include "run.h"
 #include "sched.h"
 #include "state.h"
-
-/* A collection begins when the heap has doubled since the last one, and goes on twice as fast as Lua allocates: short steps, and at most
- * some three times what is alive. */
-#define GC_PAUSE 200
-#define GC_STEP 200
 
 extern const struct moon_embedded moon_embedded[];
 
@@ -116,8 +112,7 @@ static int open_lua(lua_State *L) {
   moon_env_protect(L);
   /* Compiled code cannot be stopped: no hook and no signal is seen in a compiled loop. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-  lua_gc(L, LUA_GCSETPAUSE, GC_PAUSE);
-  lua_gc(L, LUA_GCSETSTEPMUL, GC_STEP);
+  moon_garbage_setup(L);
   h->values = moon_value_open(L, moon_embedded);
   moon_task_setup(h, L);
   moon_state_setup(h, L);
