@@ -10,7 +10,10 @@ bool moon_snmpwalk_begins(struct moon_span text, struct moon_span *name, const c
   const char *p = text.p;
   bool numeric = p < text.end && (*p == '.' || (*p >= '0' && *p <= '9')), modular = false;
   if (!numeric && text.end - p > 4 && memcmp(p, "iso.", 4) == 0) { numeric = true; }
-  for (; p < text.end && *p != ' ' && *p != '\n' && *p != '\t'; p++) { modular |= *p == ':' && text.end - p > 1 && p[1] == ':'; }
+  for (; p < text.end && *p != ' ' && *p != '\n' && *p != '\t'; p++) {
+    if (*p == '|') { return false; } /* a line of the other form, whose value looks like one of these */
+    modular |= *p == ':' && text.end - p > 1 && p[1] == ':';
+  }
   if (!(numeric || modular) || text.end - p < 2 || p[0] != ' ' || p[1] != '=') { return false; }
   *name = (struct moon_span){text.p, p};
   p += 2;
