@@ -6,6 +6,7 @@
 
 #include "../moonpoll.h"
 #include "master.h"
+#include "record.h"
 #include "run.h"
 #include "sim.h"
 #include "status.h"
@@ -13,11 +14,13 @@
 static const char usage[] =
   "usage: moonpoll run PROBE... --targets HOST,HOST|FILE [options]\n"
   "       moonpoll sim FLEET.lua | --recording FILE [options]\n"
+  "       moonpoll record HOST [OID...] [options]\n"
   "       moonpoll status | stop [--run-dir DIR] [--pid PID]\n"
   "       moonpoll COMMAND --help | --version\n"
   "\n"
   "  run      poll SNMP agents with Lua probes, samples on stdout\n"
   "  sim      simulate SNMP agents from recordings\n"
+  "  record   walk an agent into a recording\n"
   "  status   counters of a running instance, as JSON\n"
   "  stop     end a running instance\n";
 
@@ -34,6 +37,7 @@ int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "run") == 0) { return moon_run_main(argc - 1, argv + 1); }
   if (strcmp(command, "sim") == 0) { return moon_sim_main(argc - 1, argv + 1); }
+  if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
   if (strcmp(command, "status") == 0 || strcmp(command, "stop") == 0) { return moon_status_main(argc - 1, argv + 1); }
   if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
     printf("moonpoll %s\n", MOON_VERSION);
