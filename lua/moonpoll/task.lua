@@ -2,7 +2,7 @@
 -- Called once with those C functions; they wait by parking the coroutine, so whatever calls them here may wait too.
 local error, ipairs, pairs, pcall, select, setmetatable, tostring, type, unpack, xpcall =
   error, ipairs, pairs, pcall, select, setmetatable, tostring, type, unpack, xpcall
-local format = string.format
+local format, gsub = string.format, string.gsub
 local traceback = debug.traceback
 
 local CACHE_KEYS_MAX = 1000 -- of one device and probe
@@ -26,6 +26,11 @@ return function(c)
       if with and not head then head = walk_head(walk) end
       return index, row, head
     end
+  end
+
+  --- What a C function said of its arguments: called by pcall it does not know how it is called by the script.
+  local function named(message, name, shift)
+    return (gsub(message, "^bad argument #(%d+) to '%?'", function(n) return format("bad argument #%d to '%s'", n + shift, name) end))
   end
 
   --- One value, or a row of several.
@@ -72,7 +77,7 @@ return function(c)
   -- @treturn[2] partial  what was read before
   function device.table(self, columns, opts)
     local ok, next_row = pcall(rows_of, self, columns, opts)
-    if not ok then error(next_row, 2) end
+    if not ok then error(named(next_row, "table", -1), 2) end
     local rows, first = {}, nil
     local good, err = pcall(function()
       for index, row, head in next_row do
@@ -95,6 +100,7 @@ return function(c)
   function device.cache(self, key, ttl, fn)
     if key == nil then error("cache: a key expected", 2) end
     if type(ttl) ~= "number" then error("cache: seconds expected for how long, got a " .. type(ttl), 2) end
+    if not (ttl >= 0) then error("cache: seconds from 0 expected for how long, got " .. ttl, 2) end
     if type(fn) ~= "function" then error("cache: a function expected, got a " .. type(fn), 2) end
     local kept = caches[self]
     if not kept then
@@ -219,9 +225,9 @@ return function(c)
   local function log(level, fmt, ...)
     if type(fmt) ~= "string" then error("log: a format expected, got a " .. type(fmt), 2) end
     local ok, text = pcall(format, fmt, ...)
-    if not ok then error(text, 2) end
+    if not ok then error(named(text, "log", 1), 2) end
     ok, text = pcall(c.log, level, text)
-    if not ok then error(text, 2) end
+    if not ok then error(named(text, "log", 0), 2) end
   end
 
   return { device = device, iterator = iterator, matched = matched, spawn = spawn_, all = all, sleep = c.sleep, now = c.now, time = c.time,

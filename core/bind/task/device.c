@@ -63,13 +63,38 @@ struct moon_device *moon_device_check(lua_State *L, int arg) {
   return d;
 }
 
-unsigned moon_device_check_exact(lua_State *L, int arg) {
-  if (lua_isnoneornil(L, arg)) { return 0; }
-  luaL_checktype(L, arg, LUA_TTABLE);
-  lua_getfield(L, arg, "exact");
+void moon_device_check_options(lua_State *L, int idx, const char *const *known, bool numbers) {
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    lua_pop(L, 1);
+    if (numbers && lua_type(L, -1) == LUA_TNUMBER) { continue; }
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+    const char *const *k = known;
+    while (*k && strcmp(*k, name)) { k++; }
+    if (*k) { continue; }
+    lua_pushstring(L, *known);
+    for (k = known + 1; *k; k++) {
+      lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), k[1] ? ", " : " and ", *k);
+      lua_replace(L, -2);
+    }
+    luaL_error(L, "unknown option %s: %s %s known", name, lua_tostring(L, -1), known[1] ? "are" : "is");
+  }
+}
+
+static unsigned exact(lua_State *L, int idx) {
+  lua_getfield(L, idx, "exact");
   unsigned flags = lua_toboolean(L, -1) ? MOON_VALUE_EXACT : 0;
   lua_pop(L, 1);
   return flags;
+}
+
+/* Options of get and its kin. */
+static unsigned check_exact(lua_State *L, int arg) {
+  static const char *const known[] = {"exact", NULL};
+  if (lua_isnoneornil(L, arg)) { return 0; }
+  luaL_checktype(L, arg, LUA_TTABLE);
+  moon_device_check_options(L, arg, known, false);
+  return exact(L, arg);
 }
 
 /* ---- the one wait of all of them ---- */
@@ -351,19 +376,19 @@ static int park(lua_State *L, uint8_t kind, uint8_t pdu_type, struct moon_device
 static int get(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
-  return park(L, GET, MOON_PDU_GET, d, s, moon_device_check_exact(L, 3), 0);
+  return park(L, GET, MOON_PDU_GET, d, s, check_exact(L, 3), 0);
 }
 
 static int get_raw(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
-  return park(L, GET_RAW, MOON_PDU_GET, d, s, moon_device_check_exact(L, 3), 0);
+  return park(L, GET_RAW, MOON_PDU_GET, d, s, check_exact(L, 3), 0);
 }
 
 static int get_next(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
-  return park(L, GET_NEXT, MOON_PDU_GET_NEXT, d, s, moon_device_check_exact(L, 3), 0);
+  return park(L, GET_NEXT, MOON_PDU_GET_NEXT, d, s, check_exact(L, 3), 0);
 }
 
 static int32_t field(lua_State *L, int arg, const char *name, int32_t otherwise) {
@@ -381,7 +406,9 @@ static int get_bulk(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   int32_t non_repeaters = field(L, 2, "non_repeaters", 0), repetitions = field(L, 2, "repetitions", BULK_REPETITIONS);
-  unsigned flags = moon_device_check_exact(L, 2);
+  static const char *const known[] = {"repetitions", "non_repeaters", "exact", NULL};
+  moon_device_check_options(L, 2, known, true);
+  unsigned flags = exact(L, 2);
   int n = (int)lua_objlen(L, 2);
   lua_settop(L, 2);
   lua_createtable(L, n, 0);
@@ -389,7 +416,7 @@ static int get_bulk(lua_State *L) {
     lua_rawgeti(L, 2, i);
     lua_rawseti(L, 3, i);
   }
-  struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 3);
+  struct moon_shape *s = moon_shape_check_field(L, d->probe->host->values, 3, 2, NULL);
   struct moon_task *t = moon_task_check(L);
   t->get.request.non_repeaters = non_repeaters;
   t->get.request.max_repetitions = repetitions;

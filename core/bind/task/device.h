@@ -13,8 +13,8 @@ void moon_device_push(lua_State *L, struct moon_device *d);
 bool moon_device_push_match(lua_State *L, struct moon_device *d);
 /* The device that argument arg is; raises at the caller's level. [-0, +0, e] */
 struct moon_device *moon_device_check(lua_State *L, int arg);
-/* opts.exact of the options table at argument arg (none or nil: 0) as flags of moon_value_push. [-0, +0, e] */
-unsigned moon_device_check_exact(lua_State *L, int arg);
+/* Raises for a key of the options at idx that is not among known, a list that ends in NULL. numbers: those are no options. [-0, +0, e] */
+void moon_device_check_options(lua_State *L, int idx, const char *const *known, bool numbers);
 /* Adds the functions to the table at the top. [-0, +0, m] */
 void moon_device_functions(lua_State *L, struct moon_host *h);
 

@@ -107,6 +107,7 @@ static int with(lua_State *L) {
     if (lua_type(L, -2) != LUA_TSTRING) { return luaL_error(L, "label names are strings, got a %s", luaL_typename(L, -2)); }
     struct moon_label new = {.key.p = lua_tolstring(L, -2, &key_n)};
     new.key.n = (uint32_t)key_n;
+    if (strcmp(new.key.p, "device") == 0) { return luaL_error(L, "label device: every sample has it by itself"); }
     uint32_t at = n;
     while (at && compare(l[at - 1].key, new.key) > 0) { at--; }
     bool replaces = at && compare(l[at - 1].key, new.key) == 0;
@@ -211,7 +212,7 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
   union moon_value_number v;
   size_t n;
   s.name.p = lua_tolstring(L, 2, &n);
-  if (!s.name.p) { return luaL_argerror(L, 2, "the name of a sample expected"); }
+  if (!s.name.p || !n) { return luaL_argerror(L, 2, "the name of a sample expected"); }
   s.name.n = (uint32_t)n;
   switch (lua_type(L, 3)) {
     case LUA_TNIL:

@@ -1,5 +1,7 @@
 #include "rows.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../base/mem.h"
@@ -183,6 +185,17 @@ static int push_row(lua_State *L, struct moon_rows *w) {
   return 2;
 }
 
+static const char *which_limit(const struct moon_rows *w, char *buf, size_t cap) {
+  uint32_t most = w->max_rows ? w->max_rows : MOON_WALK_ROWS;
+  if (w->err) { return "too many requests are waiting for this device"; }
+  if (moon_walk_rows(w->walk) < most) {
+    snprintf(buf, cap, "its values take more than %u MiB", MOON_WALK_OCTETS >> 20);
+  } else {
+    snprintf(buf, cap, "it has more than %" PRIu32 " rows (max_rows)", most);
+  }
+  return buf;
+}
+
 static int push_end(lua_State *L, struct moon_rows *w) {
   const struct moon_outcome *seen = NULL;
   size_t blame = SIZE_MAX;
@@ -192,8 +205,9 @@ static int push_end(lua_State *L, struct moon_rows *w) {
     return 0;
   }
   const struct moon_name *name = &w->columns->names[blame < w->columns->n ? blame : 0];
+  char limit[64];
   lua_pushnil(L);
-  moon_query_push_fault(L, &w->query, e, seen, name, w->err == MOON_E_BUDGET ? "too many requests are waiting for this device" : NULL);
+  moon_query_push_fault(L, &w->query, e, seen, name, e == MOON_E_BUDGET ? which_limit(w, limit, sizeof limit) : NULL);
   return 2;
 }
 
@@ -222,7 +236,7 @@ static struct moon_rows *check(lua_State *L) {
     return NULL;
   }
   lua_pop(L, 1);
-  if (!w->walk) { luaL_error(L, "the run of this iterator is over"); }
+  if (!w->walk) { moon_task_error(L, "the run of this iterator is over"); }
   return w;
 }
 
@@ -233,7 +247,7 @@ static int walk_next(lua_State *L) {
   int n = give(L, w);
   if (n >= 0) { return n; }
   struct moon_task *t = moon_task_check(L);
-  if (w->waiter) { return luaL_error(L, "another child waits for this iterator"); }
+  if (w->waiter) { return moon_task_error(L, "another child waits for this iterator"); }
   t->rows = w;
   return moon_task_park(L, t, &waiting, 0);
 }
@@ -302,14 +316,7 @@ static void take_opts(lua_State *L, struct moon_rows *w, int opts) {
   static const char *const known[] = {"only", "with", "key", "rates", "epoch", "exact", "max_rows", NULL};
   struct moon_values *values = w->query.host->values;
   luaL_checktype(L, opts, LUA_TTABLE);
-  lua_pushnil(L);
-  while (lua_next(L, opts)) {
-    lua_pop(L, 1);
-    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
-    const char *const *k = known;
-    while (*k && strcmp(*k, name)) { k++; }
-    if (!*k) { luaL_error(L, "unknown option %s: only, with, key, rates, epoch, exact and max_rows are known", name); }
-  }
+  moon_device_check_options(L, opts, known, false);
   if (opt(L, opts, "exact") && lua_toboolean(L, -1)) { w->flags = MOON_VALUE_EXACT; }
   if (opt(L, opts, "with")) {
     w->with = moon_shape_check_field(L, values, lua_gettop(L), opts - 1, "with");

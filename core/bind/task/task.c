@@ -1,11 +1,14 @@
 #include "task.h"
 
+#include <string.h>
+
 #include "../../base/mem.h"
 #include "../value/fault.h"
 #include "run.h"
 
 #define STACK_ROOM 16       /* slots for what results() leaves on a coroutine */
 #define FREE_TASKS_MAX 4096 /* coroutines kept for later: some 1 KiB each */
+#define LIBRARY "@lua/moonpoll/" /* chunks of the library's own functions */
 #define ARGS_MAX 200        /* of a spawned function */
 
 /* The one place where Lua code of scripts is entered. [-n, +?, -] on t->co */
@@ -178,12 +181,23 @@ void moon_task_free(struct moon_task *t, bool reuse) {
   h->counters->tasks_active--;
 }
 
+int moon_task_error(lua_State *L, const char *text) {
+  lua_Debug at;
+  for (int level = 1; lua_getstack(L, level, &at); level++) {
+    if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0 || strncmp(at.source, LIBRARY, sizeof LIBRARY - 1) == 0) { continue; }
+    lua_pushfstring(L, "%s:%d: %s", at.short_src, at.currentline, text);
+    return lua_error(L);
+  }
+  lua_pushstring(L, text);
+  return lua_error(L);
+}
+
 struct moon_task *moon_task_check(lua_State *L) {
   struct moon_host *h = moon_host_of(L);
   struct moon_task *t = h->current;
-  if (!t || t->co != L) { luaL_error(L, "nothing can be asked here: no run is under way"); }
+  if (!t || t->co != L) { moon_task_error(L, "nothing can be asked here: no run is under way"); }
   if (!lua_isyieldable(L)) {
-    luaL_error(L, "cannot wait here: inside string.gsub, table.sort, a metamethod called from C, or another C function");
+    moon_task_error(L, "cannot wait here: inside string.gsub, table.sort, a metamethod called from C, or another C function");
   }
   return t;
 }
@@ -271,7 +285,7 @@ static int join(lua_State *L) {
   struct moon_task *other = find(h, luaL_checknumber(L, 1));
   if (!other) { return 0; }
   struct moon_task *t = moon_task_check(L);
-  if (other == t) { return luaL_error(L, "a task cannot wait for itself"); }
+  if (other == t) { return moon_task_error(L, "a task cannot wait for itself"); }
   t->joined.slot = other->slot;
   t->joined.generation = other->generation;
   return moon_task_park(L, t, &joining, 0);

@@ -84,6 +84,8 @@ void moon_task_run(struct moon_task *t);
 void moon_task_wake(struct moon_task *t);
 void moon_task_run_woken(struct moon_host *h);
 
+/* Raises text with the line of the script in front, however many of the library's own functions are in between. [-0, +0, e] */
+int moon_task_error(lua_State *L, const char *text);
 /* The task that calls. Raises at the caller's level when nobody can wait. [-0, +0, e] */
 struct moon_task *moon_task_check(lua_State *L);
 /* The last statement of a function that waits: yields n values from the top, which stay on t->co until the results are made. */

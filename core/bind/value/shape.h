@@ -42,7 +42,7 @@ struct moon_shape {
 /* The shape of the argument `arg`. Anything else than OIDs is the caller's fault: raises at the caller's level, naming
  * argument, key and text. Borrowed until the next check, hold it to keep it. [-0, +0, m e] */
 struct moon_shape *moon_shape_check(lua_State *L, struct moon_values *v, int arg);
-/* The same for a field of an options table: idx is where the value is, `what` names it ("with") in errors about arg. */
+/* The same for a field of an options table: idx is where the value is, `what` (or NULL) names it ("with") in errors about arg. */
 struct moon_shape *moon_shape_check_field(lua_State *L, struct moon_values *v, int idx, int arg, const char *what);
 void moon_shape_hold(struct moon_shape *s);
 /* NULL is fine; also fine after lua_close. Runs no Lua. */
