@@ -120,9 +120,7 @@ int main(void) {
   run("get", &profile, MOON_PDU_GET, 0, false);
   run("get_next", &profile, MOON_PDU_GET_NEXT, 0, false);
   run("get_bulk_25_varbind", &profile, MOON_PDU_GET_BULK, 25, true);
-  profile.max_octets = 65507;
   run("get_bulk_500_varbind", &profile, MOON_PDU_GET_BULK, 500, false);
-  profile.max_octets = 0;
   profile.vary = vary;
   run("get_varied", &profile, MOON_PDU_GET, 0, true);
   run("get_bulk_25_varied_varbind", &profile, MOON_PDU_GET_BULK, 25, true);

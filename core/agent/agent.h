@@ -32,7 +32,7 @@ struct moon_profile {
   moon_agent_hook *hook;                   /* NULL: none */
   void *hook_ctx;
   const uint8_t *hook_root;                /* only instances under this name are shown to the hook */
-  uint32_t max_octets;                     /* of an answer: above it tooBig, GETBULK is cut short. 0: 1472; at least 484 */
+  uint32_t max_octets;                     /* of an answer: above it tooBig, GETBULK is cut short. 0: 65507; at least 484 */
   uint16_t hook_root_len;                  /* 0: all */
   uint8_t n_communities;
   bool any_write;                          /* communities NULL: SET is allowed */

@@ -2,7 +2,6 @@
 #include "overlay.h"
 #include "view.h"
 
-#define MAX_OCTETS 1472 /* what fits an Ethernet frame unfragmented */
 #define MIN_OCTETS 484  /* RFC 3417 3.2.1: every entity takes this much */
 
 enum status { /* RFC 3416 3 */
@@ -327,7 +326,7 @@ enum moon_err moon_answer_pdu(struct moon_agent *a, uint64_t now_us, const struc
                               struct moon_answered *out) {
   struct responder r = {.q = q, .list = room + MOON_ANSWER_HEAD, .p = room + MOON_ANSWER_HEAD};
   const struct moon_judgement *j = q->judgement;
-  size_t octets = a->profile->max_octets ? a->profile->max_octets : MAX_OCTETS;
+  size_t octets = a->profile->max_octets ? a->profile->max_octets : MOON_DATAGRAM_MAX;
   struct moon_reader list;
   enum status s;
   octets = octets < MIN_OCTETS ? MIN_OCTETS : octets > MOON_DATAGRAM_MAX ? MOON_DATAGRAM_MAX : octets;
