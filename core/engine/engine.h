@@ -30,6 +30,8 @@ struct moon_engine_config {
   void (*notice)(void *arg, void *peer_user, const char *text);
   /* Called in every turn after completions and before timers expire: the host starts what became ready. May be NULL. */
   void (*ready)(void *arg);
+  /* Every datagram as it leaves (sent) and as it came, to or from whom; octets are lent. For dumps. May be NULL. */
+  void (*trace)(void *arg, bool sent, const struct moon_addr *peer, const uint8_t *p, size_t n);
   void *arg;
 };
 MOON_API void moon_engine_config_init(struct moon_engine_config *c); /* the defaults above */

@@ -103,6 +103,7 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
     s->capped = true;
   }
   if (s->x.next_us > s->x.give_up_us) { s->x.next_us = s->x.give_up_us; }
+  if (e->config.trace) { e->config.trace(e->config.arg, true, &p->target.addr, w.p, moon_writer_len(&w)); }
   moon_outbox_keep(&sock->out, &w, &p->to, p->to_len, moon_slot_ticket(s));
   moon_flight_sent(&e->flight, s, counter, p->index, e->now_us);
   s->state = MOON_SLOT_FLYING;

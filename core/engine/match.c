@@ -32,6 +32,10 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   struct moon_addr source;
   c->datagrams_in++;
   c->octets_in += n;
+  if (e->config.trace) {
+    moon_sockaddr_get(from, &source);
+    e->config.trace(e->config.arg, false, &source, octets, n);
+  }
   if (moon_message_peek(octets, n, &peek)) {
     c->malformed++;
     return;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../bind/tool/tool.h"
 #include "../moonpoll.h"
 #include "master.h"
 #include "record.h"
@@ -16,13 +17,15 @@ static const char usage[] =
   "       moonpoll sim FLEET.lua | --recording FILE [options]\n"
   "       moonpoll record HOST [OID...] [options]\n"
   "       moonpoll status | stop [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll get | getnext | bulkget | walk | bulkwalk | set [options] AGENT OID...\n"
   "       moonpoll COMMAND --help | --version\n"
   "\n"
   "  run      poll SNMP agents with Lua probes, samples on stdout\n"
   "  sim      simulate SNMP agents from recordings\n"
   "  record   walk an agent into a recording\n"
   "  status   counters of a running instance, as JSON\n"
-  "  stop     end a running instance\n";
+  "  stop     end a running instance\n"
+  "  get ...  as snmpget and its kin; so does moonpoll under their names\n";
 
 /* With 0, 1 or 2 closed the next socket would take its place and get log lines or samples. Opened the wrong way round, so
  * that using them is still an error. */
@@ -34,6 +37,10 @@ static void open_standard(void) {
 
 int main(int argc, char **argv) {
   open_standard();
+  const char *tool = argc > 0 ? moon_tool_command(argv[0]) : NULL;
+  if (tool) { return moon_tool_main(tool, argc, argv); }
+  tool = argc > 1 ? moon_tool_command(argv[1]) : NULL;
+  if (tool) { return moon_tool_main(tool, argc - 1, argv + 1); }
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "run") == 0) { return moon_run_main(argc - 1, argv + 1); }
   if (strcmp(command, "sim") == 0) { return moon_sim_main(argc - 1, argv + 1); }

@@ -1,0 +1,137 @@
+--- What the commands have in common: the agent, requests to it, and what is said about errors.
+local agent = require "moonpoll.cli.agent"
+local names = require "moonpoll.names"
+local options = require "moonpoll.cli.options"
+
+local _M = { GET = 0xa0, GETNEXT = 0xa1, SET = 0xa3, GETBULK = 0xa5, NULL = 5, NO_SUCH_NAME = 2 }
+
+-- RFC 1157 4.1.1, RFC 3416 3, in net-snmp's words.
+local reasons = {
+  [0] = "(noError) No Error",
+  "(tooBig) Response message would have been too large.",
+  "(noSuchName) There is no such variable name in this MIB.",
+  "(badValue) The value given has the wrong type or length.",
+  "(readOnly) The two parties used do not have access to use the specified SNMP PDU.",
+  "(genError) A general failure occured",
+  "noAccess",
+  "wrongType (The set datatype does not match the data type the agent expects)",
+  "wrongLength (The set value has an illegal length from what the agent expects)",
+  "wrongEncoding",
+  "wrongValue (The set value is illegal or unsupported in some way)",
+  "noCreation (That table does not support row creation or that object can not ever be created)",
+  "inconsistentValue (The set value is illegal or unsupported in some way)",
+  "resourceUnavailable (This is likely a out-of-memory failure within the agent)",
+  "commitFailed",
+  "undoFailed",
+  "authorizationError (access denied to that object)",
+  "notWritable (That object does not support modification)",
+  "inconsistentName (That object can not currently be created)",
+}
+
+local session = {}
+session.__index = session
+
+--- One line about the command itself.
+function session:fail(message)
+  self.c.log(self.tool .. ": " .. message .. "\n")
+end
+
+--- Opens the way to the agent, or says why there is none and ends.
+function session:open()
+  local s = self.settings
+  local where, why = agent.find(self.c, s.agent, s.port)
+  if not where then
+    self:fail("Unknown host (" .. s.agent .. ")" .. (why and " (" .. why .. ")" or ""))
+    options.exit(1)
+  end
+  if s.version == "3" then
+    self:fail "SNMPv3 is not in this build: -v 1 or -v 2c, or defVersion in snmp.conf"
+    options.exit(1)
+  end
+  local source
+  if s.source then
+    source, why = agent.find(self.c, s.source, nil)
+    if not source or source.family ~= where.family then
+      self:fail("Unknown host (" .. s.source .. ")" .. (why and " (" .. why .. ")" or ""))
+      options.exit(1)
+    end
+    source.port = s.source:find ":%d+$" and source.port or 0
+  end
+  local ok
+  ok, why = self.c.open { address = where.address, port = where.port, scope = where.scope, source = source and source.address,
+    source_port = source and source.port or 0, version = s.version == "1" and 0 or 1, community = s.community, timeout = s.timeout,
+    retries = s.retries, dump = s.dump }
+  if not ok then
+    self:fail("Unknown host (" .. s.agent .. ") (" .. why .. ")")
+    options.exit(1)
+  end
+end
+
+--- An OID as typed. nil: told. "": no packet can hold it.
+function session:parse(text)
+  local octets, why = names.parse(self.c, self.settings, text)
+  if octets then return octets end
+  if why == "" then return "" end
+  self.c.log(text .. ": " .. why .. "\n")
+  return nil
+end
+
+--- A varbind to ask with.
+function _M.asked(octets) return { oid = octets, type = _M.NULL, value = "" } end
+
+--- Asks.
+-- @treturn[1] table reply: varbinds, status, index
+-- @treturn[2] nil  told; the exit status is 1
+function session:ask(kind, list, non_repeaters, repetitions)
+  for _, vb in ipairs(list) do
+    if vb.oid == "" or vb.unbuildable then
+      self.c.log "snmp_build: unknown failure\n"
+      self:fail "Error building ASN.1 representation (Can't build OID for variable)"
+      return nil
+    end
+  end
+  if kind == _M.GETBULK then
+    if self.settings.version == "1" then
+      self:fail "Cannot send V2 PDU on V1 session"
+      return nil
+    end
+    if non_repeaters < 0 or repetitions < 0 then
+      self:fail(non_repeaters < 0 and "Bad value for non-repeaters" or "Bad value for max-repetitions")
+      return nil
+    end
+  end
+  local reply, code = self.c.ask(kind, list, non_repeaters, repetitions)
+  if reply then return reply end
+  if code == "space" or code == "too_big" then
+    self:fail "Too long"
+  elseif code == "nomem" then
+    self:fail "Out of memory (malloc failure)"
+  else
+    self.c.err("Timeout: No Response from " .. self.settings.agent .. self.full_stop .. "\n")
+  end
+  return nil
+end
+
+function session:print(varbind) return names.print(self.c, varbind) end
+function session:text(octets) return names.oid(self.c, octets) end
+
+--- What the agent did not like.
+function session:refused(reply, head)
+  self.c.err((head or "Error in packet.") .. "\nReason: " .. (reasons[reply.status] or "Unknown Error") .. "\n")
+  if reply.index ~= 0 then
+    local blamed = reply[reply.index]
+    self.c.err("Failed object: " .. (blamed and self:text(blamed.oid) .. "\n" or "") .. "\n")
+  end
+end
+
+--- What came: all of it.
+function session:show(reply)
+  for _, vb in ipairs(reply) do self:print(vb) end
+end
+
+--- t as for options.read, and tool: the name in errors.
+function _M.new(t)
+  return setmetatable({ c = t.c, tool = t.tool, settings = t.settings, full_stop = "" }, session)
+end
+
+return _M
