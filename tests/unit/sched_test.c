@@ -294,7 +294,7 @@ static void credentials_are_tried_in_order(void **state) {
   assert_int_equal(r.runs.runs_ok, 2);
   assert_int_equal(r.runs.runs_failed, 1);
   assert_int_equal(r.agents[2].requests, 2); /* one with each */
-  expect(r.log, "warn: p: d3: ");
+  expect(r.log, "warn: p: d3 (127.");
   host_rig_fini(&r);
 }
 

@@ -272,6 +272,20 @@ static void test_fault(void **state) {
                                     "assert(err.code == 'timeout' and err.retryable and err.tries == 2 and err.waited == 4);"
                                     "assert(err.target == '192.0.2.1:161' and err.oid == '1.3.6.1.2' and err.rtt == nil);"
                                     "assert(getmetatable(err) == 'moonpoll error' and not pcall(setmetatable, err, {}))"), 0);
+  lua_settop(L, 0);
+  f.device = "192.0.2.1"; /* said once, with its port */
+  f.never = true;
+  moon_fault_push(L, &f);
+  moon_fault_push_text(L, 1);
+  assert_ptr_equal(strstr(lua_tostring(L, 2), "192.0.2.1:161: timeout: "), lua_tostring(L, 2));
+  assert_non_null(strstr(lua_tostring(L, 2), "2 tries in 4.0 s, it never answered; check"));
+  lua_settop(L, 0);
+  f.never = false;
+  f.usual_us = 12300;
+  moon_fault_push(L, &f);
+  moon_fault_push_text(L, 1);
+  assert_non_null(strstr(lua_tostring(L, 2), "2 tries in 4.0 s, it used to answer in 12.3 ms; check"));
+  lua_settop(L, 0);
   /* A script may write anything into it; the line still comes. */
   assert_int_equal(luaL_dostring(L, "err.code, err.oid, err.tries, err.target = {}, 5, 'x', false; return tostring(err)"), 0);
   lua_settop(L, 0);

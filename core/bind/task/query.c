@@ -82,6 +82,11 @@ void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_e
     f.tries = q->tries > o->tries ? q->tries : o->tries;
     f.rtt_us = o->rtt_us;
     f.status = o->pdu.type == MOON_PDU_RESPONSE ? o->pdu.error_status : 0;
+    const struct moon_target *t = moon_peer_target(q->target->peer);
+    if (!f.rtt_us) {
+      f.usual_us = t->rtt[q->request->kind].srtt_us;
+      f.never = t->last_answer_us == 0;
+    }
     f.waited_us = o->received_us > q->started_us ? o->received_us - q->started_us : 0;
   }
   moon_fault_push(L, &f);

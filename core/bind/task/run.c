@@ -135,7 +135,7 @@ static void say(struct moon_run *r, enum moon_level level, const char *what) {
   const struct moon_duty *d = r->duty;
   const char *target = d->device->target->plan->name;
   size_t n = strlen(target);
-  bool named = strncmp(what, target, n) == 0 && what[n] == ':';
+  bool named = strncmp(what, target, n) == 0 && (what[n] == ':' || strncmp(what + n, " (", 2) == 0);
   moon_host_log(r->host, level, "%s%s%s: %s%s%s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
                 named ? "" : target, named ? "" : ": ", what);
 }

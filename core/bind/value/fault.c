@@ -74,6 +74,11 @@ void moon_fault_push(lua_State *L, const struct moon_fault *f) {
   set_text(L, "target", f->target);
   set_number(L, "tries", f->tries);
   if (f->rtt_us) { set_number(L, "rtt", f->rtt_us / US_A_S); }
+  if (f->usual_us) { set_number(L, "usual", f->usual_us / US_A_S); }
+  if (f->never) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "never");
+  }
   if (f->waited_us) { set_number(L, "waited", (lua_Number)f->waited_us / US_A_S); }
   if (f->oid.len) {
     moon_value_push_oid(L, f->oid.oid, f->oid.len);
@@ -89,6 +94,14 @@ void moon_fault_push(lua_State *L, const struct moon_fault *f) {
   if (f->version == MOON_V3) { set_number(L, "version", MOON_V3); }
   lua_rawgeti(L, LUA_REGISTRYINDEX, moon_value_of(L)->fault_ref);
   lua_setmetatable(L, -2);
+}
+
+static bool flag_field(lua_State *L, int idx, const char *key) {
+  lua_pushstring(L, key);
+  lua_rawget(L, idx);
+  bool yes = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return yes;
 }
 
 static bool is_fault(lua_State *L, int idx) {
@@ -143,6 +156,12 @@ static void add_clause(luaL_Buffer *b, const char *before, const char *text, con
   luaL_addstring(b, after);
 }
 
+/* Is the device named by its address, with or without the port? */
+static bool named_by(const char *device, const char *target) {
+  size_t n = device ? strlen(device) : 0;
+  return n && target && strncmp(device, target, n) == 0 && (target[n] == 0 || target[n] == ':');
+}
+
 /* core1 (192.0.2.1:161): timeout: no answer, 1.3.6.1.2.1.1.3.0, 2 tries in 4.0 s; check ... */
 void moon_fault_push_text(lua_State *L, int idx) {
   luaL_Buffer b;
@@ -152,6 +171,7 @@ void moon_fault_push_text(lua_State *L, int idx) {
   const char *code = text_field(L, idx, "code"), *device = text_field(L, idx, "device"), *target = text_field(L, idx, "target");
   const char *oid = text_field(L, idx, "oid"), *status = text_field(L, idx, "status"), *detail = text_field(L, idx, "detail");
   lua_Number tries = number_field(L, idx, "tries"), rtt = number_field(L, idx, "rtt"), waited = number_field(L, idx, "waited");
+  lua_Number usual = number_field(L, idx, "usual");
   bool v3 = number_field(L, idx, "version") == MOON_V3;
   enum moon_err e = code_of(code);
   const char *check = e == MOON_E_TIMEOUT ? (v3 ? SILENT_KEY : SILENT_COMMUNITY) : checks[e];
@@ -159,7 +179,11 @@ void moon_fault_push_text(lua_State *L, int idx) {
   luaL_buffinit(L, &b);
   if (device || target) {
     luaL_addstring(&b, device ? device : target);
-    if (device && target && strcmp(device, target) != 0) { add_clause(&b, " (", target, ")"); }
+    if (named_by(device, target)) {
+      luaL_addstring(&b, target + strlen(device));
+    } else if (device && target) {
+      add_clause(&b, " (", target, ")");
+    }
     luaL_addstring(&b, ": ");
   }
   luaL_addstring(&b, code ? code : "?");
@@ -178,6 +202,11 @@ void moon_fault_push_text(lua_State *L, int idx) {
   if (rtt > 0) {
     luaL_addstring(&b, ", answered in ");
     add_time(&b, rtt);
+  } else if (usual > 0) {
+    luaL_addstring(&b, ", it used to answer in ");
+    add_time(&b, usual);
+  } else if (flag_field(L, idx, "never")) {
+    luaL_addstring(&b, ", it never answered");
   }
   add_clause(&b, "; check ", check, "");
   luaL_pushresult(&b);

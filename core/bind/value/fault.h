@@ -4,6 +4,7 @@
  *   err.oid        what was asked, or what is blamed          err.tries, err.rtt, err.waited  number, seconds, seconds
  *   err.retryable  the same request may well work later       err.status   error-status the agent sent, its name
  *   err.detail     more about the cause                       err.rows     what an iterator had read (set by its caller)
+ *   err.usual      without an answer: the round trip of this agent's earlier answers, smoothed; nil: it never answered
  *
  * tostring(err) and .. give the line; it is made then, not before. */
 #ifndef MOON_BIND_VALUE_FAULT_H
@@ -20,6 +21,8 @@ struct moon_fault {
   int32_t status;          /* error-status of the Response; 0: none */
   uint32_t tries;          /* 0: not asked at all */
   uint32_t rtt_us;         /* 0: no answer */
+  uint32_t usual_us;       /* without an answer: smoothed round trip of the agent; 0: not known */
+  bool never;              /* without an answer: there never was one */
   uint64_t waited_us;      /* from submit to verdict; 0: not known */
   const char *detail;      /* one clause; NULL: none */
 };
