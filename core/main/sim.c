@@ -310,7 +310,17 @@ static int write_file(const char *option, const char *path, const struct moon_pr
   return good ? MOON_EXIT_OK : fail(MOON_EXIT_FAILED, "%s %s: %s", option, path, p->failed ? "out of memory" : strerror(errno));
 }
 
-/* As file_sd: an agent a group, its name and recording as labels. */
+/* "dir/router.snmprec" -> "router" */
+static void put_kind(struct moon_print *out, const char *path) {
+  char name[256];
+  const char *slash = strrchr(path, '/');
+  snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
+  char *dot = strrchr(name, '.');
+  if (dot && dot != name) { *dot = 0; }
+  moon_tally_string(out, name);
+}
+
+/* As file_sd: an agent a group, its name and what it was recorded from as labels. */
 static int write_targets(struct sim *s, const char *path) {
   struct moon_print out;
   char address[MOON_ADDR_TEXT_MAX];
@@ -321,6 +331,8 @@ static int write_targets(struct sim *s, const char *path) {
     moon_addr_format(&m->addr, address, sizeof address);
     moon_print_printf(&out, "%s\n{\"targets\":[\"%s\"],\"labels\":{\"agent\":", i ? "," : "", address);
     moon_tally_string(&out, m->name);
+    moon_print_text(&out, ",\"kind\":");
+    put_kind(&out, s->stage.fleet->kinds[s->stage.fleet->agents[i].kind].recording);
     moon_print_text(&out, "}}");
   }
   moon_print_text(&out, "\n]\n");
