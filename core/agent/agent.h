@@ -72,6 +72,7 @@ struct moon_agent {
   uint32_t rate_n;                    /* answers in it */
   uint32_t number;                    /* the owner's: which agent of the fleet */
   uint32_t boots;                     /* of moon_agent_reboot */
+  uint32_t line_boots;                /* of the flaws' time line, as far as they have been noticed */
   struct moon_agent_counts counts;
 };
 

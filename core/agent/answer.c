@@ -4,9 +4,13 @@
 
 #define ID_MASK 0x00550055
 
-static struct moon_flaw_clock clock_of(const struct moon_agent *a, uint64_t now_us) {
+static struct moon_flaw_clock clock_of(struct moon_agent *a, uint64_t now_us) {
   struct moon_flaw_clock clock = {.t_us = now_us > a->started_us ? now_us - a->started_us : 0};
   moon_flaws_clock(a->profile->flaws, clock.t_us, &clock);
+  if (a->line_boots != clock.boots) { /* what was SET is forgotten */
+    a->line_boots = clock.boots;
+    moon_agent_fini(a);
+  }
   if (a->boot_us > clock.boot_us) { clock.boot_us = a->boot_us; }
   return clock;
 }

@@ -322,6 +322,11 @@ static void test_overlay_limits(void **state) {
   }
   check_error(s, 13, 1);
   assert_true(n > 40);
+  sim_restart(s, 7, 1);
+  for (n = 0; n < 200; n++) { /* over and over the same is not more and more */
+    set_one(s, SYS "1.0", MOON_OCTET_STRING, (const char *)big, sizeof big);
+    check_error(s, 0, 0);
+  }
   set_one(s, SYS "1.0", MOON_OCTET_STRING, "", 0);
   check_error(s, 0, 0);
   sim_fini(s);
@@ -346,6 +351,9 @@ static void test_communities(void **state) {
   set_one(s, SYS "1.0", MOON_OCTET_STRING, "x", 1);
   check_error(s, 0, 0);
   s->community = "r";
+  sim_ask(s, MOON_PDU_GET, 0, 0, SYS "1.0", NULL);
+  assert_int_equal(s->err, MOON_E_TIMEOUT);
+  s->community = "rox";
   sim_ask(s, MOON_PDU_GET, 0, 0, SYS "1.0", NULL);
   assert_int_equal(s->err, MOON_E_TIMEOUT);
   sim_fini(s);

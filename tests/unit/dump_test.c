@@ -247,6 +247,7 @@ static void test_walk_text(void **state) {
     ".1.3.6.1.2.1.1.4.0 = STRING: plain\n"
     "more\n"
     "# a comment\n"
+    ".1.3.6.1.2.1.1.6.0 = STRING: \"never\nclosed\n"
     ".1.3.6.1.2.1.1.5.0 = No more variables left in this MIB View (It is past the end of the MIB tree)\n";
   static const uint32_t lines[] = {4, 7, 8};
   struct told told;
@@ -255,10 +256,12 @@ static void test_walk_text(void **state) {
   struct moon_varbind vb;
   (void)state;
   assert_int_equal(stats.format, MOON_DUMP_WALK);
-  assert_int_equal(stats.lines, 13);
+  assert_int_equal(stats.lines, 15);
   assert_int_equal(told.n, 3);
   for (size_t i = 0; i < 3; i++) { assert_int_equal(told.line[i], lines[i]); }
-  assert_int_equal(r->n, 4);
+  assert_int_equal(r->n, 5);
+  moon_recording_get(r, 4, &vb);
+  assert_int_equal(vb.value_len, 12);
   moon_recording_get(r, 0, &vb);
   assert_int_equal(vb.value_len, 7);
   assert_memory_equal(vb.value, "one\ntwo", 7);

@@ -133,6 +133,10 @@ static void test_delays(void **state) {
   assert_int_equal(s->agent.counts.answered, 1);
   assert_int_equal(s->agent.counts.duplicates, 1);
   sim_fini(s);
+  s = with(MOON_FLAW_DUPLICATE, 0, 0, NULL); /* at once */
+  get(s);
+  assert_int_equal(s->answer.n, 2);
+  sim_fini(s);
 }
 
 static void test_datagrams(void **state) {
@@ -295,6 +299,7 @@ static void test_encodings(void **state) {
 static void test_time_line(void **state) {
   struct moon_flaw rules[2] = {{.kind = MOON_FLAW_DEAD, .from_us = 10 * S, .to_us = 20 * S},
                                {.kind = MOON_FLAW_DEAD, .from_us = S, .to_us = 2 * S, .every_us = 100 * S}};
+  struct moon_flaw two[2] = {{.kind = MOON_FLAW_GEN_ERR, .to_us = 10 * S}, {.kind = MOON_FLAW_GEN_ERR, .from_us = 5 * S}};
   struct sim *s = with(MOON_FLAW_DEAD, 0, 0, IF "8");
   (void)state;
   get(s);
@@ -310,6 +315,19 @@ static void test_time_line(void **state) {
     get(s);
     assert_int_equal(s->answer.n, !((t >= 10 && t < 20) || t % 100 == 1));
   }
+  s->version = MOON_V2C;
+  two[0].oid = sim_oid(IF "8", &two[0].oid_len); /* two of one kind, each with its own time and names */
+  two[1].oid = sim_oid(IF "10", &two[1].oid_len);
+  sim_flaws(s, two, 2);
+  for (uint64_t t = 0; t < 15; t++) {
+    s->now_us = S + t * S;
+    sim_restart(s, 7, 1);
+    s->agent.started_us = S;
+    sim_ask(s, MOON_PDU_GET, 0, 0, IF "8.1", NULL);
+    assert_int_equal(s->reply.pdu.error_status, t < 10 ? 5 : 0);
+    sim_ask(s, MOON_PDU_GET, 0, 0, IF "10.1", NULL);
+    assert_int_equal(s->reply.pdu.error_status, t >= 5 ? 5 : 0);
+  }
   sim_fini(s);
 }
 
@@ -321,15 +339,22 @@ static void test_reboot(void **state) {
   (void)state;
   sim_vary(s, NULL, 0, true);
   sim_flaws(s, rules, 2);
+  s->profile.any_write = true;
+  {
+    const struct moon_varbind vb = sim_varbind(SYS "1.0", MOON_OCTET_STRING, "set", 3);
+    sim_send(s, MOON_PDU_SET, 0, 0, &vb, 1);
+    assert_int_equal(s->reply.pdu.error_status, 0);
+  }
   for (uint64_t t = 0; t < 300; t++) {
     bool down = t >= 100 && t < 105;
     uint64_t want = t < 100 ? 4000 + t * 100 : (t - 105) * 100;
     if (t >= 10 && t < 20) { want += 360000; }
     s->now_us = S + t * S;
-    sim_ask(s, MOON_PDU_GET, 0, 0, SYS "3.0", IF "10.2", NULL);
+    sim_ask(s, MOON_PDU_GET, 0, 0, SYS "3.0", IF "10.2", SYS "1.0", NULL);
     assert_int_equal(s->answer.n, !down);
     if (down) { continue; }
     assert_int_equal(sim_number(&s->vb[0]), want);
+    assert_int_equal(s->vb[2].value_len, t < 100 ? 3 : 8);
     if (t == 105) { assert_int_equal(sim_number(&s->vb[1]), 0); }
   }
   assert_int_equal(done(s, MOON_FLAW_REBOOT), 5);
