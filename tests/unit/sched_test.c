@@ -153,6 +153,26 @@ static void drain_finishes_and_then_cuts(void **state) {
   host_rig_fini(&r);
 }
 
+/* Who asks twice to stop means at once. */
+static void a_second_drain_hurries(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 2);
+  r.plan.once = false;
+  assert_int_equal(host_rig_start(&r, "return { run = function(device, out) require('moonpoll').sleep(9) end }"), MOON_OK);
+  host_rig_loop(&r, 0.05);
+  moon_host_drain(r.host, moon_engine_now(r.engine) + 8000000);
+  host_rig_loop(&r, 0.05);
+  assert_false(r.done);
+  moon_host_drain(r.host, moon_engine_now(r.engine));
+  host_rig_loop(&r, 1);
+  assert_true(r.done);
+  assert_int_equal(r.runs.runs_cancelled, 2);
+  assert_int_equal(r.records, 2);
+  moon_host_drain(r.host, moon_engine_now(r.engine));
+  host_rig_fini(&r);
+}
+
 static void freed_in_the_middle(void **state) {
   struct host_rig r;
   (void)state;
@@ -415,7 +435,7 @@ int main(void) {
     cmocka_unit_test(slots_are_limited_and_fair),
     cmocka_unit_test(far_agents_get_more_slots),
     cmocka_unit_test(a_slow_output_stops_new_runs),
-    cmocka_unit_test(drain_finishes_and_then_cuts),
+    cmocka_unit_test(drain_finishes_and_then_cuts), cmocka_unit_test(a_second_drain_hurries),
     cmocka_unit_test(freed_in_the_middle),
     cmocka_unit_test(jobs_share_state_and_start_in_order),
     cmocka_unit_test(state_holds_plain_data_only),

@@ -60,7 +60,8 @@ MOON_API void moon_host_free(struct moon_host *h);
 /* To be called by the engine's ready hook: starts runs that are due, resumes what was woken. */
 MOON_API void moon_host_ready(struct moon_host *h);
 MOON_API void moon_host_output_ready(struct moon_host *h);
-/* Start nothing new; runs under way may finish until deadline_us, then they are cancelled; done is called. */
+/* Start nothing new; runs under way may finish until deadline_us, then they are cancelled; done is called.
+ * Again: another deadline. */
 MOON_API void moon_host_drain(struct moon_host *h, uint64_t deadline_us);
 /* Lines of an engine notice about a peer carry its target's name: give the engine this as notice, with the host as arg. */
 MOON_API void moon_host_notice(void *host, void *peer_user, const char *text);

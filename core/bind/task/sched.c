@@ -239,7 +239,10 @@ static void cut_all(void *arg) {
 }
 
 void moon_sched_drain(struct moon_host *h, uint64_t deadline_us) {
-  if (h->draining) { return; }
+  if (h->draining) { /* a second call changes its mind about the deadline */
+    if (!h->done_said) { moon_timer_start(h->engine, &h->drain, deadline_us); }
+    return;
+  }
   h->draining = true;
   while (take(h)) { }
   for (uint32_t i = 0; i < h->n_duties; i++) { moon_timer_stop(h->engine, &h->duties[i].timer); }
