@@ -28,7 +28,7 @@ OPT ?= $(if $(SAN),-O1,-O2)
 BASE = -std=gnu11 -D_GNU_SOURCE= $(OPT) -g -fPIC -fvisibility=hidden $(WARN) $(SAN_$(SAN)) $(EXTRA_CFLAGS)
 LUA_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUA_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
-LIBS = -Wl,--as-needed $(LUA_LIBS) -lev -ljansson -lssl -lcrypto -lpthread -lm -ldl
+LIBS = $(if $(wildcard /usr/include/smi.h),-l:libsmi.a) -Wl,--as-needed $(LUA_LIBS) -lev -ljansson -lssl -lcrypto -lpthread -lm -ldl
 
 # Other flags, other objects.
 ifneq ($(shell cat $(B)/.flags 2>/dev/null),$(strip $(CC) $(BASE)))
@@ -37,7 +37,7 @@ endif
 
 # What exists is built: sources by wildcard, modules of the Lua library too.
 objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
-CORE_O := $(call objs,core/base/*.c core/wire/*.c core/session/*.c core/agent/*.c)
+CORE_O := $(call objs,core/base/*.c core/wire/*.c core/names/*.c core/session/*.c core/agent/*.c) $(B)/obj/names.o
 ENGINE_O := $(call objs,core/engine/*.c)
 VALUE_O := $(call objs,core/bind/value/*.c)
 BIND_O := $(call objs,core/bind/*.c core/bind/*/*.c)
@@ -85,6 +85,14 @@ $(B)/obj/embedded.o: $(B)/embedded.c
 $(B)/embedded.c: $(LUA_SRC) tests/embed.sh
 	$(say) LUA $@
 	$(Q)mkdir -p $(@D) && sh tests/embed.sh $(LUA_SRC) >$@.tmp && mv $@.tmp $@
+
+$(B)/obj/names.o: $(B)/names.c
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE) -Icore -c -o $@ $<
+$(B)/names.c: $(B)/compile $(wildcard core/names/facts/*)
+	$(say) NAMES $@
+	$(Q)$< core/names/facts >$@.tmp && mv $@.tmp $@
+$(B)/compile: core/names/tool/compile.c $(wildcard core/names/*.[ch])
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE= -O1 -Icore -o $@ $< $(patsubst %,core/names/%.c,draft facts file out) core/base/*.c core/wire/oid.c
 
 .SECONDEXPANSION:
 $(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(HELP_O) $$(call high,tests/unit/%.c) $(ENGINE_A)

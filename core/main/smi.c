@@ -1,0 +1,237 @@
+#include "smi.h"
+
+#if __has_include(<smi.h>)
+#include <smi.h>
+#include <stdlib.h>
+
+static struct { moon_smi_report *report; void *arg; } listener; /* libsmi's handler has no argument */
+
+bool moon_smi_available(void) { return true; }
+
+static void on_error(char *path, int line, int severity, char *text, char *tag) {
+  (void)tag;
+  listener.report(listener.arg, path ? path : "", line, severity, text ? text : "");
+}
+
+enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg) {
+  listener.report = report;
+  listener.arg = arg;
+  if (smiInit(NULL) || smiSetPath(dir)) { return MOON_E_NOMEM; }
+  smiSetFlags(SMI_FLAG_NODESCR | SMI_FLAG_ERRORS | SMI_FLAG_RECURSIVE);
+  smiSetErrorLevel(3);
+  smiSetErrorHandler(on_error);
+  return MOON_OK;
+}
+
+void moon_smi_close(void) { smiExit(); }
+
+static uint32_t convert_type(struct moon_draft *d, SmiType *t);
+
+static uint32_t text_of(struct moon_draft *d, const char *s) { return s ? moon_draft_text(d, s, strlen(s)) : 0; }
+
+static uint8_t status_of(SmiStatus s) {
+  switch (s) {
+  case SMI_STATUS_DEPRECATED: return MOON_MIB_DEPRECATED;
+  case SMI_STATUS_OBSOLETE: return MOON_MIB_OBSOLETE;
+  case SMI_STATUS_MANDATORY: return MOON_MIB_MANDATORY;
+  case SMI_STATUS_OPTIONAL: return MOON_MIB_OPTIONAL;
+  default: return MOON_MIB_CURRENT;
+  }
+}
+
+/* What the types of the SMI itself are called; libsmi has them as refinements of its own few. */
+static uint8_t base_named(const char *name) {
+  static const struct { const char *name; uint8_t base; } table[] = {
+      {"Counter32", MOON_BASE_COUNTER32}, {"Counter", MOON_BASE_COUNTER32}, {"Gauge32", MOON_BASE_GAUGE32}, {"Gauge", MOON_BASE_GAUGE32},
+      {"TimeTicks", MOON_BASE_TICKS}, {"IpAddress", MOON_BASE_IP}, {"NetworkAddress", MOON_BASE_IP}, {"Opaque", MOON_BASE_OPAQUE},
+      {"Counter64", MOON_BASE_COUNTER64}, {"Unsigned32", MOON_BASE_UNSIGNED32}, {"UInteger32", MOON_BASE_UNSIGNED32},
+      {"Integer32", MOON_BASE_INT}, {"INTEGER", MOON_BASE_INT}, {"OctetString", MOON_BASE_OCTETS}, {"ObjectIdentifier", MOON_BASE_OID},
+      {"Bits", MOON_BASE_BITS}, {"Enumeration", MOON_BASE_INT}};
+  for (size_t i = 0; name && i < sizeof table / sizeof *table; i++) {
+    if (strcmp(table[i].name, name) == 0) { return table[i].base; }
+  }
+  return MOON_BASE_NONE;
+}
+
+static bool is_smi(SmiModule *m) {
+  static const char *const names[] = {"", "SNMPv2-SMI", "RFC1155-SMI", "RFC1065-SMI", "SNMPv2-SMI-v1"};
+  for (size_t i = 0; m && i < sizeof names / sizeof *names; i++) {
+    if (strcmp(m->name ? m->name : "", names[i]) == 0) { return true; }
+  }
+  return !m;
+}
+
+/* The base a type is of by its own name; NONE for textual conventions and refinements. */
+static uint8_t own_base(SmiType *t) { return t->name && is_smi(smiGetTypeModule(t)) ? base_named(t->name) : MOON_BASE_NONE; }
+
+static uint8_t base_of(SmiType *t) {
+  static const uint8_t bases[] = {
+      [SMI_BASETYPE_INTEGER32] = MOON_BASE_INT, [SMI_BASETYPE_OCTETSTRING] = MOON_BASE_OCTETS, [SMI_BASETYPE_OBJECTIDENTIFIER] = MOON_BASE_OID,
+      [SMI_BASETYPE_UNSIGNED32] = MOON_BASE_UNSIGNED32, [SMI_BASETYPE_INTEGER64] = MOON_BASE_INT, [SMI_BASETYPE_UNSIGNED64] = MOON_BASE_COUNTER64,
+      [SMI_BASETYPE_ENUM] = MOON_BASE_INT, [SMI_BASETYPE_BITS] = MOON_BASE_BITS};
+  SmiType *up = t;
+  for (int n = 0; up && n < MOON_MIB_TYPE_DEPTH; n++, up = smiGetParentType(up)) {
+    uint8_t base = own_base(up);
+    if (base) { return base; }
+  }
+  return (size_t)t->basetype < sizeof bases ? bases[t->basetype] : MOON_BASE_NONE;
+}
+
+static int64_t number_of(const SmiValue *v) {
+  switch (v->basetype) {
+  case SMI_BASETYPE_UNSIGNED32: return (int64_t)v->value.unsigned32;
+  case SMI_BASETYPE_INTEGER64: return v->value.integer64;
+  case SMI_BASETYPE_UNSIGNED64: return v->value.unsigned64 > INT64_MAX ? INT64_MAX : (int64_t)v->value.unsigned64;
+  default: return v->value.integer32;
+  }
+}
+
+static uint32_t known_type(const struct moon_draft *d, uint32_t module, uint32_t name) {
+  const struct moon_mib_type_record *all = d->types.p;
+  for (uint32_t i = d->types.n; i-- > 0;) { /* those just made are asked for most */
+    if (all[i].name == name && all[i].module == module) { return i; }
+  }
+  return MOON_MIB_NONE;
+}
+
+static uint32_t convert_type_at(struct moon_draft *d, SmiType *t, int depth) {
+  SmiModule *module = smiGetTypeModule(t);
+  struct moon_mib_type_record r = {.base = base_of(t), .status = status_of(t->status), .parent = MOON_MIB_NONE};
+  if (t->name && !own_base(t)) {
+    r.name = text_of(d, t->name);
+    r.module = (uint16_t)moon_draft_module(d, module && module->name ? module->name : "", module && module->name ? strlen(module->name) : 0);
+    uint32_t known = known_type(d, r.module, r.name);
+    if (known != MOON_MIB_NONE) { return known; }
+  } else if (!t->name) {
+    r.status = 0;
+  }
+  SmiType *up = smiGetParentType(t);
+  if (!own_base(t) && up && !own_base(up) && up->name && depth < MOON_MIB_TYPE_DEPTH) { r.parent = convert_type_at(d, up, depth + 1); }
+  r.hint = text_of(d, t->format);
+  r.items = d->items.n;
+  r.ranges = d->ranges.n;
+  if (t->basetype == SMI_BASETYPE_ENUM || t->basetype == SMI_BASETYPE_BITS) {
+    for (SmiNamedNumber *n = smiGetFirstNamedNumber(t); n; n = smiGetNextNamedNumber(n), r.n_items++) {
+      moon_draft_item(d, (int32_t)number_of(&n->value), n->name, strlen(n->name));
+    }
+  } else if (!own_base(t)) {
+    for (SmiRange *n = smiGetFirstRange(t); n && r.n_ranges < UINT16_MAX; n = smiGetNextRange(n), r.n_ranges++) {
+      moon_draft_range(d, number_of(&n->minValue), number_of(&n->maxValue));
+    }
+  }
+  return moon_draft_type(d, &r);
+}
+
+static uint32_t convert_type(struct moon_draft *d, SmiType *t) { return t ? convert_type_at(d, t, 0) : MOON_MIB_NONE; }
+
+static uint8_t kind_of(const SmiNode *n) {
+  switch (n->nodekind) {
+  case SMI_NODEKIND_SCALAR: return MOON_MIB_SCALAR;
+  case SMI_NODEKIND_TABLE: return MOON_MIB_TABLE;
+  case SMI_NODEKIND_ROW: return MOON_MIB_ROW;
+  case SMI_NODEKIND_COLUMN: return MOON_MIB_COLUMN;
+  case SMI_NODEKIND_NOTIFICATION: return MOON_MIB_NOTIFICATION;
+  case SMI_NODEKIND_GROUP: return MOON_MIB_GROUP;
+  case SMI_NODEKIND_COMPLIANCE: return MOON_MIB_COMPLIANCE;
+  case SMI_NODEKIND_CAPABILITIES: return MOON_MIB_CAPABILITIES;
+  default: return n->decl == SMI_DECL_MODULEIDENTITY ? MOON_MIB_IDENTITY : MOON_MIB_NODE;
+  }
+}
+
+static uint8_t access_of(SmiNode *n) {
+  switch (n->access) {
+  case SMI_ACCESS_NOT_ACCESSIBLE: return MOON_MIB_NOT_ACCESSIBLE;
+  case SMI_ACCESS_NOTIFY: return MOON_MIB_NOTIFY;
+  case SMI_ACCESS_READ_ONLY: return MOON_MIB_READ_ONLY;
+  case SMI_ACCESS_READ_WRITE: {
+    SmiNode *row = n->nodekind == SMI_NODEKIND_COLUMN ? smiGetParentNode(n) : NULL;
+    return row && row->create ? MOON_MIB_READ_CREATE : MOON_MIB_READ_WRITE;
+  }
+  default: return MOON_MIB_NO_ACCESS;
+  }
+}
+
+/* The objects of a row's INDEX, or of the one it augments, however far. */
+static void convert_index(struct moon_draft *d, SmiNode *row, struct moon_mib_node_record *r) {
+  SmiNode *from = row;
+  for (int n = 0; from && from->indexkind != SMI_INDEX_INDEX && n < MOON_MIB_TYPE_DEPTH; n++) {
+    from = smiGetRelatedNode(from);
+    if (n == 0 && from) {
+      r->row = text_of(d, from->name);
+      r->flags |= MOON_MIB_AUGMENTS;
+    }
+  }
+  if (!from) { return; }
+  if (from->implied) { r->flags |= MOON_MIB_IMPLIED; }
+  uint32_t types[MOON_MIB_INDEX_MAX], names[MOON_MIB_INDEX_MAX];
+  for (SmiElement *e = smiGetFirstElement(from); e && r->n_elements < MOON_MIB_INDEX_MAX; e = smiGetNextElement(e)) {
+    SmiNode *n = smiGetElementNode(e);
+    if (!n || !n->name) { continue; }
+    types[r->n_elements] = convert_type(d, smiGetNodeType(n));
+    names[r->n_elements++] = text_of(d, n->name);
+  }
+  r->elements = d->elements.n;
+  for (uint32_t i = 0; i < r->n_elements; i++) {
+    struct moon_text_view v = moon_draft_view(d, names[i]);
+    char name[256];
+    size_t len = v.n < sizeof name ? v.n : sizeof name; /* the view moves when a text is added */
+    memcpy(name, v.p, len);
+    moon_draft_element(d, name, len, types[i]);
+  }
+}
+
+static bool convert_oid(struct moon_draft *d, const SmiNode *n, uint32_t *out) {
+  struct moon_oid oid;
+  uint8_t octets[MOON_OID_MAX_LEN];
+  size_t len;
+  if (!n->oid || n->oidlen < 2 || n->oidlen > MOON_OID_MAX_ARCS) { return false; }
+  for (oid.n = 0; oid.n < n->oidlen; oid.n++) { oid.arc[oid.n] = n->oid[oid.n]; }
+  if (oid.arc[0] == 0 && !(oid.n == 2 && oid.arc[1] == 0)) { return false; } /* what libsmi makes of an unknown place */
+  if (moon_oid_encode(&oid, octets, sizeof octets, &len)) { return false; }
+  *out = moon_draft_text(d, octets, len);
+  return true;
+}
+
+enum moon_err moon_smi_load(const char *name, struct moon_draft *d, struct moon_smi_module *out) {
+  char *path = strdup(name), *known = path ? smiLoadModule(path) : NULL;
+  SmiModule *m = known ? smiGetModule(known) : NULL;
+  free(path);
+  if (!m || !m->name) { return MOON_E_SYNTAX; }
+  *out = (struct moon_smi_module){.name = m->name};
+  uint32_t module = moon_draft_module(d, m->name, strlen(m->name)), before = d->types.n;
+  for (SmiType *t = smiGetFirstType(m); t; t = smiGetNextType(t)) {
+    if (t->name && !own_base(t)) { convert_type(d, t); }
+  }
+  out->types = d->types.n - before;
+  for (SmiNode *n = smiGetFirstNode(m, SMI_NODEKIND_ANY); n && !d->err; n = smiGetNextNode(n, SMI_NODEKIND_ANY)) {
+    struct moon_mib_node_record r = {.kind = kind_of(n), .module = (uint16_t)module, .status = status_of(n->status), .type = MOON_MIB_NONE};
+    if (!n->name || n->decl == SMI_DECL_IMPL_OBJECT || (n->oidlen == 1 && n->decl == SMI_DECL_VALUEASSIGNMENT)) { continue; }
+    if (!convert_oid(d, n, &r.oid)) {
+      out->lost++;
+      continue;
+    }
+    r.name = text_of(d, n->name);
+    r.access = r.kind == MOON_MIB_SCALAR || r.kind == MOON_MIB_COLUMN ? access_of(n) : MOON_MIB_NO_ACCESS;
+    r.units = text_of(d, n->units);
+    if (r.kind == MOON_MIB_SCALAR || r.kind == MOON_MIB_COLUMN) { r.type = convert_type(d, smiGetNodeType(n)); }
+    if (r.kind == MOON_MIB_ROW) { convert_index(d, n, &r); }
+    moon_draft_node(d, &r);
+    out->nodes++;
+  }
+  return d->err;
+}
+
+#else
+
+bool moon_smi_available(void) { return false; }
+enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg) {
+  (void)dir, (void)report, (void)arg;
+  return MOON_E_CONFIG;
+}
+void moon_smi_close(void) {}
+enum moon_err moon_smi_load(const char *name, struct moon_draft *d, struct moon_smi_module *out) {
+  (void)name, (void)d, (void)out;
+  return MOON_E_CONFIG;
+}
+
+#endif
