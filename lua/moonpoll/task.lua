@@ -6,7 +6,8 @@ local format, gsub = string.format, string.gsub
 local traceback = debug.traceback
 
 local CACHE_KEYS_MAX = 1000 -- of one device and probe
-local SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
+local SYS_OBJECT_ID, SYS_UP_TIME = "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.1.3.0"
+local SILENT = { timeout = true, refused = true, unreachable = true, down = true }
 
 return function(c)
   local walk_next, walk_head, walk_given = c.walk_next, c.walk_head, c.walk_given
@@ -92,7 +93,8 @@ return function(c)
 
   local caches = setmetatable({}, { __mode = "k" })
 
-  --- What fn returned, for ttl seconds, or until the device restarts. fn may wait; nothing is kept of nil, err.
+  --- What fn returned, for ttl seconds, or until the device restarts. fn may wait; nothing is kept of nil, err. A run that was
+  -- not told sysUpTime yet asks for it before it believes what is kept.
   -- @tparam string|number key
   -- @tparam number ttl  seconds
   -- @tparam function fn
@@ -107,8 +109,12 @@ return function(c)
       kept = { n = 0, at = {} }
       caches[self] = kept
     end
-    local boots = c.boots(self)
     local entry = kept.at[key]
+    if entry and entry.till > c.now() and not c.fresh(self) then -- has it restarted since?
+      local _, err = c.get(self, SYS_UP_TIME)
+      if err and SILENT[err.code] then return nil, err end
+    end
+    local boots = c.boots(self)
     if entry and entry.boots == boots and entry.till > c.now() then return entry.value end
     local value, err = fn(self)
     if value == nil then return nil, err end

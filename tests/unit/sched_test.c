@@ -253,8 +253,7 @@ static void cache_ends_by_time_and_reboot(void **state) {
   r.plan.once = false;
   r.job.every_s = 0.1;
   assert_int_equal(host_rig_start(&r, "local made, short = 0, 0\n"
-                                      "return { run = function(device, out, state)\n"
-                                      "  device:get('1.3.6.1.2.1.1.3.0')\n"
+                                      "return { run = function(device, out, state)\n" /* which never asks for sysUpTime */
                                       "  local name = assert(device:cache('name', 100, function() made = made + 1 return device:get('1.3.6.1.2.1.1.5.0') end))\n"
                                       "  device:cache('short', 0.01, function() short = short + 1 return true end)\n"
                                       "  local none, err = device:cache('bad', 100, function(d) return d:get('1.3.6.1.2.1.1.99.0') end)\n"
