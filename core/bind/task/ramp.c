@@ -1,11 +1,15 @@
 #include "ramp.h"
 
-#define SILENCE_US 5000   /* without any answer, of agents that did answer: they are not merely busy */
+#define SILENCE_US 5000   /* without any answer: agents are not merely busy */
 #define PATIENCE_US 50000 /* for one answer a place: places are held by agents that are far away or silent */
 #define GAIN 1.25         /* twice as many at once have to bring this much */
-#define HOLD 16
+#define LOSS 0.9          /* half as many this much */
+#define EMPTY_US 500000   /* for a trial of less to begin, or that many answers a place: runs that go on do not keep new ones waiting */
+#define EMPTY_ANSWERS 32
+#define HOLD 16           /* judgements after a trial that failed, twice as many after the next */
+#define HOLD_MOST 256
 
-void moon_ramp_init(struct moon_ramp *r) { *r = (struct moon_ramp){.level = MOON_RAMP_FIRST}; }
+void moon_ramp_init(struct moon_ramp *r) { *r = (struct moon_ramp){.level = MOON_RAMP_FIRST, .next_hold = HOLD}; }
 
 void moon_ramp_begin(struct moon_ramp *r, uint64_t now_us, uint64_t heard) {
   r->since_us = now_us;
@@ -16,30 +20,57 @@ static void twice(struct moon_ramp *r) {
   if (r->level <= UINT32_MAX / 2) { r->level *= 2; }
 }
 
-static void judge(struct moon_ramp *r, double rate) {
-  if (r->before) {
-    if (rate < r->rate * GAIN) {
-      r->level = r->before;
-      r->hold = HOLD;
-    }
-    r->before = 0;
-  } else if (r->hold) {
-    r->hold--;
+static void give_up(struct moon_ramp *r) {
+  r->level = r->before;
+  r->before = 0;
+  r->down = !r->down;
+  r->hold = r->next_hold;
+  r->next_hold = r->next_hold < HOLD_MOST ? 2 * r->next_hold : HOLD_MOST;
+}
+
+static void try(struct moon_ramp *r, double rate) {
+  r->rate = rate;
+  r->before = r->level;
+  r->down = r->down && r->level >= 2 * MOON_RAMP_FIRST;
+  r->emptied = false;
+  if (r->down) {
+    r->level /= 2;
   } else {
-    r->rate = rate;
-    r->before = r->level;
     twice(r);
   }
 }
 
-void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard) {
-  uint64_t n = heard - r->heard, took_us = now_us > r->since_us ? now_us - r->since_us : 0;
-  r->answered = r->answered || n;
-  bool stuck = n ? n < r->level && took_us >= PATIENCE_US : took_us >= (r->answered ? SILENCE_US : MOON_RAMP_LOOK_US);
-  if (!stuck && (n < r->level || !took_us)) { return; }
-  if (stuck) {
+static void judge(struct moon_ramp *r, double rate) {
+  if (r->before) {
+    if (rate < r->rate * (r->down ? LOSS : GAIN)) { give_up(r); }
     r->before = 0;
-    twice(r);
+  } else if (r->hold) {
+    r->hold--;
+  } else {
+    try(r, rate);
+  }
+}
+
+/* Places are held by those who do not answer, or not soon: it takes more. */
+static void widen(struct moon_ramp *r) {
+  if (r->before && r->down) { give_up(r); }
+  r->before = 0;
+  r->down = !r->answered; /* who did not answer yet may just have been slow to begin */
+  twice(r);
+}
+
+void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint64_t active) {
+  uint64_t n = heard - r->heard, took_us = now_us > r->since_us ? now_us - r->since_us : 0;
+  bool emptying = r->before && r->down && !r->emptied;
+  r->answered = r->answered || n;
+  if (n ? n < r->level && took_us >= PATIENCE_US : took_us >= SILENCE_US) {
+    widen(r);
+  } else if (emptying) {
+    r->emptied = active <= r->level;
+    if (!r->emptied && took_us < EMPTY_US && n / EMPTY_ANSWERS < r->level) { return; }
+    if (!r->emptied) { give_up(r); }
+  } else if (n < r->level || !took_us) {
+    return;
   } else {
     judge(r, (double)n / (double)took_us);
   }

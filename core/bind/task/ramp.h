@@ -3,7 +3,8 @@
  * More at once are only faster while agents are far away; with near ones they just cost more, as nothing of a run is in the
  * cache any more when its answer comes (1,000 walks at once take twice the CPU of 64 at once, bench/probes/walk.lua). So it
  * starts small and doubles: at once while nothing answers, else on trial; what brings no more answers a second is taken back
- * and tried again later. No clock: times and the count of answers come in. */
+ * and tried again later. What came to be many is halved on trial, and stays so where that costs no answers. No clock: times,
+ * the count of answers and of runs come in. */
 #ifndef MOON_BIND_TASK_RAMP_H
 #define MOON_BIND_TASK_RAMP_H
 
@@ -20,13 +21,16 @@ struct moon_ramp {
   uint32_t level;      /* runs at once for now */
   uint32_t before;     /* on trial: the level to go back to; else 0 */
   uint32_t hold;       /* judgements until the next trial */
+  uint32_t next_hold;  /* after a trial that fails */
+  bool down;           /* the trial under way, or the next, is of less */
+  bool emptied;        /* that of less: as few are under way as it says */
   bool answered;       /* somebody did, ever */
 };
 
 void moon_ramp_init(struct moon_ramp *r);
 /* Somebody waits for a place: judge from now on. */
 void moon_ramp_begin(struct moon_ramp *r, uint64_t now_us, uint64_t heard);
-/* Somebody still waits; heard: answers since ever. May change r->level. */
-void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard);
+/* Somebody still waits; heard: answers since ever; active: runs under way. May change r->level. */
+void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint64_t active);
 
 #endif
