@@ -36,6 +36,7 @@ const char moon_options_help[] =
   "  --max-in-flight N   requests on the wire of a worker (10000)\n"
   "  --per-device N      requests at once to one agent (2)\n"
   "  --packets-per-s N   packets a second of a worker (no limit)\n"
+  "  --device-packets-per-s N  packets a second to one agent (no limit)\n"
   "  --loop libev|epoll  event loop (libev)\n"
   "\n"
   "  --run-dir DIR       where the control socket and the counters go\n"
@@ -45,7 +46,7 @@ const char moon_options_help[] =
   "  --help              this text\n";
 
 enum { OPT_TARGETS = 256, OPT_CONFIG, OPT_ONCE, OPT_EVERY, OPT_ARG, OPT_WORKERS, OPT_COROUTINES, OPT_IN_FLIGHT, OPT_PER_DEVICE,
-       OPT_PACKETS, OPT_LOOP, OPT_RUN_DIR, OPT_STATS, OPT_SUMMARY, OPT_LOG };
+       OPT_PACKETS, OPT_DEVICE_PACKETS, OPT_LOOP, OPT_RUN_DIR, OPT_STATS, OPT_SUMMARY, OPT_LOG };
 
 static const struct option longs[] = {
   {"targets", required_argument, NULL, OPT_TARGETS}, {"config", required_argument, NULL, OPT_CONFIG},
@@ -53,6 +54,7 @@ static const struct option longs[] = {
   {"output", required_argument, NULL, 'o'}, {"workers", required_argument, NULL, OPT_WORKERS},
   {"max-coroutines", required_argument, NULL, OPT_COROUTINES}, {"max-in-flight", required_argument, NULL, OPT_IN_FLIGHT},
   {"per-device", required_argument, NULL, OPT_PER_DEVICE}, {"packets-per-s", required_argument, NULL, OPT_PACKETS},
+  {"device-packets-per-s", required_argument, NULL, OPT_DEVICE_PACKETS},
   {"loop", required_argument, NULL, OPT_LOOP}, {"run-dir", required_argument, NULL, OPT_RUN_DIR},
   {"stats", required_argument, NULL, OPT_STATS}, {"summary", no_argument, NULL, OPT_SUMMARY}, {"log", required_argument, NULL, OPT_LOG},
   {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
@@ -169,8 +171,9 @@ static void take(struct parse *p, int c, char *value) {
     case OPT_WORKERS: l->workers = whole(p, c, value, 1, WORKERS_MAX); break;
     case OPT_COROUTINES: l->max_coroutines = whole(p, c, value, 1, 1000000); break;
     case OPT_IN_FLIGHT: l->max_in_flight = whole(p, c, value, 1, 1000000); break;
-    case OPT_PER_DEVICE: l->per_device = whole(p, c, value, 1, 1000); break;
+    case OPT_PER_DEVICE: l->per_device = whole(p, c, value, 1, 10000); break;
     case OPT_PACKETS: l->packets_per_s = whole(p, c, value, 1, 10000000); break;
+    case OPT_DEVICE_PACKETS: l->device_packets_per_s = whole(p, c, value, 1, 10000000); break;
     case OPT_LOOP: l->loop = one_of(p, c, value, loops); break;
     case OPT_RUN_DIR: l->run_dir = value; break;
     case OPT_STATS: p->o->stats = value; break;

@@ -40,7 +40,7 @@ static void everything_said(void **state) {
   (void)state;
   assert_int_equal(PARSE(o, error, w, "a.lua", "--targets", "h1,h2", "-v2c", "-c", "sesame", "b.lua", "-t", "0.5", "-r", "3",
                          "--config=c.lua", "--once", "--every", "30", "--workers", "4", "--max-coroutines", "10", "--max-in-flight", "20",
-                         "--per-device", "3", "--packets-per-s", "99", "-o", "null", "--arg", "k=v=w", "--arg", "x=", "--loop", "epoll",
+                         "--per-device", "3", "--packets-per-s", "99", "--device-packets-per-s", "7", "-o", "null", "--arg", "k=v=w", "--arg", "x=", "--loop", "epoll",
                          "--run-dir", "/r", "--stats", "/s", "--summary", "--log", "debug"), MOON_OK);
   assert_int_equal(o.load.n_probes, 2);
   assert_string_equal(o.load.probes[0], "a.lua");
@@ -59,6 +59,7 @@ static void everything_said(void **state) {
   assert_int_equal(o.load.max_in_flight, 20);
   assert_int_equal(o.load.per_device, 3);
   assert_int_equal(o.load.packets_per_s, 99);
+  assert_int_equal(o.load.device_packets_per_s, 7);
   assert_int_equal(o.load.n_outputs, 1);
   assert_string_equal(o.load.outputs[0], "null");
   assert_int_equal(o.load.n_args, 2);

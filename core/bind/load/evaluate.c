@@ -62,6 +62,7 @@ static enum moon_err command_line_settings(struct moon_draft *d) {
   if (o->max_coroutines) { p->max_coroutines = o->max_coroutines; }
   if (o->max_in_flight) { p->max_in_flight = o->max_in_flight; }
   if (o->packets_per_s) { p->packets_per_s = o->packets_per_s; }
+  if (o->device_packets_per_s) { p->policy.packets_per_s = o->device_packets_per_s; }
   if (o->run_dir) { p->run_dir = o->run_dir; }
   if (o->loop && moon_config_loop(d, "--loop", o->loop)) { return d->err; }
   if (o->n_outputs) { p->n_outputs = 0; }

@@ -20,7 +20,7 @@ struct moon_load_options {
   double every_s;                   /* --every; < 0: not said */
   int32_t retries;                  /* -r; < 0: not said */
   uint32_t n_probes, n_targets, n_args, n_outputs;
-  uint32_t workers, max_coroutines, max_in_flight, per_device, packets_per_s;
+  uint32_t workers, max_coroutines, max_in_flight, per_device, packets_per_s, device_packets_per_s;
   bool once;
 };
 
