@@ -4,6 +4,8 @@ local getenv = os.getenv
 
 local _M = {}
 
+local MIB_2 = "1.3.6.1.2.1."
+local tops = { iso = true, ccitt = true, ["joint-iso-ccitt"] = true }
 local MIB_DIRS = "/usr/share/snmp/mibs:/usr/share/snmp/mibs/iana:/usr/share/snmp/mibs/ietf"
 
 local function mib_dirs(settings)
@@ -21,12 +23,14 @@ end
 -- @tparam string text
 -- @treturn[1] string content octets
 -- @treturn[2] nil
--- @treturn[2] string the line that says why, without what was typed; "" when it is an OID that no packet can hold
+-- @treturn[2] ?string why
+-- @treturn[2] ?boolean it is an OID, but no packet can hold it
 function _M.parse(c, settings, text)
   local suffix, prefix = settings.suffix or "", settings.prefix or ""
   if suffix ~= "" or prefix ~= "" then
     text = prefix .. text .. ((suffix == "" or suffix:sub(1, 1) == ".") and "" or ".") .. suffix
   end
+  if settings.ucd and text:sub(1, 1) ~= "." then text = MIB_2 .. text end
   if text:find(":", 1, true) then
     local module = text:match "^([%w-]*):"
     if module then
@@ -35,9 +39,14 @@ function _M.parse(c, settings, text)
     end
     return nil, "Unknown Object Identifier"
   end
+  if settings.best and not settings.random then
+    local octets = c.parse_oid(text, true)
+    return octets, not octets and "" or nil
+  end
+  if settings.random and not tops[text:match "^[^.]*"] then return nil, "Unknown Object Identifier" end
   local octets, code, detail = c.parse_oid(text)
   if octets then return octets end
-  if code == "range" then return nil, "" end
+  if code == "range" then return nil, nil, true end
   return nil, "Unknown Object Identifier (" .. detail .. ")"
 end
 

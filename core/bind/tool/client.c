@@ -97,6 +97,7 @@ enum moon_err moon_client_new(const struct moon_client_config *config, struct mo
   c->wake_us = UINT64_MAX;
   enum moon_err err = moon_engine_new(&e, &io, c, &c->engine);
   if (!err) { err = moon_peer_new(c->engine, &config->addr, &c->credential, &c->policy, NULL, &c->peer); }
+  if (!err) { moon_peer_target(c->peer)->strict_source = false; } /* "0.0.0.0", and agents with several addresses */
   if (err) {
     int cause = errno;
     moon_client_free(c);
@@ -179,6 +180,7 @@ static bool is_sound(const struct moon_pdu *pdu) {
 /* Was it silence, or what has to count as that? */
 static bool is_silence(struct moon_client *c) {
   const struct moon_outcome *o = &c->outcome;
+  if (o->pdu.type && o->pdu.type != MOON_PDU_RESPONSE) { return false; } /* somebody spoke, if only nonsense */
   if (o->err == MOON_E_DECODE || (o->pdu.type && !is_sound(&o->pdu))) {
     c->outcome.err = MOON_E_TIMEOUT;
     c->outcome.pdu = (struct moon_pdu){0};

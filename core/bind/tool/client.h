@@ -29,7 +29,8 @@ struct moon_client_config {
 enum moon_err moon_client_new(const struct moon_client_config *config, struct moon_client **out);
 void moon_client_free(struct moon_client *c); /* NULL is fine; wipes the community */
 /* The verdict, in *out too. An answer that does not decode is waited out and asked for again, as if none had come: silence of
- * agents that now and then cut an answer is not the end. out->pdu.type is 0 where nothing was heard. */
+ * agents that now and then cut an answer is not the end. out->pdu.type is 0 where nothing was heard; no Response, MOON_E_DECODE: the answer is
+ * another PDU. */
 enum moon_err moon_client_ask(struct moon_client *c, const struct moon_request *r, struct moon_outcome *out);
 /* The port it asks from; 0: none. */
 uint16_t moon_client_port(const struct moon_client *c);

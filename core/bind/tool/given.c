@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,6 @@ static bool part(const char **p, struct moon_oid *oid, const char **bad) {
   *bad = at;
   if (*at == '"' || *at == '\'') {
     char quote = *at++;
-    *bad = at;
     const char *end = strchr(at, quote);
     if (!*at || !end) { return false; }
     if (quote == '"') {
@@ -56,15 +56,19 @@ static bool part(const char **p, struct moon_oid *oid, const char **bad) {
   return true;
 }
 
-/* As net-snmp encodes: the first two arcs in one, one alone as it is. */
+/* As net-snmp encodes: the first two arcs in one. */
 static enum moon_err encode(const struct moon_oid *oid, uint8_t *out, size_t *len) {
   size_t n = 0;
-  if (oid->n > 0 && oid->arc[0] > 2) { return MOON_E_RANGE; }
-  if (oid->n > 1 && oid->arc[0] < 2 && oid->arc[1] > 40) { return MOON_E_RANGE; }
-  for (uint32_t i = 0; i < oid->n || i == 0; i++) {
-    uint64_t v = oid->n == 0 ? 0 : oid->arc[i];
-    if (i == 0 && oid->n > 1) { v = (uint64_t)oid->arc[0] * 40 + oid->arc[++i]; }
-    v &= UINT32_MAX;
+  if (oid->arc[0] > 2) { return MOON_E_RANGE; }
+  if (oid->n == 1) {
+    out[0] = 0x80;
+    out[1] = (uint8_t)oid->arc[0];
+    *len = 2;
+    return MOON_OK;
+  }
+  if (oid->arc[0] < 2 ? oid->arc[1] > 40 : oid->arc[1] > UINT32_MAX - 80) { return MOON_E_RANGE; }
+  for (uint32_t i = 1; i < oid->n; i++) {
+    uint32_t v = i == 1 ? oid->arc[0] * 40 + oid->arc[1] : oid->arc[i];
     for (int shift = 28; shift > 0; shift -= 7) {
       if (v >> shift) { out[n++] = (uint8_t)(0x80 | (v >> shift & 0x7f)); }
     }
@@ -100,16 +104,33 @@ static bool read_oid(const char *text, struct moon_oid *oid, char *detail) {
 enum moon_err moon_given_oid(const char *text, uint8_t *out, size_t *len, char detail[MOON_GIVEN_DETAIL]) {
   struct moon_oid oid;
   detail[0] = 0;
-  if (read_oid(text, &oid, detail)) { return encode(&oid, out, len); }
-  for (size_t i = 0; *text && i < TOPS; i++) { /* any part of a name will do */
+  return read_oid(text, &oid, detail) ? encode(&oid, out, len) : moon_given_top(text, out, len);
+}
+
+enum moon_err moon_given_top(const char *text, uint8_t *out, size_t *len) {
+  for (size_t i = 0; *text && i < TOPS; i++) {
     if (strcasestr(tops[i].name, text) || strcmp(text, ".") == 0) {
-      oid.arc[0] = tops[i].arc;
-      oid.n = 1;
-      detail[0] = 0;
+      const struct moon_oid oid = {.arc = {tops[i].arc}, .n = 1};
       return encode(&oid, out, len);
     }
   }
   return MOON_E_SYNTAX;
+}
+
+static int top_of(const uint8_t *oid, size_t n) {
+  if (moon_given_is_top(oid, n)) { return oid[1]; }
+  return n == 0 || oid[0] < 40 ? 0 : oid[0] < 80 ? 1 : 2;
+}
+
+int moon_given_compare(const uint8_t *a, size_t an, const uint8_t *b, size_t bn) {
+  bool at = moon_given_is_top(a, an), bt = moon_given_is_top(b, bn);
+  if (!at && !bt) { return moon_oid_compare(a, an, b, bn); }
+  int order = top_of(a, an) - top_of(b, bn);
+  return order ? order : (int)bt - (int)at;
+}
+
+bool moon_given_under(const uint8_t *root, size_t root_n, const uint8_t *oid, size_t n) {
+  return moon_given_is_top(root, root_n) ? root[1] == top_of(oid, n) : moon_oid_under(root, root_n, oid, n);
 }
 
 /* ---- values ---- */
@@ -250,14 +271,7 @@ static enum moon_err opaque_number(struct value *v, char type, const char *text,
   return err;
 }
 
-static enum moon_err oid_value(struct value *v, const char *text, char *detail) {
-  uint8_t buf[MOON_OID_MAX_LEN];
-  size_t n;
-  enum moon_err err = moon_given_oid(text, buf, &n, detail);
-  return err == MOON_E_SYNTAX ? MOON_E_MISSING : err == MOON_E_RANGE ? MOON_E_LENGTH : copy(v, buf, n);
-}
-
-static enum moon_err whole(struct value *v, char type, const char *text, char *detail) {
+static enum moon_err whole(struct value *v, char type, const char *text, bool *cut, char *detail) {
   char *end;
   uint64_t wide;
   if (type == 'C') {
@@ -268,31 +282,37 @@ static enum moon_err whole(struct value *v, char type, const char *text, char *d
       tell(detail, "%s", text);
       return MOON_E_RANGE;
     }
-    if (*text) { return number(v, true, (int32_t)(uint32_t)x, 0); }
+    /* What does not fit 32 bits is cut as net-snmp cuts it, twice. */
+    if (x > UINT32_MAX) {
+      *cut = true;
+      x &= UINT32_MAX;
+    }
+    if (x < INT32_MIN) { x = 0 - (x & UINT32_MAX); }
+    if (*text) { return number(v, true, x, 0); }
   } else {
     unsigned long x = strtoul(text, &end, 10);
+    *cut = x > UINT32_MAX && x <= LONG_MAX;
     if (*text && !*end) { return number(v, false, 0, (uint32_t)x); }
   }
   tell(detail, "%s", text);
   return MOON_E_SYNTAX;
 }
 
-static enum moon_err read_value(struct value *v, char type, const char *text, uint8_t *tag, char *detail) {
+static enum moon_err read_value(struct value *v, char type, const char *text, uint8_t *tag, bool *cut, char *detail) {
   struct in_addr ip;
   enum moon_err err;
   switch (type) {
-    case 'i': *tag = MOON_INTEGER; return whole(v, type, text, detail);
-    case 'u': *tag = MOON_GAUGE32; return whole(v, type, text, detail);
-    case '3': *tag = MOON_UINTEGER32; return whole(v, type, text, detail);
-    case 'c': *tag = MOON_COUNTER32; return whole(v, type, text, detail);
-    case 't': *tag = MOON_TIME_TICKS; return whole(v, type, text, detail);
-    case 'C': *tag = MOON_COUNTER64; return whole(v, type, text, detail);
+    case 'i': *tag = MOON_INTEGER; return whole(v, type, text, cut, detail);
+    case 'u': *tag = MOON_GAUGE32; return whole(v, type, text, cut, detail);
+    case '3': *tag = MOON_UINTEGER32; return whole(v, type, text, cut, detail);
+    case 'c': *tag = MOON_COUNTER32; return whole(v, type, text, cut, detail);
+    case 't': *tag = MOON_TIME_TICKS; return whole(v, type, text, cut, detail);
+    case 'C': *tag = MOON_COUNTER64; return whole(v, type, text, cut, detail);
     case 'a':
       *tag = MOON_IP_ADDRESS;
       if (inet_aton(text, &ip)) { return copy(v, &ip.s_addr, 4); }
       tell(detail, "%s", text);
       return MOON_E_SYNTAX;
-    case 'o': *tag = MOON_OBJECT_ID; return oid_value(v, text, detail);
     case 's': *tag = MOON_OCTET_STRING; return copy(v, text, strlen(text));
     case 'x':
     case 'd':
@@ -312,10 +332,12 @@ static enum moon_err read_value(struct value *v, char type, const char *text, ui
   }
 }
 
-enum moon_err moon_given_value(char type, const char *text, uint8_t *tag, uint8_t **octets, size_t *len, char detail[MOON_GIVEN_DETAIL]) {
+enum moon_err moon_given_value(char type, const char *text, uint8_t *tag, uint8_t **octets, size_t *len, bool *cut,
+                               char detail[MOON_GIVEN_DETAIL]) {
   struct value v = {0};
   detail[0] = 0;
-  enum moon_err err = read_value(&v, type, text, tag, detail);
+  *cut = false;
+  enum moon_err err = read_value(&v, type, text, tag, cut, detail);
   if (err) {
     moon_mem_free(v.p);
     return err;

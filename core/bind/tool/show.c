@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../base/mem.h"
+#include "given.h"
 
 #define REAL_MAX 127 /* longer numbers are cut there, as net-snmp cuts them */
 
@@ -65,14 +66,16 @@ static bool is_text(uint8_t c) { return is_print(c) || (c >= '\t' && c <= '\r');
 void moon_show_oid(const struct moon_show *s, const uint8_t *oid, size_t n, struct moon_show_text *out) {
   static const char *const top[] = {"ccitt", "iso", "joint-iso-ccitt"};
   char text[MOON_OID_TEXT_MAX];
-  size_t len = moon_oid_format(oid, n, text, sizeof text);
+  bool alone = moon_given_is_top(oid, n);
+  size_t len = alone ? 1 : moon_oid_format(oid, n, text, sizeof text);
+  if (alone) { text[0] = (char)('0' + oid[1]); }
   if (len == 0 || s->oid == MOON_SHOW_OID_NONE) { return; }
   if (s->oid == MOON_SHOW_OID_FULL || s->oid == MOON_SHOW_OID_NUMERIC || s->oid == MOON_SHOW_OID_UCD) { PUT(out, "."); }
   if (s->oid == MOON_SHOW_OID_NUMERIC) {
     put(out, text, len);
     return;
   }
-  const char *name = top[text[0] - '0'];
+  const char *name = text[0] <= '2' ? top[text[0] - '0'] : "3"; /* behind joint-iso-ccitt, where a walk ends */
   put(out, name, strlen(name));
   put(out, text + 1, len - 1);
 }
@@ -203,19 +206,21 @@ static void put_opaque(const struct moon_show *s, const struct moon_varbind *vb,
   }
 }
 
-static void put_unsigned(const struct moon_show *s, const struct moon_varbind *vb, const char *type, struct moon_show_text *out) {
+/* Content without a leading zero is read as the octets that are there, not as a negative number. */
+static uint64_t get_unsigned(const struct moon_varbind *vb) {
   uint64_t v = 0;
-  if (moon_varbind_u64(vb, &v)) {
-    PUT(out, "Variable has bad type");
-    return;
-  }
+  for (uint32_t i = 0; i < vb->value_len; i++) { v = v << 8 | vb->value[i]; }
+  return vb->type == MOON_COUNTER64 ? v : (uint32_t)v;
+}
+
+static void put_unsigned(const struct moon_show *s, const struct moon_varbind *vb, const char *type, struct moon_show_text *out) {
+  uint64_t v = get_unsigned(vb);
   if (!s->quick) { put(out, type, strlen(type)); }
   put_u64(out, v);
 }
 
 void moon_show_value(const struct moon_show *s, const struct moon_varbind *vb, struct moon_show_text *out) {
   int64_t sint = 0;
-  uint64_t uint = 0;
   switch (vb->type) {
     case MOON_NO_SUCH_OBJECT: PUT(out, "No Such Object available on this agent at this OID"); break;
     case MOON_NO_SUCH_INSTANCE: PUT(out, "No Such Instance currently exists at this OID"); break;
@@ -233,8 +238,7 @@ void moon_show_value(const struct moon_show *s, const struct moon_varbind *vb, s
       moon_show_oid(s, vb->value, vb->value_len, out);
       break;
     case MOON_TIME_TICKS:
-      moon_varbind_u64(vb, &uint);
-      put_ticks(s, uint, out);
+      put_ticks(s, get_unsigned(vb), out);
       break;
     case MOON_GAUGE32: put_unsigned(s, vb, "Gauge32: ", out); break;
     case MOON_COUNTER32: put_unsigned(s, vb, "Counter32: ", out); break;

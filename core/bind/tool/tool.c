@@ -26,6 +26,7 @@ struct tool {
   struct moon_show_text text; /* scratch */
   uint8_t *varbinds;          /* of requests, MOON_DATAGRAM_MAX */
   uint16_t port;              /* that packets leave from, for dumps */
+  int cause;                  /* errno, as it would stand in net-snmp's tools: ENOENT from looking for snmp.conf at first */
   struct moon_client *client; /* NULL: none open */
 };
 
@@ -49,7 +50,7 @@ const char *moon_tool_command(const char *name) {
 /* getopt(letters) -> letter, value; nil: operands are left. Tells what is wrong itself and gives "?". [-1, +2, m] */
 static int get_option(lua_State *L) {
   struct tool *t = tool_of(L);
-  int c = optind < t->argc ? getopt(t->argc, t->argv, luaL_checkstring(L, 1)) : -1;
+  int c = getopt(t->argc, t->argv, luaL_checkstring(L, 1));
   if (c == -1) { return 0; }
   char letter = (char)c;
   lua_pushlstring(L, &letter, 1);
@@ -189,35 +190,46 @@ static int refuse(lua_State *L, enum moon_err err, const char *detail) {
   return 3;
 }
 
-/* parse_oid(text) -> octets; nil, code, detail of moon_given_oid. [-1, +3, e] */
+/* parse_oid(text, top) -> octets; nil, code, detail of moon_given_oid; top: by moon_given_top. [-2, +3, e] */
 static int parse_oid(lua_State *L) {
   uint8_t octets[MOON_OID_MAX_LEN];
-  char detail[MOON_GIVEN_DETAIL];
-  size_t n;
-  enum moon_err err = moon_given_oid(luaL_checkstring(L, 1), octets, &n, detail);
+  char detail[MOON_GIVEN_DETAIL] = "";
+  size_t n = 0;
+  const char *text = luaL_checkstring(L, 1);
+  enum moon_err err = lua_toboolean(L, 2) ? moon_given_top(text, octets, &n) : moon_given_oid(text, octets, &n, detail);
   if (err) { return refuse(L, err, detail); }
   lua_pushlstring(L, (char *)octets, n);
   return 1;
 }
 
-/* parse_value(letter, text) -> tag, octets; nil, code, detail of moon_given_value. [-2, +3, e] */
+/* parse_value(letter, text) -> tag, octets, cut; nil, code, detail of moon_given_value. [-2, +3, e] */
 static int parse_value(lua_State *L) {
   char detail[MOON_GIVEN_DETAIL];
   uint8_t tag = 0, *octets = NULL;
   size_t n = 0;
-  enum moon_err err = moon_given_value(*luaL_checkstring(L, 1), luaL_checkstring(L, 2), &tag, &octets, &n, detail);
+  bool cut = false;
+  enum moon_err err = moon_given_value(*luaL_checkstring(L, 1), luaL_checkstring(L, 2), &tag, &octets, &n, &cut, detail);
   if (err) { return refuse(L, err, detail); }
   lua_pushinteger(L, tag);
   lua_pushlstring(L, n ? (char *)octets : "", n);
   moon_mem_free(octets);
-  return 2;
+  lua_pushboolean(L, cut);
+  return 3;
 }
 
 /* compare(a, b) -> below, at or above 0: order of OIDs. [-2, +1, e] */
 static int compare_oids(lua_State *L) {
   size_t an, bn;
   const char *a = luaL_checklstring(L, 1, &an), *b = luaL_checklstring(L, 2, &bn);
-  lua_pushinteger(L, moon_oid_compare((const uint8_t *)a, an, (const uint8_t *)b, bn));
+  lua_pushinteger(L, moon_given_compare((const uint8_t *)a, an, (const uint8_t *)b, bn));
+  return 1;
+}
+
+/* under(root, oid) [-2, +1, e] */
+static int is_under(lua_State *L) {
+  size_t rn, n;
+  const char *root = luaL_checklstring(L, 1, &rn), *oid = luaL_checklstring(L, 2, &n);
+  lua_pushboolean(L, moon_given_under((const uint8_t *)root, rn, (const uint8_t *)oid, n));
   return 1;
 }
 
@@ -238,17 +250,24 @@ static int is_directory(lua_State *L) {
   return 1;
 }
 
-/* resolve(host, 4|6) -> octets, scope; nil, and what errno says or nil. Blocks. [-2, +2, e] */
+/* cause() -> what the system said last about a name; nil: nothing. [-0, +1, m] */
+static int cause_of(lua_State *L) {
+  struct tool *t = tool_of(L);
+  lua_pushstring(L, t->cause ? strerror(t->cause) : NULL);
+  return 1;
+}
+
+/* resolve(host, 4|6) -> octets, scope; nil: see cause. Blocks. [-2, +2, e] */
 static int resolve(lua_State *L) {
+  struct tool *t = tool_of(L);
   const char *host = luaL_checkstring(L, 1);
   int family = luaL_checkinteger(L, 2) == 6 ? AF_INET6 : AF_INET;
   struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_DGRAM}, *found = NULL;
-  errno = ENOENT; /* what net-snmp has left there when names are not asked for at all */
+  errno = t->cause;
   int err = getaddrinfo(host, NULL, &hints, &found);
   if (err || !found) {
-    lua_pushnil(L);
-    lua_pushstring(L, errno ? strerror(errno) : NULL);
-    return 2;
+    t->cause = errno;
+    return 0;
   }
   if (family == AF_INET6) {
     const struct sockaddr_in6 *a = (const void *)found->ai_addr;
@@ -333,6 +352,11 @@ static enum moon_err encode_list(lua_State *L, struct tool *t, int idx, struct m
     struct moon_varbind vb;
     lua_rawgeti(L, idx, i);
     check_varbind(L, lua_gettop(L), &vb);
+    size_t oid_len = vb.oid_len, value_len = vb.value_len;
+    moon_given_wire(&vb.oid, &oid_len);
+    if (vb.type == MOON_OBJECT_ID) { moon_given_wire(&vb.value, &value_len); }
+    vb.oid_len = (uint16_t)oid_len;
+    vb.value_len = (uint32_t)value_len;
     moon_varbind_put(&w, &vb);
     lua_pop(L, 3);
   }
@@ -358,8 +382,8 @@ static void push_list(lua_State *L, const struct moon_pdu *pdu) {
   }
 }
 
-/* ask(pdu_type, list, a, b) -> reply, a list of varbinds with .status and .index; nil, code. Blocks. a, b: non-repeaters and
- * repetitions of GETBULK. [-4, +2, e] */
+/* ask(pdu_type, list, a, b) -> reply, a list of varbinds with .status and .index; nil, code, type of a PDU that is no Response. Blocks.
+ * a, b: non-repeaters and repetitions of GETBULK. [-4, +3, e] */
 static int ask(lua_State *L) {
   struct tool *t = tool_of(L);
   struct moon_request r = {.pdu_type = (uint8_t)luaL_checkinteger(L, 1)};
@@ -371,10 +395,11 @@ static int ask(lua_State *L) {
   r.max_repetitions = (int32_t)luaL_optnumber(L, 4, 0);
   enum moon_err err = encode_list(L, t, 2, &r);
   if (!err) { err = moon_client_ask(t->client, &r, &o); }
-  if (err && (err == MOON_E_SPACE || !o.pdu.type)) {
+  if (err && (err == MOON_E_SPACE || o.pdu.type != MOON_PDU_RESPONSE)) {
     lua_pushnil(L);
     lua_pushstring(L, moon_err_name(err));
-    return 2;
+    lua_pushinteger(L, err == MOON_E_SPACE ? 0 : o.pdu.type);
+    return 3;
   }
   lua_createtable(L, 16, 2);
   push_list(L, &o.pdu);
@@ -391,8 +416,8 @@ static int run(lua_State *L) {
   static const luaL_Reg functions[] = {
     {"getopt", get_option}, {"take", take_argument}, {"wipe", wipe_option}, {"out", put_out}, {"err", put_err}, {"log", put_log},
     {"flush", flush_out}, {"log_to", log_to}, {"style", set_style}, {"print", print_varbind}, {"show_oid", show_oid},
-    {"parse_oid", parse_oid}, {"parse_value", parse_value}, {"compare", compare_oids}, {"now", now}, {"is_directory", is_directory},
-    {"resolve", resolve}, {"open", open_client}, {"ask", ask}, {NULL, NULL}};
+    {"parse_oid", parse_oid}, {"parse_value", parse_value}, {"compare", compare_oids}, {"under", is_under}, {"now", now}, {"is_directory", is_directory},
+    {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {NULL, NULL}};
   struct tool *t = lua_touserdata(L, 1);
   luaL_openlibs(L);
   moon_value_open(L, moon_embedded);
@@ -413,7 +438,7 @@ static int run(lua_State *L) {
 }
 
 int moon_tool_main(const char *command, int argc, char **argv) {
-  struct tool t = {.argc = argc, .argv = argv, .log = stderr};
+  struct tool t = {.argc = argc, .argv = argv, .log = stderr, .cause = ENOENT};
   int status = 1;
   if (strcmp(argv[0], command) == 0) { argv[0] = (char *)(uintptr_t)(command - 4); }
   t.varbinds = moon_mem_alloc(MOON_DATAGRAM_MAX);

@@ -11,7 +11,6 @@ local domains = { udp = 4, udp4 = 4, udp6 = 6, udpv6 = 6, udpipv6 = 6, ipv6 = 6 
 local others = { tcp = true, tcp6 = true, tcpv6 = true, tcpipv6 = true, unix = true, dtlsudp = true, dtls = true, tlstcp = true,
                  tls = true, ssh = true, std = true, alias = true }
 
-local NO_FILE = "No such file or directory" -- what net-snmp has left in errno when nothing else set it
 local NO_PROTOCOL = "Protocol not supported"
 
 -- "host:port", "[host]:port", "port" -> host or "", port or nil; nothing when it is none of them.
@@ -39,11 +38,11 @@ end
 
 local function at(c, family, text, default_port)
   local host, port = split(text)
-  if not host then return nil, NO_FILE end
+  if not host then return nil, c.cause() end
   local address, scope
   if host ~= "" then
     address, scope = c.resolve(host, family)
-    if not address then return nil, scope end
+    if not address then return nil, c.cause() end
   end
   address = address or (family == 6 and ("\0"):rep(16) or "\0\0\0\0")
   return { address = address, scope = scope or 0, port = port or default_port or PORT, family = family }
@@ -62,11 +61,7 @@ function _M.find(c, text, default_port)
   local domain, rest = text:match "^([^:]*):(.*)$"
   if domain and domains[domain] then return at(c, domains[domain], rest, default_port) end
   if domain and others[domain] or text:sub(1, 1) == "/" then return nil, NO_PROTOCOL end
-  local found, why = at(c, 4, text, default_port)
-  if found then return found end
-  local found6, why6 = at(c, 6, text, default_port)
-  if found6 then return found6 end
-  return nil, why6 or why
+  return at(c, 4, text, default_port) or at(c, 6, text, default_port), c.cause()
 end
 
 return _M

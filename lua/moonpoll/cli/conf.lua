@@ -239,11 +239,11 @@ function _M.read(c, settings, remembered)
     local r = setmetatable({ c = c, settings = settings, pass = pass, errors = 0, depth = 0, files = 0 }, reading)
     r:search "snmp"
     r:search "snmpapp"
+    if r.errors > 0 then c.log(("net-snmp: %d error(s) in config file(s)\n"):format(r.errors)) end
     for _, line in ipairs(remembered) do
       local token, value = line:match "^[ \t=]*([^ \t=]+)[ \t=]?%s*(.*)$"
       if token then r:directive(token, value) end
     end
-    if r.errors > 0 then c.log(("net-snmp: %d error(s) in config file(s)\n"):format(r.errors)) end
   end
 end
 

@@ -3,7 +3,7 @@ local agent = require "moonpoll.cli.agent"
 local names = require "moonpoll.names"
 local options = require "moonpoll.cli.options"
 
-local _M = { GET = 0xa0, GETNEXT = 0xa1, SET = 0xa3, GETBULK = 0xa5, NULL = 5, NO_SUCH_NAME = 2 }
+local _M = { GET = 0xa0, GETNEXT = 0xa1, SET = 0xa3, GETBULK = 0xa5, NULL = 5, OID = 6, NO_SUCH_NAME = 2 }
 
 -- RFC 1157 4.1.1, RFC 3416 3, in net-snmp's words.
 local reasons = {
@@ -27,6 +27,9 @@ local reasons = {
   "notWritable (That object does not support modification)",
   "inconsistentName (That object can not currently be created)",
 }
+
+local pdus = { [0xa0] = "GET", [0xa1] = "GETNEXT", [0xa3] = "SET", [0xa4] = "TRAP", [0xa5] = "GETBULK", [0xa6] = "INFORM", [0xa7] = "TRAP2",
+               [0xa8] = "REPORT" }
 
 local session = {}
 session.__index = session
@@ -67,12 +70,12 @@ function session:open()
   end
 end
 
---- An OID as typed. nil: told. "": no packet can hold it.
-function session:parse(text)
-  local octets, why = names.parse(self.c, self.settings, text)
+--- An OID as typed. nil: told, about `of` (text). "": no packet can hold it.
+function session:parse(text, of)
+  local octets, why, impossible = names.parse(self.c, self.settings, text)
   if octets then return octets end
-  if why == "" then return "" end
-  self.c.log(text .. ": " .. why .. "\n")
+  if impossible then return "" end
+  self.c.log((of or text) .. ": " .. why .. "\n")
   return nil
 end
 
@@ -84,9 +87,10 @@ function _M.asked(octets) return { oid = octets, type = _M.NULL, value = "" } en
 -- @treturn[2] nil  told; the exit status is 1
 function session:ask(kind, list, non_repeaters, repetitions)
   for _, vb in ipairs(list) do
-    if vb.oid == "" or vb.unbuildable then
+    if vb.oid == "" or vb.type == _M.OID and vb.value == "" then
       self.c.log "snmp_build: unknown failure\n"
-      self:fail "Error building ASN.1 representation (Can't build OID for variable)"
+      self:fail("Error building ASN.1 representation ("
+        .. (vb.oid == "" and "Can't build OID for variable" or "build objid: bad first subidentifier") .. ")")
       return nil
     end
   end
@@ -100,8 +104,12 @@ function session:ask(kind, list, non_repeaters, repetitions)
       return nil
     end
   end
-  local reply, code = self.c.ask(kind, list, non_repeaters, repetitions)
+  local reply, code, pdu = self.c.ask(kind, list, non_repeaters, repetitions)
   if reply then return reply end
+  if pdu ~= 0 then
+    self:fail(("Protocol error (Expected RESPONSE-PDU but got %s-PDU)"):format(pdus[pdu] or ("?0x%2X?"):format(pdu)))
+    return nil
+  end
   if code == "space" or code == "too_big" then
     self:fail "Too long"
   elseif code == "nomem" then

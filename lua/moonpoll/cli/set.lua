@@ -4,10 +4,9 @@ local session = require "moonpoll.cli.session"
 local ipairs = ipairs
 
 local ASSIGNMENTS_MAX = 128
-local TYPES = "=iu3taosxdbnIUFDcC"
+local TYPES = "=iu3taosxdbnIUFD"
 
-local messages = { range = "Value out of range", syntax = "Bad value notation", tag = "Bad variable type", missing = "Unknown Object Identifier",
-                   nomem = "Out of memory (malloc failure)" }
+local messages = { range = "Value out of range", syntax = "Bad value notation", tag = "Bad variable type" }
 
 local function assignments(c, words)
   local list, i = {}, 1
@@ -34,10 +33,16 @@ end
 local function varbind(s, a)
   local oid = s:parse(a.name)
   if not oid then return nil end
+  if a.kind == "o" then
+    local value = s:parse(a.value, a.name)
+    return value and { oid = oid, type = session.OID, value = value }
+  end
   local tag, octets, detail = s.c.parse_value(a.kind, a.value)
-  if tag then return { oid = oid, type = tag, value = octets } end
-  if octets == "length" then return { oid = oid, unbuildable = true } end
-  s.c.log(a.name .. ": " .. (messages[octets] or octets) .. (detail ~= "" and " (" .. detail .. ")" or "") .. "\n")
+  if tag then
+    if detail then s.c.log "truncating integer value > 32 bits\n" end
+    return { oid = oid, type = tag, value = octets }
+  end
+  s.c.log(a.name .. ": " .. (messages[octets] and messages[octets] .. " (" .. detail .. ")" or octets) .. "\n")
   return nil
 end
 

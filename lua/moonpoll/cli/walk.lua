@@ -10,6 +10,8 @@ local function is_exception(vb) return vb.type >= 0x80 and vb.type <= 0x82 end
 
 -- What comes behind everything under these octets, in their order: the last arc and one.
 local function after(octets)
+  if octets == "" then return "" end
+  if octets:byte() == 128 then return char(128, octets:byte(2) + 1) end -- a top arc alone
   local last = octets:match "[\128-\255]*[%z\1-\127]$" or octets
   local head = octets:sub(1, #octets - #last)
   local value = 0
@@ -45,7 +47,7 @@ local function take(s, w, reply, name, took)
   for i = 1, #reply do
     local vb = reply[i]
     local oid = vb.oid
-    if stop and c.compare(stop, oid) <= 0 or not stop and sub(oid, 1, n_root) ~= root then
+    if stop and c.compare(stop, oid) <= 0 or not stop and sub(oid, 1, n_root) ~= root and not c.under(root, oid) then
       go_on = false
     else
       shown = shown + 1
@@ -123,8 +125,12 @@ return function(t, is_bulk)
   w.root = s:parse(c.take() or MIB_2)
   if not w.root then return 1 end
   if not is_bulk then
-    w.stop = w.last and s:parse(w.last) or w.root ~= "" and after(w.root) or ""
-    if w.last and not w.stop then return 1 end
+    if w.last then
+      w.stop = s:parse(w.last)
+      if not w.stop then return 1 end
+    else
+      w.stop = after(w.root)
+    end
   end
   w.check, w.time_each = not settings.unordered, not is_bulk and settings.time_each
   s:open()
