@@ -102,7 +102,7 @@ return function(c)
   function device.cache(self, key, ttl, fn)
     if key == nil then error("cache: a key expected", 2) end
     if type(ttl) ~= "number" then error("cache: seconds expected for how long, got a " .. type(ttl), 2) end
-    if not (ttl >= 0) then error("cache: seconds from 0 expected for how long, got " .. ttl, 2) end
+    if ttl < 0 or ttl ~= ttl then error("cache: seconds from 0 expected for how long, got " .. ttl, 2) end
     if type(fn) ~= "function" then error("cache: a function expected, got a " .. type(fn), 2) end
     local kept = caches[self]
     if not kept then
