@@ -33,6 +33,7 @@ struct child {
   pid_t pid;             /* 0: none */
   int order_fd;          /* write end of its pipe, -1 */
   bool finished;         /* ended well, not wanted again */
+  bool killed;           /* by the master, which said so */
   uint64_t started_us;
   uint64_t again_at_us;  /* when to start it again; UINT64_MAX: not planned */
   uint64_t backoff_us;
@@ -87,6 +88,20 @@ static void become_child(struct master *m, pid_t master, int order_fd, int other
   if (m->has_dir) { moon_control_fini(&m->control); }
 }
 
+/* What to do about it, for the errors an operator can do something about. */
+static const char *remedy(int cause) {
+  return cause == EMFILE   ? "; allow more files (ulimit -n)"
+         : cause == ENFILE ? "; the machine has no more files to open (fs.file-max)"
+         : cause == EAGAIN ? "; allow more processes (ulimit -u, TasksMax)"
+         : cause == ENOMEM ? "; allow more memory (ulimit -v, MemoryMax)"
+                           : "";
+}
+
+static bool cannot(const char *what) {
+  moon_log(MOON_LOG_ERROR, "cannot %s: %m%s", what, remedy(errno));
+  return false;
+}
+
 /* Forks; in the parent fills *child. Returns the pipe's read end in the child, -1 in the parent, -2 when it failed. */
 static int spawn(struct master *m, struct child *child) {
   int ends[2];
@@ -118,6 +133,19 @@ static void plan_again(struct child *child, uint64_t now) {
   if (child->backoff_us > BACKOFF_MOST_US) { child->backoff_us = BACKOFF_MOST_US; }
 }
 
+static void end_now(struct master *m, int status);
+
+/* What never ran is a mistake to be told now; what ran before may run again. errno tells why. */
+static void not_started(struct master *m, struct child *child, const char *what) {
+  cannot(what);
+  if (child->started_us == 0) {
+    end_now(m, MOON_EXIT_FAILED);
+    return;
+  }
+  child->started_us = now_us();
+  plan_again(child, child->started_us);
+}
+
 static void start_worker(struct master *m, uint32_t slot) {
   struct child *w = &m->workers[slot];
   w->records = m->stats.blocks[slot].records;
@@ -129,9 +157,11 @@ static void start_worker(struct master *m, uint32_t slot) {
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
-    moon_log(MOON_LOG_ERROR, "cannot start worker %u: %m", slot);
-    w->started_us = now_us();
-    plan_again(w, w->started_us);
+    char what[32];
+    int cause = errno;
+    snprintf(what, sizeof what, "start worker %u", slot);
+    errno = cause;
+    not_started(m, w, what);
     return;
   }
   m->stats.blocks[slot].pid = (uint64_t)w->pid;
@@ -148,11 +178,7 @@ static void start_writer(struct master *m) {
     }
     _exit(moon_writer_run(&c));
   }
-  if (fd == -2) {
-    moon_log(MOON_LOG_ERROR, "cannot start the writer: %m");
-    m->writer.started_us = now_us();
-    plan_again(&m->writer, m->writer.started_us);
-  }
+  if (fd == -2) { not_started(m, &m->writer, "start the writer"); }
 }
 
 /* Workers may finish what they do until grace_us from now; a second call hurries them. */
@@ -219,7 +245,9 @@ static void worker_ended(struct master *m, uint32_t slot, int status) {
   } else if (WIFEXITED(status) && m->stats.blocks[slot].past.turns == 0) {
     end_now(m, MOON_EXIT_FAILED); /* it told why; it never came to work */
   } else if (m->drain_us) {
-    moon_log(MOON_LOG_WARN, "worker %u (pid %d) %s while it was to finish", slot, pid, how(status, text, sizeof text));
+    if (!w->killed) {
+      moon_log(MOON_LOG_WARN, "worker %u (pid %d) %s while it was to finish", slot, pid, how(status, text, sizeof text));
+    }
     w->finished = true;
   } else if (m->plan->once && is_futile(m, slot)) {
     moon_log(MOON_LOG_ERROR, "worker %u (pid %d) %s: worker %u died %u times without finishing a run: given up", slot, pid,
@@ -323,6 +351,7 @@ static void kill_rest(struct master *m) {
       workers = true;
       moon_log(MOON_LOG_ERROR, "worker %u (pid %d) did not finish in time: killed", i, (int)m->workers[i].pid);
       kill(m->workers[i].pid, SIGKILL);
+      m->workers[i].killed = true;
     }
   }
   if (workers || !m->writer.pid) { return; }
@@ -330,6 +359,20 @@ static void kill_rest(struct master *m) {
   kill(m->writer.pid, SIGKILL);
   m->status = m->status ? m->status : MOON_EXIT_FAILED;
   m->over = true;
+}
+
+/* poll, which refuses more places than the process may open files, used or not. */
+static int wait_for(struct pollfd *fds, nfds_t n, int timeout_ms) {
+  struct pollfd used[1 + MOON_CONTROL_FDS];
+  nfds_t at[1 + MOON_CONTROL_FDS], n_used = 0;
+  for (nfds_t i = 0; i < n; i++) {
+    if (fds[i].fd < 0) { continue; }
+    at[n_used] = i;
+    used[n_used++] = fds[i];
+  }
+  int got = poll(used, n_used, timeout_ms);
+  for (nfds_t i = 0; got > 0 && i < n_used; i++) { fds[at[i]].revents = used[i].revents; }
+  return got;
 }
 
 static void supervise(struct master *m) {
@@ -353,7 +396,7 @@ static void supervise(struct master *m) {
       moon_control_fds(&m->control, fds + 1);
       n += MOON_CONTROL_FDS;
     }
-    int got = poll(fds, n, timeout_ms);
+    int got = wait_for(fds, n, timeout_ms);
     if (got > 0 && fds[0].revents) { on_signals(m); }
     if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + 1); }
     if (m->drain_us && now_us() >= m->kill_us) { kill_rest(m); }
@@ -364,7 +407,7 @@ static bool set_up(struct master *m) {
   char base[MOON_RUNDIR_MAX], path[MOON_RUNDIR_MAX + 16];
   uint32_t n = m->plan->workers;
   m->workers = moon_mem_array(n, sizeof *m->workers);
-  if (!m->workers) { return false; }
+  if (!m->workers) { return cannot("start"); }
   for (uint32_t i = 0; i < n; i++) { m->workers[i].order_fd = -1; }
   m->has_dir = moon_rundir_base(m->c->run_dir, base, sizeof base) == MOON_OK && moon_rundir_make(base, m->dir, sizeof m->dir) == MOON_OK;
   if (!m->has_dir) {
@@ -375,27 +418,30 @@ static bool set_up(struct master *m) {
     }
   }
   snprintf(path, sizeof path, "%s/counters", m->dir);
-  if (moon_stats_init(&m->stats, m->has_dir ? path : NULL, n)) {
-    moon_log(MOON_LOG_ERROR, "%s: %m", path);
-    return false;
+  if (m->has_dir && moon_stats_init(&m->stats, path, n)) {
+    moon_log(m->c->run_dir ? MOON_LOG_ERROR : MOON_LOG_WARN, "%s: %m%s", path, m->c->run_dir ? "" : "; there will be no status");
+    moon_rundir_remove(m->dir);
+    m->has_dir = false;
+    if (m->c->run_dir) { return false; }
   }
+  if (!m->has_dir && moon_stats_init(&m->stats, NULL, n)) { return cannot("map the counters"); }
   m->stats.head->n_targets = m->plan->n_targets;
   m->stats.head->once = m->plan->once;
   m->handed_len = m->plan->once ? (size_t)m->plan->n_probes * m->plan->n_targets : 0;
   if (m->handed_len) {
     void *p = mmap(NULL, m->handed_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) { return false; }
+    if (p == MAP_FAILED) { return cannot("map what is done"); }
     m->handed = p;
   }
   m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
   m->data_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (m->signal_fd < 0 || m->data_fd < 0) { return false; }
+  if (m->signal_fd < 0 || m->data_fd < 0) { return cannot("start"); }
   if (!m->c->format) { return true; }
   m->rings = moon_mem_array(n, sizeof *m->rings);
   for (uint32_t i = 0; m->rings && i < n; i++) {
-    if (moon_ring_init(&m->rings[i], MOON_RING_CAP, m->data_fd)) { return false; }
+    if (moon_ring_init(&m->rings[i], MOON_RING_CAP, m->data_fd)) { return cannot("make the ring of a worker"); }
   }
-  return m->rings != NULL;
+  return m->rings || cannot("start");
 }
 
 static double cpu_seconds(void) {
@@ -406,12 +452,13 @@ static double cpu_seconds(void) {
          (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec + children.ru_stime.tv_usec) / 1e6;
 }
 
-static void put_to(int fd, struct moon_print *out) {
+static bool put_to(int fd, struct moon_print *out) {
   for (size_t at = 0; !out->failed && at < out->n;) {
     ssize_t done = write(fd, out->p + at, out->n - at);
-    if (done <= 0) { return; }
+    if (done <= 0) { return false; }
     at += (size_t)done;
   }
+  return !out->failed;
 }
 
 static void report(struct master *m) {
@@ -433,7 +480,10 @@ static void report(struct master *m) {
   if (m->c->stats_fd >= 0) {
     moon_stats_json(&m->stats, &sum, seconds, cpu_seconds(), &out);
     moon_print_put(&out, "\n", 1);
-    if (ftruncate(m->c->stats_fd, 0) == 0 || errno == EINVAL) { put_to(m->c->stats_fd, &out); } /* EINVAL: a pipe */
+    if ((ftruncate(m->c->stats_fd, 0) && errno != EINVAL) || !put_to(m->c->stats_fd, &out)) { /* EINVAL: a pipe */
+      cannot("write --stats");
+      m->status = m->status ? m->status : MOON_EXIT_FAILED;
+    }
   }
   moon_print_fini(&out);
 }
@@ -458,6 +508,7 @@ int moon_master_run(const struct moon_master_config *c) {
   m.writer.order_fd = m.control.listen_fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of write, told like others */
   sigemptyset(&m.signals);
   static const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) { sigaddset(&m.signals, wanted[i]); }
@@ -465,7 +516,7 @@ int moon_master_run(const struct moon_master_config *c) {
   if (set_up(&m)) {
     m.status = MOON_EXIT_OK;
     start_due(&m); /* the packets first: the socket can wait */
-    if (m.has_dir && moon_control_init(&m.control, m.dir, on_command, &m)) {
+    if (m.has_dir && !m.over && moon_control_init(&m.control, m.dir, on_command, &m)) {
       moon_log(MOON_LOG_WARN, "no control socket in %s: %m", m.dir);
     }
     supervise(&m);

@@ -15,8 +15,8 @@ enum moon_err moon_stats_init(struct moon_stats *s, const char *path, uint32_t n
   if (path) {
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) { return MOON_E_CONFIG; }
-    if (ftruncate(fd, (off_t)size)) {
-      int cause = errno;
+    int cause = posix_fallocate(fd, 0, (off_t)size); /* a file with holes would kill who writes there once the disk is full */
+    if (cause) {
       close(fd);
       unlink(path);
       errno = cause;

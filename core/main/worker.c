@@ -151,7 +151,7 @@ int moon_worker_run(const struct moon_worker_config *c) {
   pthread_attr_destroy(&attr);
   if (err) {
     errno = err;
-    moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread: %m", c->slot);
+    moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread, whose stack takes %u MB of address space: %m", c->slot, STACK_OCTETS >> 20);
     return MOON_WORKER_FAILED;
   }
   pthread_join(thread, NULL);

@@ -1,0 +1,175 @@
+-- At two in the morning: limits of the system, outputs that fail, processes killed or stopped. What is wrong is told in one
+-- line, the status says so, and nothing is left behind.
+local cjson = require "cjson"
+local ffi = require "ffi"
+local t = require "e2e.helper"
+
+local function lines(text) return select(2, text:gsub("\n", "")) end
+
+describe("moonpoll run", function()
+  local agent, host
+  lazy_setup(function()
+    agent = t.agent()
+    host = agent:target "127.0.3.1"
+  end)
+  lazy_teardown(function()
+    agent:stop()
+    t.cleanup()
+  end)
+
+  local function command(probe, ...)
+    local words = { t.program, "run", probe:find "/" and probe or "tests/e2e/probes/" .. probe .. ".lua", "--targets", host, "-c", "public",
+      "-t", "0.5" }
+    for _, w in ipairs { ... } do words[#words + 1] = w end
+    for i, w in ipairs(words) do words[i] = t.quote(w) end
+    return table.concat(words, " ")
+  end
+  -- In a shell of its own: status, stdout, stderr.
+  local function shell(before, ...)
+    return t.run({}, { shell = before .. "exec " .. command(...), seconds = 20 })
+  end
+  local function run_dir()
+    local dir = t.path "run"
+    assert(os.execute("mkdir -p " .. dir) == 0)
+    return dir
+  end
+  local function status_of(dir)
+    local code, out = t.run { t.program, "status", "--run-dir", dir }
+    return code == 0 and cjson.decode(out)
+  end
+  -- Started, and answered by its agent: the process, its worker, its writer.
+  local function started(probe, ...)
+    local dir = run_dir()
+    local p = t.start_poll({}, { shell = "exec " .. command(probe, "--every", "0.2", "-o", "json", "--run-dir", dir, ...) })
+    local s = t.wait_for("a running instance", 10, function()
+      local now = status_of(dir)
+      return now and now.runs.runs_started > 0 and now
+    end)
+    local worker, writer = s.workers[1].pid, nil
+    for pid in t.read(("/proc/%d/task/%d/children"):format(p.pid, p.pid)):gmatch "%d+" do
+      if tonumber(pid) ~= worker then writer = tonumber(pid) end
+    end
+    return p, worker, assert(writer), dir
+  end
+  local function gone(pid) return t.read("/proc/" .. pid .. "/stat"):match "%) (%a)" == nil end
+
+  it("says when it may not open enough files, and ends", function()
+    for n = 4, 20 do
+      local code, out, err = shell(("ulimit -n %d; "):format(n), "ticks", "--once", "-o", "json")
+      if code == 0 then
+        assert.equal("", err)
+        assert.equal(1, t.samples(out)[host].up)
+      else
+        assert.truthy(code == 1 or code == 2 or code == 127, code) -- 127: not even its libraries
+        assert.equal(1, lines(err), err)
+        assert.equal("", out)
+      end
+      if n == 20 then assert.equal(0, code, err) end
+    end
+  end)
+
+  it("hears signals however few files it may open", function()
+    for n = 9, 14 do
+      local p = t.start({}, { shell = ("ulimit -n %d; exec "):format(n) .. command("ticks", "--every", "1", "-o", "json") })
+      t.sleep(0.3)
+      p:stop(5)
+    end
+  end)
+
+  it("ends when its output cannot be written", function()
+    for _, to in ipairs { ">/dev/full", ">&-" } do
+      for _, often in ipairs { { "--once" }, { "--every", "0.2" } } do
+        local code, _, err = t.run({}, { shell = "exec " .. command("ticks", "-o", "json", unpack(often)) .. " " .. to, seconds = 10 })
+        assert.equal(1, code, err)
+        assert.equal(1, lines(err), err)
+        assert.truthy(err:find("cannot write to stdout: ", 1, true), err)
+      end
+    end
+  end)
+
+  it("says when its counters cannot be written at the end", function()
+    local code, out, err = shell("", "ticks", "--once", "-o", "json", "--stats", "/dev/full")
+    assert.equal(1, code)
+    assert.equal(1, t.samples(out)[host].up)
+    assert.equal(1, lines(err), err)
+    assert.truthy(err:find("--stats", 1, true), err)
+  end)
+
+  it("polls where no file may be written", function()
+    -- The limit holds for the program alone: its lines leave through a pipe.
+    local run = "(ulimit -f 0; " .. command("ticks", "--once", "-o", "json") .. " 2>&1; echo status $?) | cat"
+    local _, out = t.run({}, { shell = ("export XDG_RUNTIME_DIR=%s; %s"):format(run_dir(), run), seconds = 20 })
+    assert.truthy(out:find("status 0\n", 1, true), out)
+    assert.truthy(out:find("there will be no status", 1, true), out)
+    assert.truthy(out:find('"name":"up","type":"gauge","value":1', 1, true), out)
+  end)
+
+  it("polls with its standard files closed", function()
+    for _, closed in ipairs { "<&-", "2>&-", "<&- 2>&-", "<&- >&- 2>&-" } do
+      local code = t.run({}, { shell = "exec " .. command("ticks", "--once", "-o", "null") .. " " .. closed, seconds = 20 })
+      assert.equal(0, code, closed)
+    end
+  end)
+
+  it("needs no environment", function()
+    local code, out, err = t.run({}, { shell = "exec env -i " .. command("ticks", "--once", "-o", "json"), seconds = 20 })
+    assert.equal(0, code, err)
+    assert.equal(1, t.samples(out)[host].up)
+    code, out, err = shell("export LC_ALL=xx_YY.UTF-9 LC_NUMERIC=de_DE TZ=Mars/Olympus HOME=/no/such; ", "ticks", "--once", "-o", "json")
+    assert.equal(0, code, err)
+    assert.equal(1, t.samples(out)[host].up)
+  end)
+
+  it("kills what does not end, and says so once", function()
+    local probe = t.write("endless.lua", "return { every = 1, timeout = 5, run = function() while true do end end }\n")
+    local p, worker = started(probe)
+    p:signal(15)
+    t.sleep(0.1)
+    p:signal(15)
+    assert.equal(0, p:wait(8), p:stderr())
+    assert.equal(1, lines(p:stderr()), p:stderr())
+    assert.truthy(p:stderr():find("did not finish in time: killed", 1, true), p:stderr())
+    assert.truthy(gone(worker))
+  end)
+
+  it("leaves no process behind when the master is killed, whatever the others do", function()
+    local endless = t.write("endless.lua", "return { every = 1, timeout = 5, run = function() while true do end end }\n")
+    for _, probe in ipairs { "ticks", endless } do
+      local p, worker, writer, dir = started(probe)
+      if probe == "ticks" then
+        ffi.C.kill(worker, 19)
+        ffi.C.kill(writer, 19)
+      end
+      p:signal(9)
+      p:wait(5)
+      t.wait_for("the end of worker and writer", 2, function() return gone(worker) and gone(writer) end)
+      -- The next one takes away what is left of it.
+      assert.equal(0, (shell("", "ticks", "--once", "-o", "null", "--run-dir", dir)))
+      local _, left = t.run { "ls", "-A", dir }
+      assert.equal("", left)
+    end
+  end)
+
+  it("replaces a writer that was killed, and loses no whole line", function()
+    local p, _, writer = started "ticks"
+    ffi.C.kill(writer, 9)
+    local from = #p:stdout()
+    t.wait_for("lines of the next writer", 5, function() return #p:stdout() > from + 1000 end)
+    assert.equal(0, p:stop(10), p:stderr())
+    assert.equal(1, lines(p:stderr()), p:stderr())
+    for line in p:stdout():gmatch "([^\n]*)\n" do assert.equal("table", type(cjson.decode(line))) end
+  end)
+
+  it("goes on with a writer that was stopped for a while", function()
+    local p, _, writer = started "ticks"
+    ffi.C.kill(writer, 19)
+    t.sleep(0.2)
+    local from = #p:stdout()
+    t.sleep(1)
+    assert.equal(from, #p:stdout())
+    ffi.C.kill(writer, 18)
+    t.wait_for("what was written meanwhile", 5, function() return #p:stdout() > from + 1000 end)
+    assert.equal(0, p:stop(10), p:stderr())
+    assert.equal("", p:stderr())
+  end)
+end)
