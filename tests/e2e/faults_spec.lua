@@ -87,7 +87,7 @@ return {
   request = { timeout = 0.3, retries = 1 },
 }
 ]]):format(list(hosts.loose), list(hosts.strict)))
-    result = t.poll({ "tests/e2e/probes/ops.lua", "--config", config, "--once" }, { seconds = 90 })
+    result = t.poll({ "tests/e2e/probes/ops.lua", "--config", config, "--once" }, { seconds = 90, others = true })
     counted = agent:settled()
   end)
   lazy_teardown(function()

@@ -114,6 +114,7 @@ function _M.close(fd) ffi.C.close(fd) end
 
 local agent = {}
 agent.__index = agent
+local agents = {} -- those that run
 
 --- Sends a command to the scripted agent and returns its answer.
 function agent:command(text)
@@ -138,6 +139,7 @@ end
 function agent:faults(address, list) assert(self:command("faults " .. address .. " " .. list) == "ok") end
 function agent:target(address) return address .. ":" .. self.port end
 function agent:stop()
+  agents[self] = nil
   self:command "quit"
   assert(self.process:wait(5) == 0)
   return cjson.decode(self.process:stdout():match "\n(.+)\n")
@@ -155,8 +157,21 @@ function _M.agent(args)
   end)
   local ports = cjson.decode(line)
   local control = ports.control
-  return setmetatable({ process = p, port = ports.port,
+  local self = setmetatable({ process = p, port = ports.port,
     control_wire = bit.bor(bit.lshift(bit.band(control, 255), 8), bit.rshift(control, 8)) }, agent)
+  agents[self] = true
+  return self
+end
+
+-- What all scripted agents counted until now; nil when there are none.
+local function counted()
+  local sum
+  for a in pairs(agents) do
+    local s = a:settled()
+    sum = sum or { datagrams_in = 0, datagrams_out = 0 }
+    sum.datagrams_in, sum.datagrams_out = sum.datagrams_in + s.datagrams_in, sum.datagrams_out + s.datagrams_out
+  end
+  return sum
 end
 
 --- Debian's snmpd on a free port of 127.0.0.1 and ::1, community "public" to read, "private" to write.
@@ -223,8 +238,10 @@ end
 
 --- `moonpoll run ARGS -o json`, to its end. Returns {status=, samples=, stats=, stdout=, stderr=}; the balances are checked.
 -- samples[device][name] is the last value, or with labels {index=...} samples[device][name .. "/" .. index].
+-- So are the counts of scripted agents that run, unless opts.others: somebody else is asked too.
 function _M.poll(args, opts)
   local stats = _M.path "stats"
+  local before = not (opts and opts.others) and counted()
   local all = { "-o", "json" }
   for _, a in ipairs(args) do all[#all + 1] = a end
   local status, out, err = _M.run(run_words(all, stats), opts or { seconds = 60 })
@@ -233,6 +250,11 @@ function _M.poll(args, opts)
   if text ~= "" then
     result.stats = cjson.decode(text)
     _M.assert_balances(result.stats, true)
+    if before then
+      local after = counted()
+      _M.assert_agent(result.stats, { datagrams_in = after.datagrams_in - before.datagrams_in,
+        datagrams_out = after.datagrams_out - before.datagrams_out })
+    end
   elseif not (opts and opts.no_stats) then
     error("no stats were written; exit " .. tostring(status) .. "\n" .. err:sub(1, 2000), 2)
   end
@@ -261,6 +283,7 @@ end
 
 --- Stops whatever a test left running and removes its files. Call from teardown.
 function _M.cleanup()
+  agents = {}
   for p in pairs(running) do
     if p:alive() then p:signal(9) end
     running[p] = nil
