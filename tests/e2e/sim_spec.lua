@@ -317,7 +317,7 @@ describe("Recordings of the field", function()
     for i, p in ipairs(list) do
       local walks = {}
       for k, n in ipairs { 3, 40, 300 } do
-        local status, out, err = rig.tool("snmpbulkwalk", { "-v2c", "-c", "public", "-Cr" .. n, sim:target("127.4.0." .. i), ".0" })
+        local status, out, err = rig.tool("snmpbulkwalk", { "-v2c", "-c", "public", "-Cr" .. n, sim:target("127.4.0." .. i), ".1" })
         assert.equal(0, status, p .. err)
         walks[k] = rig.printed(out)
         if k > 1 then assert_same(walks[1], walks[k]) end
@@ -330,7 +330,7 @@ describe("Recordings of the field", function()
       local seen = {}
       for line in t.read(p):gmatch "[^\r\n]+" do
         local oid, value = rig.as_printed(line)
-        if oid then seen[oid] = not seen[oid] and value:gsub("%s+$", "") or "twice" end
+        if oid and not oid:find "%.0%d" then seen[oid] = not seen[oid] and value:gsub("%s+$", "") or "twice" end
       end
       for oid, value in pairs(seen) do
         if value ~= "twice" and value:find "^[%a-]+: %d[%d.]*$" and #value < 20 then assert.equal(value, there[oid], p .. " " .. oid) end

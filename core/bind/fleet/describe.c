@@ -227,9 +227,9 @@ void moon_fleet_describe(struct moon_fleet_reader *r, int table) {
   lua_pop(L, 1);
   lua_pushvalue(L, table);
   lua_getfield(L, -1, "name");
-  at.name = lua_isfunction(L, -1) || lua_isnil(L, -1) ? NULL : lua_tostring(L, -1);
+  bool named = !lua_isfunction(L, -1) && !lua_isnil(L, -1);
   lua_pop(L, 1);
-  if (!at.name) { at.name = base_name(f, kind->recording); }
+  at.name = named ? text_of(f, "name", 1) : base_name(f, kind->recording);
   lua_getfield(L, -1, "address");
   if (!lua_isfunction(L, -1) && !lua_isnil(L, -1)) {
     const char *text = lua_tostring(L, -1);
