@@ -92,7 +92,7 @@ $(B)/names.c: $(B)/compile $(wildcard core/names/facts/*)
 	$(say) NAMES $@
 	$(Q)$< core/names/facts >$@.tmp && mv $@.tmp $@
 $(B)/compile: core/names/tool/compile.c $(wildcard core/names/*.[ch])
-	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE= -O1 -Icore -o $@ $< $(patsubst %,core/names/%.c,draft facts file out) core/base/*.c core/wire/oid.c
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE= -O1 -Icore -o $@ $< $(patsubst %,core/names/%.c,block facts file out) core/base/*.c core/wire/oid.c
 
 .SECONDEXPANSION:
 $(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(HELP_O) $$(call high,tests/unit/%.c) $(ENGINE_A)

@@ -11,7 +11,7 @@ case $B in /*) ;; *) B=$PWD/$B ;; esac
 log=$B/log
 mkdir -p "$log"
 passed=0 failed=0 bad=
-export MIBS= LC_ALL=C.UTF-8 TZ=UTC B CC
+export MIBS= MOONPOLL_MIBS="$log/no-mibs" LC_ALL=C.UTF-8 TZ=UTC B CC
 export SNMP_PERSISTENT_DIR="$log/snmp" SNMPCONFPATH="$log/snmp"
 mkdir -p "$log/snmp/cert_indexes"
 export CMOCKA_MESSAGE_OUTPUT=TAP

@@ -25,9 +25,9 @@ enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg)
 
 void moon_smi_close(void) { smiExit(); }
 
-static uint32_t convert_type(struct moon_draft *d, SmiType *t);
+static uint32_t convert_type(struct moon_block *d, SmiType *t);
 
-static uint32_t text_of(struct moon_draft *d, const char *s) { return s ? moon_draft_text(d, s, strlen(s)) : 0; }
+static uint32_t text_of(struct moon_block *d, const char *s) { return s ? moon_block_text(d, s, strlen(s)) : 0; }
 
 static uint8_t status_of(SmiStatus s) {
   switch (s) {
@@ -86,7 +86,7 @@ static int64_t number_of(const SmiValue *v) {
   }
 }
 
-static uint32_t known_type(const struct moon_draft *d, uint32_t module, uint32_t name) {
+static uint32_t known_type(const struct moon_block *d, uint32_t module, uint32_t name) {
   const struct moon_mib_type_record *all = d->types.p;
   for (uint32_t i = d->types.n; i-- > 0;) { /* those just made are asked for most */
     if (all[i].name == name && all[i].module == module) { return i; }
@@ -94,12 +94,12 @@ static uint32_t known_type(const struct moon_draft *d, uint32_t module, uint32_t
   return MOON_MIB_NONE;
 }
 
-static uint32_t convert_type_at(struct moon_draft *d, SmiType *t, int depth) {
+static uint32_t convert_type_at(struct moon_block *d, SmiType *t, int depth) {
   SmiModule *module = smiGetTypeModule(t);
   struct moon_mib_type_record r = {.base = base_of(t), .status = status_of(t->status), .parent = MOON_MIB_NONE};
   if (t->name && !own_base(t)) {
     r.name = text_of(d, t->name);
-    r.module = (uint16_t)moon_draft_module(d, module && module->name ? module->name : "", module && module->name ? strlen(module->name) : 0);
+    r.module = (uint16_t)moon_block_module(d, module && module->name ? module->name : "", module && module->name ? strlen(module->name) : 0);
     uint32_t known = known_type(d, r.module, r.name);
     if (known != MOON_MIB_NONE) { return known; }
   } else if (!t->name) {
@@ -112,17 +112,17 @@ static uint32_t convert_type_at(struct moon_draft *d, SmiType *t, int depth) {
   r.ranges = d->ranges.n;
   if (t->basetype == SMI_BASETYPE_ENUM || t->basetype == SMI_BASETYPE_BITS) {
     for (SmiNamedNumber *n = smiGetFirstNamedNumber(t); n; n = smiGetNextNamedNumber(n), r.n_items++) {
-      moon_draft_item(d, (int32_t)number_of(&n->value), n->name, strlen(n->name));
+      moon_block_item(d, (int32_t)number_of(&n->value), n->name, strlen(n->name));
     }
   } else if (!own_base(t)) {
     for (SmiRange *n = smiGetFirstRange(t); n && r.n_ranges < UINT16_MAX; n = smiGetNextRange(n), r.n_ranges++) {
-      moon_draft_range(d, number_of(&n->minValue), number_of(&n->maxValue));
+      moon_block_range(d, number_of(&n->minValue), number_of(&n->maxValue));
     }
   }
-  return moon_draft_type(d, &r);
+  return moon_block_type(d, &r);
 }
 
-static uint32_t convert_type(struct moon_draft *d, SmiType *t) { return t ? convert_type_at(d, t, 0) : MOON_MIB_NONE; }
+static uint32_t convert_type(struct moon_block *d, SmiType *t) { return t ? convert_type_at(d, t, 0) : MOON_MIB_NONE; }
 
 static uint8_t kind_of(const SmiNode *n) {
   switch (n->nodekind) {
@@ -152,7 +152,7 @@ static uint8_t access_of(SmiNode *n) {
 }
 
 /* The objects of a row's INDEX, or of the one it augments, however far. */
-static void convert_index(struct moon_draft *d, SmiNode *row, struct moon_mib_node_record *r) {
+static void convert_index(struct moon_block *d, SmiNode *row, struct moon_mib_node_record *r) {
   SmiNode *from = row;
   for (int n = 0; from && from->indexkind != SMI_INDEX_INDEX && n < MOON_MIB_TYPE_DEPTH; n++) {
     from = smiGetRelatedNode(from);
@@ -172,15 +172,15 @@ static void convert_index(struct moon_draft *d, SmiNode *row, struct moon_mib_no
   }
   r->elements = d->elements.n;
   for (uint32_t i = 0; i < r->n_elements; i++) {
-    struct moon_text_view v = moon_draft_view(d, names[i]);
+    struct moon_text_view v = moon_block_view(d, names[i]);
     char name[256];
     size_t len = v.n < sizeof name ? v.n : sizeof name; /* the view moves when a text is added */
     memcpy(name, v.p, len);
-    moon_draft_element(d, name, len, types[i]);
+    moon_block_element(d, name, len, types[i]);
   }
 }
 
-static bool convert_oid(struct moon_draft *d, const SmiNode *n, uint32_t *out) {
+static bool convert_oid(struct moon_block *d, const SmiNode *n, uint32_t *out) {
   struct moon_oid oid;
   uint8_t octets[MOON_OID_MAX_LEN];
   size_t len;
@@ -188,17 +188,17 @@ static bool convert_oid(struct moon_draft *d, const SmiNode *n, uint32_t *out) {
   for (oid.n = 0; oid.n < n->oidlen; oid.n++) { oid.arc[oid.n] = n->oid[oid.n]; }
   if (oid.arc[0] == 0 && !(oid.n == 2 && oid.arc[1] == 0)) { return false; } /* what libsmi makes of an unknown place */
   if (moon_oid_encode(&oid, octets, sizeof octets, &len)) { return false; }
-  *out = moon_draft_text(d, octets, len);
+  *out = moon_block_text(d, octets, len);
   return true;
 }
 
-enum moon_err moon_smi_load(const char *name, struct moon_draft *d, struct moon_smi_module *out) {
+enum moon_err moon_smi_load(const char *name, struct moon_block *d, struct moon_smi_module *out) {
   char *path = strdup(name), *known = path ? smiLoadModule(path) : NULL;
   SmiModule *m = known ? smiGetModule(known) : NULL;
   free(path);
   if (!m || !m->name) { return MOON_E_SYNTAX; }
   *out = (struct moon_smi_module){.name = m->name};
-  uint32_t module = moon_draft_module(d, m->name, strlen(m->name)), before = d->types.n;
+  uint32_t module = moon_block_module(d, m->name, strlen(m->name)), before = d->types.n;
   for (SmiType *t = smiGetFirstType(m); t; t = smiGetNextType(t)) {
     if (t->name && !own_base(t)) { convert_type(d, t); }
   }
@@ -215,7 +215,7 @@ enum moon_err moon_smi_load(const char *name, struct moon_draft *d, struct moon_
     r.units = text_of(d, n->units);
     if (r.kind == MOON_MIB_SCALAR || r.kind == MOON_MIB_COLUMN) { r.type = convert_type(d, smiGetNodeType(n)); }
     if (r.kind == MOON_MIB_ROW) { convert_index(d, n, &r); }
-    moon_draft_node(d, &r);
+    moon_block_node(d, &r);
     out->nodes++;
   }
   return d->err;
@@ -229,7 +229,7 @@ enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg)
   return MOON_E_CONFIG;
 }
 void moon_smi_close(void) {}
-enum moon_err moon_smi_load(const char *name, struct moon_draft *d, struct moon_smi_module *out) {
+enum moon_err moon_smi_load(const char *name, struct moon_block *d, struct moon_smi_module *out) {
   (void)name, (void)d, (void)out;
   return MOON_E_CONFIG;
 }

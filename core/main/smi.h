@@ -1,16 +1,16 @@
-/* smi: MIB modules as libsmi reads them, into a draft of names. libsmi keeps what it knows in static memory and was not made for
+/* smi: MIB modules as libsmi reads them, into a block of names in the making. libsmi keeps what it knows in static memory and was not made for
  * hostile input: call this only in a process that may die (mib.c forks one). */
 #ifndef MOON_MAIN_SMI_H
 #define MOON_MAIN_SMI_H
 
-#include "../names/draft.h"
+#include "../names/block.h"
 
 /* One thing libsmi did not like; it went on behind it. severity: 0 internal, 1 fatal .. 3 minor errors, from 4 on warnings. */
 typedef void moon_smi_report(void *arg, const char *path, int line, int severity, const char *text);
 
 struct moon_smi_module {
   const char *name;    /* as the module calls itself; lent until the next load */
-  uint32_t nodes;      /* added to the draft */
+  uint32_t nodes;      /* added */
   uint32_t types;
   uint32_t lost;       /* nodes whose place in the tree is unknown: an import is missing */
 };
@@ -20,7 +20,7 @@ bool moon_smi_available(void);
 /* Modules are looked for by name in dir, one a file. arg goes with every report. */
 enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg);
 void moon_smi_close(void);
-/* Reads the module with this name and adds what it defines. MOON_E_SYNTAX: libsmi made nothing of it; NOMEM, LIMIT: of the draft. */
-enum moon_err moon_smi_load(const char *name, struct moon_draft *d, struct moon_smi_module *out);
+/* Reads the module with this name and adds what it defines. MOON_E_SYNTAX: libsmi made nothing of it; NOMEM, LIMIT: of the block. */
+enum moon_err moon_smi_load(const char *name, struct moon_block *d, struct moon_smi_module *out);
 
 #endif

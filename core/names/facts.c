@@ -9,7 +9,7 @@ static const char *const BASES[MOON_BASES] = {"",           "int",   "octets", "
                                               "unsigned32", "ticks", "opaque", "counter64", "bits"};
 
 struct reader {
-  struct moon_draft *d;
+  struct moon_block *d;
   const char *p, *end;
   uint32_t line;
   uint32_t module;
@@ -87,7 +87,7 @@ static bool read_range(struct reader *r, const struct word *w) {
     p += 2;
     if (!number(&p, end, &high) || p != end) { return false; }
   }
-  moon_draft_range(r->d, low, high);
+  moon_block_range(r->d, low, high);
   return true;
 }
 
@@ -97,7 +97,7 @@ static bool read_item(struct reader *r, const struct word *w) {
   if (!eq || eq == w->p) { return false; }
   p = eq + 1;
   if (!number(&p, end, &v) || p != end || v < INT32_MIN || v > INT32_MAX) { return false; }
-  moon_draft_item(r->d, (int32_t)v, w->p, (size_t)(eq - w->p));
+  moon_block_item(r->d, (int32_t)v, w->p, (size_t)(eq - w->p));
   return true;
 }
 
@@ -106,7 +106,7 @@ static uint32_t find_type(const struct reader *r, const struct word *w) {
   const struct moon_mib_type_record *all = r->d->types.p;
   uint32_t other = MOON_MIB_NONE;
   for (uint32_t i = 0; i < r->d->types.n; i++) {
-    struct moon_text_view v = moon_draft_view(r->d, all[i].name);
+    struct moon_text_view v = moon_block_view(r->d, all[i].name);
     if (v.n != w->n || !v.n || memcmp(v.p, w->p, w->n) != 0) { continue; }
     if (all[i].module == r->module) { return i; }
     if (other == MOON_MIB_NONE) { other = i; }
@@ -134,7 +134,7 @@ static bool read_syntax(struct reader *r, struct moon_mib_type_record *t, struct
   while (next_word(r, &w)) {
     unsigned access = one_of(&w, ACCESSES, MOON_MIB_ACCESSES), status = one_of(&w, STATUSES, MOON_MIB_STATUSES);
     if (w.quoted) {
-      t->hint = moon_draft_text(r->d, w.p, w.n);
+      t->hint = moon_block_text(r->d, w.p, w.n);
     } else if (n && access < MOON_MIB_ACCESSES) {
       n->access = (uint8_t)access;
     } else if (status < MOON_MIB_STATUSES) {
@@ -144,7 +144,7 @@ static bool read_syntax(struct reader *r, struct moon_mib_type_record *t, struct
         r->why = "units are text in quotes";
         return false;
       }
-      n->units = moon_draft_text(r->d, w.p, w.n);
+      n->units = moon_block_text(r->d, w.p, w.n);
     } else if (read_item(r, &w)) {
       t->n_items++;
     } else if (read_range(r, &w)) {
@@ -161,9 +161,9 @@ static bool read_type(struct reader *r) {
   struct word w;
   struct moon_mib_type_record t = {0};
   if (!need(r, &w, "a type has no name")) { return false; }
-  t.name = moon_draft_text(r->d, w.p, w.n);
+  t.name = moon_block_text(r->d, w.p, w.n);
   if (!read_syntax(r, &t, NULL)) { return false; }
-  moon_draft_type(r->d, &t);
+  moon_block_type(r->d, &t);
   return true;
 }
 
@@ -175,23 +175,23 @@ static bool read_oid(struct reader *r, struct moon_mib_node_record *n) {
   if (!need(r, &w, "an OID is missing")) { return false; }
   if (is_digit(w.p[0])) {
     if (!moon_oid_parse(w.p, w.n, octets, sizeof octets, &len)) {
-      n->oid = moon_draft_text(r->d, octets, len);
+      n->oid = moon_block_text(r->d, octets, len);
       return true;
     }
   } else {
     const char *dot = memchr(w.p, '.', w.n);
     if (dot && dot + 1 < w.p + w.n) {
-      uint32_t above = moon_draft_find(r->d, r->module, moon_draft_text(r->d, w.p, (size_t)(dot - w.p)));
+      uint32_t above = moon_block_find(r->d, r->module, moon_block_text(r->d, w.p, (size_t)(dot - w.p)));
       if (above == MOON_MIB_NONE) {
         r->why = "no such node above";
         return false;
       }
-      struct moon_text_view v = moon_draft_view(r->d, ((const struct moon_mib_node_record *)r->d->nodes.p)[above].oid);
+      struct moon_text_view v = moon_block_view(r->d, ((const struct moon_mib_node_record *)r->d->nodes.p)[above].oid);
       if (v.n <= sizeof octets) {
         memcpy(octets, v.p, v.n);
         if (!moon_oid_parse_index(dot + 1, (size_t)(w.p + w.n - dot - 1), octets + v.n, sizeof octets - v.n, &more) &&
             !moon_oid_check(octets, v.n + more)) {
-          n->oid = moon_draft_text(r->d, octets, v.n + more);
+          n->oid = moon_block_text(r->d, octets, v.n + more);
           return true;
         }
       }
@@ -216,7 +216,7 @@ static bool read_index(struct reader *r, struct moon_mib_node_record *n) {
       list = true;
     } else if (is(&w, "+")) {
       if (!need(r, &w, "a row is missing")) { return false; }
-      n->row = moon_draft_text(r->d, w.p, w.n);
+      n->row = moon_block_text(r->d, w.p, w.n);
       n->flags |= MOON_MIB_AUGMENTS;
     } else if (status < MOON_MIB_STATUSES) {
       n->status = (uint8_t)status;
@@ -225,7 +225,7 @@ static bool read_index(struct reader *r, struct moon_mib_node_record *n) {
         n->flags |= MOON_MIB_IMPLIED;
         w.p++, w.n--;
       }
-      moon_draft_element(r->d, w.p, w.n, MOON_MIB_NONE);
+      moon_block_element(r->d, w.p, w.n, MOON_MIB_NONE);
       n->n_elements++;
     } else {
       r->why = "a word nobody understands";
@@ -239,7 +239,7 @@ static bool read_node(struct reader *r, uint8_t kind) {
   struct word w;
   struct moon_mib_node_record n = {.kind = kind, .type = MOON_MIB_NONE, .module = (uint16_t)r->module};
   if (!need(r, &w, "a node has no name")) { return false; }
-  n.name = moon_draft_text(r->d, w.p, w.n);
+  n.name = moon_block_text(r->d, w.p, w.n);
   if (!read_oid(r, &n)) { return false; }
   if (kind == MOON_MIB_SCALAR || kind == MOON_MIB_COLUMN) {
     struct moon_mib_type_record t = {0};
@@ -247,11 +247,11 @@ static bool read_node(struct reader *r, uint8_t kind) {
     n.status = t.status;
     t.status = 0;
     bool plain = t.parent != MOON_MIB_NONE && !t.n_items && !t.n_ranges && !t.hint;
-    n.type = plain ? t.parent : moon_draft_type(r->d, &t);
+    n.type = plain ? t.parent : moon_block_type(r->d, &t);
   } else if (!read_index(r, &n)) {
     return false;
   }
-  moon_draft_node(r->d, &n);
+  moon_block_node(r->d, &n);
   return true;
 }
 
@@ -260,7 +260,7 @@ static bool read_fact(struct reader *r) {
   if (!next_word(r, &w)) { return !r->why; }
   if (is(&w, "module")) {
     if (!need(r, &w, "a module has no name")) { return false; }
-    r->module = moon_draft_module(r->d, w.p, w.n);
+    r->module = moon_block_module(r->d, w.p, w.n);
     return true;
   }
   if (r->module == MOON_MIB_NONE) {
@@ -276,7 +276,7 @@ static bool read_fact(struct reader *r) {
   return read_node(r, (uint8_t)kind);
 }
 
-enum moon_err moon_facts_read(struct moon_draft *d, const char *text, size_t n, uint32_t *line, const char **why) {
+enum moon_err moon_facts_read(struct moon_block *d, const char *text, size_t n, uint32_t *line, const char **why) {
   struct reader r = {.d = d, .p = text, .end = text + n, .line = 1, .module = MOON_MIB_NONE};
   struct word w;
   while (r.p < r.end && !d->err) {

@@ -16,12 +16,12 @@
 #ifndef MOON_NAMES_FACTS_H
 #define MOON_NAMES_FACTS_H
 
-#include "draft.h"
+#include "block.h"
 #include "out.h"
 
 /* Adds all that is said there. MOON_E_SYNTAX: *line is the one that makes no sense and *why says so; what was before it was added.
  * MOON_E_NOMEM, MOON_E_LIMIT. */
-MOON_API enum moon_err moon_facts_read(struct moon_draft *d, const char *text, size_t n, uint32_t *line, const char **why);
+MOON_API enum moon_err moon_facts_read(struct moon_block *d, const char *text, size_t n, uint32_t *line, const char **why);
 /* One module in this notation. */
 MOON_API void moon_facts_write(const struct moon_mib *m, uint32_t module, struct moon_out *out);
 

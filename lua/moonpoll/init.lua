@@ -89,10 +89,39 @@ end
 -- oid`; `ip` of four; `mac` of six; `inetaddress`: an InetAddressType and an InetAddress (RFC 4001), as text, a DNS
 -- name as it is; `implied inetaddress`. Implied ones can only be last.
 -- @function index
--- @tparam {string,...}|string parts
+-- @tparam {string,...}|string|table parts or an object of a MIB, whose INDEX says it: a number, text or address for each
+--   object of it (an InetAddressType is its number, the InetAddress behind it text)
 -- @treturn function index text -> a value for each part (numbers, strings), or nil, err with code `decode`
 -- @usage local peer_of = snmp.index { "inetaddress" }
 -- for index, row in device:rows(columns) do print(peer_of(index), row.state) end
+
+--- A MIB module by its name: its objects are fields.
+-- An object stands for its OID wherever one is asked for, alone or as a column; a scalar for its only instance, with the
+-- `.0`. As text, and with `..`, it is the OID of the object. Labels of an enumeration or of BITS are fields both ways.
+-- Names are looked up when the probe is loaded and when a shape is made, never for a row. A textual convention of the
+-- module is a table of its labels. Built in: SNMPv2-MIB, IF-MIB, IP-MIB, HOST-RESOURCES-MIB, ENTITY-MIB,
+-- ENTITY-SENSOR-MIB, BGP4-MIB, BRIDGE-MIB, LLDP-MIB, UPS-MIB and what they need; `moonpoll mib add` makes others known.
+-- A name that is not known is the caller's fault.
+-- @function mib
+-- @tparam string name
+-- @treturn table
+-- @usage local IF = snmp.mib "IF-MIB"
+-- for index, row in device:rows { oper = IF.ifOperStatus, rx = IF.ifHCInOctets } do
+--   if row.oper == IF.ifOperStatus.up then print(index, IF.ifOperStatus[row.oper], row.rx) end
+-- end
+-- local caps = snmp.bits(octets, snmp.mib "LLDP-MIB".lldpRemSysCapEnabled)
+
+--- The OID of a name, as dotted text. OIDs by name are taken wherever OIDs are; this is for making others of them.
+-- @function oid
+-- @tparam string|table name "IF-MIB::ifName.1", "sysUpTime.0", dotted text, or an object of a MIB
+-- @treturn string
+-- @usage snmp.oid "IF-MIB::ifName.1" --> "1.3.6.1.2.1.31.1.1.1.1.1"
+
+--- The name of an OID, its index read by the MIB.
+-- @function name
+-- @tparam ?string|table oid
+-- @tparam[opt="module"] string form "module" IF-MIB::ifName.1, "suffix" ifName.1, "full" .iso.org.dod..., "ucd", "numeric"
+-- @treturn ?string
 
 --- What `require "moonpoll.core"` adds for hosts with sockets of their own. Not there in a probe.
 -- @section host

@@ -266,7 +266,7 @@ describe("an agent", function()
     raises("retries: a number", core.agent, { retries = -1 })
     raises("retries: a number", core.agent, { retries = 16 })
     local a = core.agent {}
-    raises("is no OID", a.get, a, "sysUpTime")
+    raises("is no OID", a.get, a, "sysUpTimes")
     raises("bad argument #3", a.get, a, "1.3.6", 5)
     raises("bad argument #1", a.get, {}, "1.3.6")
     raises("table expected", a.rows, a, "1.3.6")

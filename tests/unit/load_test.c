@@ -234,8 +234,11 @@ static void probe_errors(void **state) {
     {"return ('x').dump(print)", "sub/x.lua:1: attempt to call field 'dump' (a nil value)"},
     {"getmetatable('').__index.rep = nil", "sub/x.lua:1: attempt to index a boolean value"},
     {"return load('return 1')()", "sub/x.lua:1: attempt to call global 'load' (a nil value)"},
-    {"local snmp = require 'moonpoll'\nlocal x = snmp.index{'int'} .. 'a'\nsnmp.x.y = 1\nreturn { every = snmp.mib.every }",
+    {"local snmp = require 'moonpoll'\nlocal x = snmp.index{'int'} .. 'a'\nsnmp.x.y = 1\nreturn { every = snmp.what.every }",
      "sub/x.lua:4: every: a number is expected, not a userdata"},
+    {"local snmp = require 'moonpoll'\nlocal IF = snmp.mib 'NO-SUCH-MIB'\nreturn {}",
+     "sub/x.lua:2: no MIB module 'NO-SUCH-MIB' is known; moonpoll mib add FILE makes one known"},
+    {"local IF = require('moonpoll').mib 'IF-MIB'\nreturn { x = IF.ifDescr, y = IF.ifDexcr }", "sub/x.lua:2: IF-MIB has no 'ifDexcr'"},
     {"\x1bLJ\x02", "sub/x.lua: bytecode is not loaded, only text"},
   };
   for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) { refuse_probe(CASES[i].probe, CASES[i].want); }

@@ -184,7 +184,7 @@ static void test_refused(void **state) {
     {"ask()", "bad argument #1 to 'ask'", "an OID or a table of OIDs expected"},
     {"ask(5)", "bad argument #1 to 'ask'", "got number"},
     {"ask ''", "bad argument #1 to 'ask'", "'' is no OID"},
-    {"ask 'sysUpTime'", "#1", "'sysUpTime' is no OID"},
+    {"ask 'sysUpTimes'", "#1", "'sysUpTimes' is no OID: Sub-id not found"},
     {"ask '1.3.6.4294967296'", "#1", "'1.3.6.4294967296' has an arc over 4294967295"},
     {"ask('1.3' .. (('.1'):rep(127)))", "#1", "too many arcs"},
     {"ask {}", "#1", "no OIDs"},

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "../../wire/oid.h"
+#include "../value/mib.h"
 #include "env.h"
 #include "fields.h"
 
 #define GHOST "moonpoll.load.ghost"
+#define GHOST_LIBRARY "moonpoll.load.library"
 #define SOURCES_MAX 64u   /* modules of one probe */
 #define JOBS_MAX 32u
 #define NAME_LEN_MAX 64u
@@ -79,17 +81,31 @@ static int ghost_nothing(lua_State *L) { /* [-0, +0, -] */
   return 0;
 }
 
-static void push_ghost(lua_State *L) { /* [-0, +1, m] */
+/* Names of a MIB that nobody knows are told before anything starts; of all else in the library nothing can be said yet. [-0, +1, m] */
+static int library_field(lua_State *L) {
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  if (strcmp(name, "mib") == 0 || strcmp(name, "oid") == 0) {
+    lua_pushcfunction(L, name[0] == 'm' ? moon_mib_module : moon_mib_oid);
+    return 1;
+  }
+  return ghost_self(L);
+}
+
+static void push_ghost(lua_State *L, bool library) { /* [-0, +1, m] */
   static const luaL_Reg methods[] = {
     {"__index", ghost_self}, {"__call", ghost_self}, {"__unm", ghost_self}, {"__add", ghost_other}, {"__sub", ghost_other},
     {"__mul", ghost_other}, {"__div", ghost_other}, {"__mod", ghost_other}, {"__pow", ghost_other}, {"__concat", ghost_text},
     {"__tostring", ghost_text}, {"__newindex", ghost_nothing}, {"__lt", ghost_nothing}, {"__le", ghost_nothing}, {NULL, NULL},
   };
   (void)lua_newuserdata(L, 1);
-  if (luaL_newmetatable(L, GHOST)) {
+  if (luaL_newmetatable(L, library ? GHOST_LIBRARY : GHOST)) {
     for (const luaL_Reg *m = methods; m->name; m++) {
       lua_pushcfunction(L, m->func);
       lua_setfield(L, -2, m->name);
+    }
+    if (library) {
+      lua_pushcfunction(L, library_field);
+      lua_setfield(L, -2, "__index");
     }
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
@@ -165,7 +181,7 @@ static int require(lua_State *L) { /* [-0, +1, e] */
   size_t n;
   const char *name = luaL_checklstring(L, 1, &n);
   if (strcmp(name, "moonpoll") == 0 || strncmp(name, "moonpoll.", 9) == 0) {
-    push_ghost(L);
+    push_ghost(L, name[8] == '\0');
     return 1;
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, c->loaded);

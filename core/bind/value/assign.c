@@ -3,6 +3,8 @@
 #include <lauxlib.h>
 #include <math.h>
 
+#include "mib.h"
+
 #define ELEMENT_EXTRA 32 /* headers of the varbind, its name and its value, and a number */
 
 static void fail(lua_State *L, int arg, uint32_t i, const char *text) {
@@ -15,6 +17,14 @@ static const char *text_of(lua_State *L, int arg, uint32_t i, int element, const
     fail(L, arg, i, lua_pushfstring(L, "%s: a string expected, got %s", field, luaL_typename(L, -1)));
   }
   return lua_tolstring(L, -1, n);
+}
+
+/* Text or an object of a MIB. [-0, +1, e] */
+static const char *oid_of(lua_State *L, int arg, uint32_t i, int element, size_t *n) {
+  lua_getfield(L, element, "oid");
+  const char *s = moon_mib_text(L, -1, true, n);
+  if (!s) { fail(L, arg, i, lua_pushfstring(L, "oid: a string expected, got %s", luaL_typename(L, -1))); }
+  return s;
 }
 
 /* The whole number on top, within the type's range. */
@@ -46,7 +56,7 @@ static void put_text(lua_State *L, int arg, uint32_t i, uint8_t type, struct moo
   if (lua_type(L, -1) != LUA_TSTRING) { fail(L, arg, i, lua_pushfstring(L, "value: a string expected, got %s", luaL_typename(L, -1))); }
   const char *s = lua_tolstring(L, -1, &n);
   if (type == MOON_OBJECT_ID) {
-    if (moon_oid_parse(s, n, octets, sizeof octets, &len)) { fail(L, arg, i, lua_pushfstring(L, "value: '%s' is no OID", s)); }
+    if (moon_mib_parse(s, n, octets, sizeof octets, &len, NULL, 0)) { fail(L, arg, i, lua_pushfstring(L, "value: '%s' is no OID", s)); }
     moon_ber_put_bytes(w, type, octets, len);
   } else if (type == MOON_IP_ADDRESS) {
     struct moon_addr a;
@@ -79,8 +89,8 @@ static void put_element(lua_State *L, int arg, uint32_t i, struct moon_writer *w
   size_t n, len = 0;
   lua_rawgeti(L, arg, (int)i + 1);
   int element = lua_gettop(L);
-  const char *oid = text_of(L, arg, i, element, "oid", &n);
-  if (moon_oid_parse(oid, n, at, cap, &len)) { fail(L, arg, i, lua_pushfstring(L, "oid: '%s' is no OID", oid)); }
+  const char *oid = oid_of(L, arg, i, element, &n);
+  if (moon_mib_parse(oid, n, at, cap, &len, NULL, 0)) { fail(L, arg, i, lua_pushfstring(L, "oid: '%s' is no OID", oid)); }
   const char *type_name = text_of(L, arg, i, element, "type", &n);
   uint8_t type = moon_value_type(type_name, n);
   if (!type || type >= MOON_NO_SUCH_OBJECT) {
@@ -98,7 +108,7 @@ static void put_element(lua_State *L, int arg, uint32_t i, struct moon_writer *w
 void moon_assign_check(lua_State *L, int arg, const uint8_t **varbinds, uint32_t *len, const struct moon_name **names, uint16_t *n_out) {
   luaL_checktype(L, arg, LUA_TTABLE);
   luaL_checkstack(L, MOON_VALUE_STACK + 4, "moonpoll");
-  size_t n = lua_objlen(L, arg), oids = 0, cap = 0;
+  size_t n = lua_objlen(L, arg), oids = 0, cap = 0, len_of = 0;
   luaL_argcheck(L, n >= 1, arg, "a list of { oid =, type =, value = } expected");
   luaL_argcheck(L, n <= MOON_VARBINDS_MAX, arg, "too many varbinds");
   for (size_t i = 0; i < n; i++) {
@@ -106,7 +116,8 @@ void moon_assign_check(lua_State *L, int arg, const uint8_t **varbinds, uint32_t
     if (!lua_istable(L, -1)) { fail(L, arg, (uint32_t)i, lua_pushfstring(L, "a table expected, got %s", luaL_typename(L, -1))); }
     lua_getfield(L, -1, "oid");
     lua_getfield(L, -2, "value");
-    oids += lua_type(L, -2) == LUA_TSTRING ? lua_objlen(L, -2) : 0;
+    const char *oid = moon_mib_text(L, -2, true, &len_of);
+    oids += oid ? moon_mib_parse_room(oid, len_of) : 0;
     cap += ELEMENT_EXTRA + (lua_type(L, -1) == LUA_TSTRING ? lua_objlen(L, -1) : 0);
     lua_pop(L, 3);
   }

@@ -6,6 +6,7 @@
 
 #include "fault.h"
 #include "index.h"
+#include "mib.h"
 #include "number.h"
 #include "state.h"
 
@@ -214,6 +215,7 @@ void moon_decode_open(lua_State *L) {
   static const luaL_Reg functions[] = {{"ip", moon_decode_ip},     {"mac", moon_decode_mac},    {"hex", moon_decode_hex},
                                        {"text", moon_decode_text}, {"date", moon_decode_date},  {"bits", moon_decode_bits},
                                        {"fmt", moon_number_fmt},   {"rate", moon_number_rate},  {"index", moon_index_decoder},
+                                       {"mib", moon_mib_module},   {"oid", moon_mib_oid},       {"name", moon_mib_name},
                                        {NULL, NULL}};
   for (const luaL_Reg *f = functions; f->name; f++) {
     lua_pushcfunction(L, f->func);

@@ -5,6 +5,7 @@
 
 #include "../../base/mem.h"
 #include "decode.h"
+#include "mib.h"
 
 #define PARTS_MAX 32
 #define FIXED_MAX 128
@@ -12,7 +13,7 @@
 /* Octets are never more than the letters they came from, nor than this. */
 #define INDEX_MAX MOON_OID_MAX_LEN
 
-enum part_kind { PART_INT, PART_STRING, PART_FIXED, PART_OID, PART_IP, PART_MAC, PART_INET };
+enum part_kind { PART_INT, PART_STRING, PART_FIXED, PART_OID, PART_IP, PART_MAC, PART_INET, PART_ADDRESS /* of the type that is the part before */ };
 struct part { uint8_t kind; uint8_t implied; uint16_t n; };
 struct spec { uint32_t n; struct part part[PARTS_MAX]; };
 
@@ -97,7 +98,7 @@ void moon_index_list_fini(struct moon_index_list *l) {
 }
 
 /* Arcs of an index, read one after the other. */
-struct arcs { const uint8_t *p, *end; bool short_of; };
+struct arcs { const uint8_t *p, *end; bool short_of; uint32_t last; /* number read */ };
 
 static uint32_t arc(struct arcs *a) {
   uint32_t v = 0;
@@ -125,10 +126,10 @@ static bool octets(struct arcs *a, uint32_t n, uint8_t *out) {
   return true;
 }
 
-static bool push_inet(lua_State *L, struct arcs *a, bool implied) {
+static bool push_inet(lua_State *L, struct arcs *a, uint32_t type, bool implied) {
   uint8_t raw[MOON_OID_MAX_ARCS];
   char text[MOON_INET_TEXT_MAX];
-  uint32_t type = arc(a), n = implied ? arcs_left(a) : arc(a);
+  uint32_t n = implied ? arcs_left(a) : arc(a);
   static const uint8_t sizes[] = {0, 4, 16, 8, 20}; /* unknown ipv4 ipv6 ipv4z ipv6z, RFC 4001 */
   if (a->short_of || n > sizeof raw || !octets(a, n, raw)) { return false; }
   if (type >= 1 && type <= 4) {
@@ -145,8 +146,12 @@ static bool push_part(lua_State *L, struct arcs *a, const struct part *part) {
   char text[MOON_OID_TEXT_MAX];
   uint32_t n;
   switch ((enum part_kind)part->kind) {
-  case PART_INT: lua_pushnumber(L, arc(a)); return !a->short_of;
-  case PART_INET: return push_inet(L, a, part->implied);
+  case PART_INT:
+    a->last = arc(a);
+    lua_pushnumber(L, a->last);
+    return !a->short_of;
+  case PART_INET: return push_inet(L, a, arc(a), part->implied);
+  case PART_ADDRESS: return push_inet(L, a, a->last, part->implied);
   case PART_OID: {
     n = part->implied ? arcs_left(a) : arc(a);
     if (a->short_of || n > arcs_left(a)) { return false; }
@@ -215,7 +220,44 @@ static bool parse_part(const char *s, struct part *out) {
   return false;
 }
 
+/* A part for each object of the row's INDEX. */
+static bool parts_of(const struct moon_ref *row, struct spec *out) {
+  struct moon_mib_element e;
+  struct moon_mib_type t;
+  bool typed = false;
+  *out = (struct spec){0};
+  for (uint32_t i = 0; moon_mib_element(row->mib, &row->node, i, &e); i++) {
+    struct part *p = &out->part[out->n++];
+    if (!moon_mib_type(row->mib, e.type, &t)) { return false; }
+    uint32_t fixed = t.base == MOON_BASE_OCTETS ? moon_mib_fixed_size(row->mib, &t) : 0;
+    p->implied = row->node.flags & MOON_MIB_IMPLIED && i + 1u == row->node.n_elements;
+    switch (t.base) {
+    case MOON_BASE_OCTETS:
+    case MOON_BASE_BITS:
+      p->kind = typed && moon_mib_is(row->mib, e.type, "InetAddress") ? PART_ADDRESS : fixed == 6 && t.hint.n == 3 && !memcmp(t.hint.p, "1x:", 3) ? PART_MAC
+                : fixed && !p->implied ? PART_FIXED : PART_STRING;
+      p->n = (uint16_t)fixed;
+      break;
+    case MOON_BASE_OID: p->kind = PART_OID; break;
+    case MOON_BASE_IP:
+      p->kind = PART_IP;
+      p->n = 4;
+      break;
+    default: p->kind = PART_INT; break;
+    }
+    typed = moon_mib_is(row->mib, e.type, "InetAddressType");
+  }
+  return out->n > 0;
+}
+
 int moon_index_decoder(lua_State *L) {
+  struct moon_ref row;
+  if (moon_mib_is_object(L, 1)) {
+    struct spec *of = lua_newuserdata(L, sizeof *of);
+    luaL_argcheck(L, moon_mib_row(L, 1, &row) && parts_of(&row, of), 1, "no object of a table");
+    lua_pushcclosure(L, decode_index, 1);
+    return 1;
+  }
   if (lua_type(L, 1) == LUA_TSTRING) { /* one part needs no table */
     lua_createtable(L, 1, 0);
     lua_pushvalue(L, 1);

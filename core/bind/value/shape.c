@@ -5,6 +5,7 @@
 
 #include "../../base/mem.h"
 #include "maker.h"
+#include "mib.h"
 #include "state.h"
 
 #define USES_BEFORE_MAKER 8 /* compiling takes as long as some 30 rows */
@@ -58,8 +59,8 @@ static void reserve(lua_State *L, struct moon_values *v, size_t n) {
   v->scratch_cap = cap;
 }
 
-/* The argument's ident into v->scratch: the addresses of its strings, in the table's own order. Types are not looked at: what is
- * at the address of a string that a known shape keeps alive is that string. What is no known shape goes through validate(). */
+/* The argument's ident into v->scratch: the addresses of its strings and objects, in the table's own order. Types are not looked at:
+ * what is at the address of a string or object that a known shape keeps alive is that one. What is no known shape goes through validate(). */
 static uint32_t read_ident(lua_State *L, struct moon_values *v, const struct place *p, uint64_t *hash) {
   uint64_t h = 0;
   uint32_t n = 0;
@@ -87,7 +88,7 @@ static uint32_t read_ident(lua_State *L, struct moon_values *v, const struct pla
   return n;
 }
 
-/* Raises unless the table has OID texts under names or whole numbers. */
+/* Raises unless the table has OIDs, as text or as objects, under names or whole numbers. */
 static void validate(lua_State *L, const struct place *p) {
   bool any = false;
   if (lua_type(L, p->idx) == LUA_TSTRING) { return; }
@@ -99,7 +100,7 @@ static void validate(lua_State *L, const struct place *p) {
       }
       a.number = lua_tonumber(L, -2);
     }
-    if (lua_type(L, -1) != LUA_TSTRING) {
+    if (lua_type(L, -1) != LUA_TSTRING && !moon_mib_is_object(L, -1)) {
       const char *got = luaL_typename(L, -1); /* before key_text pushes */
       fault(L, p, lua_pushfstring(L, "key %s: an OID expected, got %s", key_text(L, &a), got));
     }
@@ -115,18 +116,29 @@ static int by_wire_order(const void *pa, const void *pb) {
   return c ? c : strcmp(a->key, b->key); /* the same OID under two keys */
 }
 
+/* What the script wrote, text or object; its table keeps it. */
+static const char *read_text(lua_State *L, int idx, size_t *n) {
+  const char *s = moon_mib_text(L, idx, true, n);
+  if (!s) { luaL_error(L, "not enough memory"); } /* validated before */
+  return s;
+}
+
 /* Every asked name, parsed, in wire order; the memory is a userdata left on the stack. [-0, +1, m e] */
 static struct asked *read_names(lua_State *L, const struct place *p, uint32_t n, size_t *octets) {
-  size_t text = 0, at = 0;
+  char reason[128];
+  size_t text = 0, at = 0, len;
   bool single = lua_type(L, p->idx) == LUA_TSTRING;
   struct asked one = {0};
   if (single) {
-    one.text = lua_tolstring(L, p->idx, &text);
-    one.text_len = text;
+    one.text = lua_tolstring(L, p->idx, &one.text_len);
+    text = moon_mib_parse_room(one.text, one.text_len);
   } else {
-    for (lua_pushnil(L); lua_next(L, p->idx); lua_pop(L, 1)) { text += lua_objlen(L, -1); }
+    for (lua_pushnil(L); lua_next(L, p->idx); lua_pop(L, 1)) {
+      const char *s = read_text(L, -1, &len);
+      text += moon_mib_parse_room(s, len);
+    }
   }
-  struct asked *a = lua_newuserdata(L, n * sizeof *a + text); /* an OID's octets are never more than its letters */
+  struct asked *a = lua_newuserdata(L, n * sizeof *a + text);
   uint8_t *out = (uint8_t *)(a + n);
   if (single) {
     a[0] = one;
@@ -139,13 +151,14 @@ static struct asked *read_names(lua_State *L, const struct place *p, uint32_t n,
       } else {
         a[i].number = lua_tonumber(L, -2);
       }
-      a[i].text = lua_tolstring(L, -1, &a[i].text_len);
+      a[i].text = read_text(L, -1, &a[i].text_len);
     }
   }
   for (uint32_t i = 0; i < n; i++) {
-    enum moon_err e = moon_oid_parse(a[i].text, a[i].text_len, out + at, text - at, &a[i].len);
+    enum moon_err e = moon_mib_parse(a[i].text, a[i].text_len, out + at, text - at, &a[i].len, reason, sizeof reason);
     if (e) {
       const char *why = e == MOON_E_LIMIT ? "has too many arcs" : e == MOON_E_RANGE ? "has an arc over 4294967295" : "is no OID";
+      if (reason[0]) { why = lua_pushfstring(L, "%s: %s", why, reason); }
       if (single) { fault(L, p, lua_pushfstring(L, "'%s' %s", a[i].text, why)); }
       fault(L, p, lua_pushfstring(L, "key %s: '%s' %s", key_text(L, &a[i]), a[i].text, why));
     }
@@ -157,7 +170,7 @@ static struct asked *read_names(lua_State *L, const struct place *p, uint32_t n,
   return a;
 }
 
-/* What keeps every string of the ident alive, and the keys at hand: { key.., oid.. } or the one OID. [-0, +0, m] */
+/* What keeps everything of the ident alive, and the keys at hand: { key.., oid.. } or the one OID. [-0, +0, m] */
 static int anchor(lua_State *L, const struct place *p, const struct asked *a, uint32_t n) {
   if (lua_type(L, p->idx) == LUA_TSTRING) {
     lua_pushvalue(L, p->idx);
@@ -170,8 +183,9 @@ static int anchor(lua_State *L, const struct place *p, const struct asked *a, ui
     } else {
       lua_pushnumber(L, a[i].number);
     }
-    lua_rawseti(L, -2, (int)i + 1);
-    lua_pushlstring(L, a[i].text, a[i].text_len);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, (int)i + 1);
+    lua_rawget(L, p->idx); /* the text or the object itself: it is known again by its address */
     lua_rawseti(L, -2, (int)(n + i) + 1);
   }
   return luaL_ref(L, LUA_REGISTRYINDEX);
@@ -256,7 +270,7 @@ static void used(struct moon_values *v, struct moon_shape *s) {
   }
 }
 
-static struct moon_shape *check(lua_State *L, struct moon_values *v, const struct place *p) {
+static struct moon_shape *check_plain(lua_State *L, struct moon_values *v, const struct place *p) {
   uint64_t hash;
   struct moon_shape **recent = &v->recent[((uintptr_t)lua_topointer(L, p->idx) >> 4) % MOON_SHAPES_RECENT];
   if (*recent && lua_istable(L, p->idx) && moon_maker_same(L, *recent, p->idx)) {
@@ -284,15 +298,27 @@ static struct moon_shape *check(lua_State *L, struct moon_values *v, const struc
   return s;
 }
 
+/* One object is asked for by its text. */
+static struct moon_shape *check(lua_State *L, struct moon_values *v, struct place *p) {
+  size_t n;
+  if (!moon_mib_is_object(L, p->idx)) { return check_plain(L, v, p); }
+  const char *text = moon_mib_text(L, p->idx, true, &n);
+  lua_pushlstring(L, text ? text : "", text ? n : 0);
+  p->idx = lua_gettop(L);
+  struct moon_shape *s = check_plain(L, v, p);
+  lua_pop(L, 1);
+  return s;
+}
+
 struct moon_shape *moon_shape_check(lua_State *L, struct moon_values *v, int arg) {
   struct place p = {.idx = arg, .arg = arg};
-  luaL_checkstack(L, MOON_VALUE_STACK, "moonpoll");
+  luaL_checkstack(L, MOON_VALUE_STACK + 4, "moonpoll");
   return check(L, v, &p);
 }
 
 struct moon_shape *moon_shape_check_field(lua_State *L, struct moon_values *v, int idx, int arg, const char *what) {
   struct place p = {.idx = idx > 0 ? idx : lua_gettop(L) + 1 + idx, .arg = arg, .what = what};
-  luaL_checkstack(L, MOON_VALUE_STACK, "moonpoll");
+  luaL_checkstack(L, MOON_VALUE_STACK + 4, "moonpoll");
   return check(L, v, &p);
 }
 

@@ -1,7 +1,8 @@
-/* shape: what a script asked for, "1.3.6.1.2.1.1.3.0" or { key = oid, ... } or { oid, oid, ... }, parsed and encoded once.
+/* shape: what a script asked for, "1.3.6.1.2.1.1.3.0" or { key = oid, ... } or { oid, oid, ... }, parsed and encoded once. An OID is
+ * dotted text, a name ("IF-MIB::ifName") or an object of a MIB (mib.h).
  *
  * Shapes are found again by the identity of the strings, not by their text: the sequence of (key, OID) of the table is
- * compared with the ones known. So a table built anew in every run costs the same as one kept, and a changed one is a new shape.
+ * compared with the ones known; objects alike. So a table built anew in every run costs the same as one kept, and a changed one is a new shape.
  *
  * Names are in the order they go on the wire: integer keys first, by number, then the others by OID.
  *

@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
   const char *why;
   uint8_t *block;
   if (argc != 2) { return 2; }
-  struct moon_draft *d = moon_draft_new();
+  struct moon_block *d = moon_block_new();
   if (!d) { return 1; }
   char *order = read_file(argv[1], "order", &n), *rest = order;
   for (char *name; (name = strtok_r(rest, " \n", &rest));) {
@@ -41,11 +41,11 @@ int main(int argc, char **argv) {
     free(text);
   }
   free(order);
-  moon_draft_settle(d);
+  moon_block_settle(d);
   const struct moon_mib_node_record *nodes = d->nodes.p;
   const struct moon_mib_element_record *elements = d->elements.p;
   for (uint32_t i = 0; i < d->nodes.n; i++) {
-    const char *name = moon_draft_view(d, nodes[i].name).p;
+    const char *name = moon_block_view(d, nodes[i].name).p;
     if (nodes[i].kind == MOON_MIB_ROW && !nodes[i].n_elements) {
       fprintf(stderr, "%s: %s has no index\n", argv[1], name);
       return 1;
@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
       return 1;
     }
   }
-  if (moon_draft_pack(d, &block, &n)) {
+  if (moon_block_pack(d, &block, &n)) {
     fprintf(stderr, "compile: out of memory\n");
     return 1;
   }
@@ -64,6 +64,6 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < n; i++) { printf(i % 32 ? "%u," : "\n%u,", block[i]); }
   printf("};\nconst uint32_t moon_names_builtin_len = sizeof moon_names_builtin;\n");
   moon_mem_free(block);
-  moon_draft_free(d);
+  moon_block_free(d);
   return fflush(stdout) ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-#include "draft.h"
+#include "block.h"
 
 #include <stdlib.h>
 
@@ -7,12 +7,12 @@
 #define SLOTS_FIRST 4096 /* power of two */
 #define TEXT_MAX 65535
 
-static void fail(struct moon_draft *d, enum moon_err e) {
+static void fail(struct moon_block *d, enum moon_err e) {
   if (!d->err) { d->err = e; }
 }
 
 /* Room for n more; NULL when there is none. */
-static void *grow(struct moon_draft *d, struct moon_draft_list *l, uint32_t n, size_t size) {
+static void *grow(struct moon_block *d, struct moon_block_list *l, uint32_t n, size_t size) {
   if (d->err) { return NULL; }
   if (l->n > MOON_MIB_SIZE_MAX / size - n) {
     fail(d, MOON_E_LIMIT);
@@ -32,21 +32,21 @@ static void *grow(struct moon_draft *d, struct moon_draft_list *l, uint32_t n, s
   return (uint8_t *)l->p + l->n * size;
 }
 
-static uint32_t append(struct moon_draft *d, struct moon_draft_list *l, const void *r, size_t size) {
+static uint32_t append(struct moon_block *d, struct moon_block_list *l, const void *r, size_t size) {
   void *to = grow(d, l, 1, size);
   if (!to) { return MOON_MIB_NONE; }
   memcpy(to, r, size);
   return l->n++;
 }
 
-struct moon_draft *moon_draft_new(void) {
-  struct moon_draft *d = moon_mem_zalloc(sizeof *d);
+struct moon_block *moon_block_new(void) {
+  struct moon_block *d = moon_mem_zalloc(sizeof *d);
   if (!d) { return NULL; }
   d->slots = moon_mem_array(SLOTS_FIRST, sizeof *d->slots);
   d->n_slots = SLOTS_FIRST;
   uint8_t *empty = grow(d, &d->texts, 3, 1);
   if (!d->slots || !empty) {
-    moon_draft_free(d);
+    moon_block_free(d);
     return NULL;
   }
   memset(empty, 0, 3);
@@ -54,15 +54,15 @@ struct moon_draft *moon_draft_new(void) {
   return d;
 }
 
-void moon_draft_free(struct moon_draft *d) {
+void moon_block_free(struct moon_block *d) {
   if (!d) { return; }
-  struct moon_draft_list *lists[] = {&d->modules, &d->nodes, &d->types, &d->items, &d->ranges, &d->elements, &d->texts};
+  struct moon_block_list *lists[] = {&d->modules, &d->nodes, &d->types, &d->items, &d->ranges, &d->elements, &d->texts};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) { moon_mem_free(lists[i]->p); }
   moon_mem_free(d->slots);
   moon_mem_free(d);
 }
 
-struct moon_text_view moon_draft_view(const struct moon_draft *d, uint32_t text) {
+struct moon_text_view moon_block_view(const struct moon_block *d, uint32_t text) {
   uint16_t len;
   const uint8_t *p = d->texts.p;
   if (text >= d->texts.n) { text = 0; }
@@ -77,16 +77,16 @@ static uint32_t hash(const uint8_t *p, size_t n) {
 }
 
 /* The slot a text is in or would be put in. */
-static uint32_t *slot(const struct moon_draft *d, uint32_t *slots, uint32_t n_slots, const void *p, size_t n) {
+static uint32_t *slot(const struct moon_block *d, uint32_t *slots, uint32_t n_slots, const void *p, size_t n) {
   for (uint32_t at = hash(p, n);; at++) {
     uint32_t *s = &slots[at & (n_slots - 1)];
     if (!*s) { return s; }
-    struct moon_text_view v = moon_draft_view(d, *s);
+    struct moon_text_view v = moon_block_view(d, *s);
     if (v.n == n && memcmp(v.p, p, n) == 0) { return s; }
   }
 }
 
-static bool rehash(struct moon_draft *d) {
+static bool rehash(struct moon_block *d) {
   uint32_t n = 2 * d->n_slots, *slots = moon_mem_array(n, sizeof *slots);
   if (!slots) {
     fail(d, MOON_E_NOMEM);
@@ -94,7 +94,7 @@ static bool rehash(struct moon_draft *d) {
   }
   for (uint32_t i = 0; i < d->n_slots; i++) {
     if (!d->slots[i]) { continue; }
-    struct moon_text_view v = moon_draft_view(d, d->slots[i]);
+    struct moon_text_view v = moon_block_view(d, d->slots[i]);
     *slot(d, slots, n, v.p, v.n) = d->slots[i];
   }
   moon_mem_free(d->slots);
@@ -103,7 +103,7 @@ static bool rehash(struct moon_draft *d) {
   return true;
 }
 
-uint32_t moon_draft_text(struct moon_draft *d, const void *p, size_t n) {
+uint32_t moon_block_text(struct moon_block *d, const void *p, size_t n) {
   if (n == 0) { return 0; }
   if (n > TEXT_MAX) { fail(d, MOON_E_LIMIT); }
   if (d->err || (2 * d->n_texts >= d->n_slots && !rehash(d))) { return 0; }
@@ -121,8 +121,8 @@ uint32_t moon_draft_text(struct moon_draft *d, const void *p, size_t n) {
   return *s;
 }
 
-uint32_t moon_draft_module(struct moon_draft *d, const char *name, size_t n) {
-  struct moon_mib_module_record r = {.name = moon_draft_text(d, name, n)}, *all = d->modules.p;
+uint32_t moon_block_module(struct moon_block *d, const char *name, size_t n) {
+  struct moon_mib_module_record r = {.name = moon_block_text(d, name, n)}, *all = d->modules.p;
   for (uint32_t i = 0; i < d->modules.n; i++) {
     if (all[i].name == r.name) { return i; }
   }
@@ -130,27 +130,27 @@ uint32_t moon_draft_module(struct moon_draft *d, const char *name, size_t n) {
   return append(d, &d->modules, &r, sizeof r);
 }
 
-uint32_t moon_draft_item(struct moon_draft *d, int32_t value, const char *name, size_t n) {
-  struct moon_mib_item_record r = {.value = value, .name = moon_draft_text(d, name, n)};
+uint32_t moon_block_item(struct moon_block *d, int32_t value, const char *name, size_t n) {
+  struct moon_mib_item_record r = {.value = value, .name = moon_block_text(d, name, n)};
   return append(d, &d->items, &r, sizeof r);
 }
 
-uint32_t moon_draft_range(struct moon_draft *d, int64_t low, int64_t high) {
+uint32_t moon_block_range(struct moon_block *d, int64_t low, int64_t high) {
   struct moon_mib_range_record r = {.low = {(uint32_t)(uint64_t)low, (uint32_t)((uint64_t)low >> 32)},
                                     .high = {(uint32_t)(uint64_t)high, (uint32_t)((uint64_t)high >> 32)}};
   return append(d, &d->ranges, &r, sizeof r);
 }
 
-uint32_t moon_draft_element(struct moon_draft *d, const char *name, size_t n, uint32_t type) {
-  struct moon_mib_element_record r = {.name = moon_draft_text(d, name, n), .type = type};
+uint32_t moon_block_element(struct moon_block *d, const char *name, size_t n, uint32_t type) {
+  struct moon_mib_element_record r = {.name = moon_block_text(d, name, n), .type = type};
   return append(d, &d->elements, &r, sizeof r);
 }
 
-uint32_t moon_draft_type(struct moon_draft *d, const struct moon_mib_type_record *r) { return append(d, &d->types, r, sizeof *r); }
+uint32_t moon_block_type(struct moon_block *d, const struct moon_mib_type_record *r) { return append(d, &d->types, r, sizeof *r); }
 
-uint32_t moon_draft_node(struct moon_draft *d, const struct moon_mib_node_record *r) { return append(d, &d->nodes, r, sizeof *r); }
+uint32_t moon_block_node(struct moon_block *d, const struct moon_mib_node_record *r) { return append(d, &d->nodes, r, sizeof *r); }
 
-uint32_t moon_draft_find(const struct moon_draft *d, uint32_t module, uint32_t name) {
+uint32_t moon_block_find(const struct moon_block *d, uint32_t module, uint32_t name) {
   const struct moon_mib_node_record *all = d->nodes.p;
   uint32_t other = MOON_MIB_NONE;
   for (uint32_t i = 0; i < d->nodes.n; i++) {
@@ -161,19 +161,19 @@ uint32_t moon_draft_find(const struct moon_draft *d, uint32_t module, uint32_t n
   return other;
 }
 
-void moon_draft_settle(struct moon_draft *d) {
+void moon_block_settle(struct moon_block *d) {
   struct moon_mib_node_record *nodes = d->nodes.p;
   struct moon_mib_element_record *elements = d->elements.p;
   for (uint32_t i = 0; i < d->nodes.n; i++) {
     for (uint32_t k = 0; k < nodes[i].n_elements; k++) {
       struct moon_mib_element_record *e = &elements[nodes[i].elements + k];
-      uint32_t found = e->type == MOON_MIB_NONE ? moon_draft_find(d, nodes[i].module, e->name) : MOON_MIB_NONE;
+      uint32_t found = e->type == MOON_MIB_NONE ? moon_block_find(d, nodes[i].module, e->name) : MOON_MIB_NONE;
       if (found != MOON_MIB_NONE) { e->type = nodes[found].type; }
     }
   }
   for (uint32_t i = 0; i < d->nodes.n; i++) {
     if (nodes[i].n_elements || !(nodes[i].flags & MOON_MIB_AUGMENTS)) { continue; }
-    uint32_t found = moon_draft_find(d, nodes[i].module, nodes[i].row);
+    uint32_t found = moon_block_find(d, nodes[i].module, nodes[i].row);
     if (found == MOON_MIB_NONE) { continue; }
     nodes[i].elements = nodes[found].elements;
     nodes[i].n_elements = nodes[found].n_elements;
@@ -185,22 +185,22 @@ void moon_draft_settle(struct moon_draft *d) {
 static int rank(const struct moon_mib_node_record *r) { return 2 * (r->kind != MOON_MIB_NODE) + (r->status == MOON_MIB_CURRENT); }
 
 static int by_oid(const void *pa, const void *pb, void *arg) {
-  const struct moon_draft *d = arg;
+  const struct moon_block *d = arg;
   const struct moon_mib_node_record *all = d->nodes.p, *a = &all[*(const uint32_t *)pa], *b = &all[*(const uint32_t *)pb];
-  struct moon_text_view av = moon_draft_view(d, a->oid), bv = moon_draft_view(d, b->oid);
+  struct moon_text_view av = moon_block_view(d, a->oid), bv = moon_block_view(d, b->oid);
   int c = moon_oid_compare((const uint8_t *)av.p, av.n, (const uint8_t *)bv.p, bv.n);
   if (c) { return c; }
   c = rank(a) - rank(b);
   return c ? c : (a < b) - (a > b);
 }
 
-struct naming { const struct moon_draft *d; const uint32_t *order; };
+struct naming { const struct moon_block *d; const uint32_t *order; };
 
 static int by_name(const void *pa, const void *pb, void *arg) {
   const struct naming *g = arg;
   const struct moon_mib_node_record *all = g->d->nodes.p;
   uint32_t a = g->order[*(const uint32_t *)pa], b = g->order[*(const uint32_t *)pb];
-  struct moon_text_view av = moon_draft_view(g->d, all[a].name), bv = moon_draft_view(g->d, all[b].name);
+  struct moon_text_view av = moon_block_view(g->d, all[a].name), bv = moon_block_view(g->d, all[b].name);
   int c = memcmp(av.p, bv.p, av.n < bv.n ? av.n : bv.n);
   if (c) { return c; }
   if (av.n != bv.n) { return av.n < bv.n ? -1 : 1; }
@@ -218,14 +218,14 @@ static void put(uint8_t *out, const struct moon_mib_span *s, const void *p, size
 }
 
 /* Nodes in order, each with the one above it: what is open at a node are its prefixes. */
-static void put_nodes(const struct moon_draft *d, const uint32_t *order, uint8_t *out, const struct moon_mib_span *s) {
+static void put_nodes(const struct moon_block *d, const uint32_t *order, uint8_t *out, const struct moon_mib_span *s) {
   const struct moon_mib_node_record *all = d->nodes.p;
   uint32_t open[MOON_OID_MAX_LEN + 2], depth = 0;
   for (uint32_t i = 0; i < s->n; i++) {
     struct moon_mib_node_record r = all[order[i]];
-    struct moon_text_view v = moon_draft_view(d, r.oid);
+    struct moon_text_view v = moon_block_view(d, r.oid);
     for (; depth; depth--) {
-      struct moon_text_view up = moon_draft_view(d, all[order[open[depth - 1]]].oid);
+      struct moon_text_view up = moon_block_view(d, all[order[open[depth - 1]]].oid);
       if (up.n < v.n && moon_oid_under((const uint8_t *)up.p, up.n, (const uint8_t *)v.p, v.n)) { break; }
     }
     r.parent = depth ? open[depth - 1] : MOON_MIB_NONE;
@@ -236,7 +236,7 @@ static void put_nodes(const struct moon_draft *d, const uint32_t *order, uint8_t
   }
 }
 
-enum moon_err moon_draft_pack(struct moon_draft *d, uint8_t **out, size_t *n) {
+enum moon_err moon_block_pack(struct moon_block *d, uint8_t **out, size_t *n) {
   uint32_t count = d->nodes.n;
   if (d->err) { return d->err; }
   uint64_t size = sizeof(struct moon_mib_header);
