@@ -61,6 +61,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   }
   struct moon_outcome o;
   enum moon_verdict v = moon_exchange_feed(&s->x, octets, n, t->sent_us, e->now_us, &o);
+  if (v != MOON_VERDICT_DROP) { moon_target_learn(&p->target, &source); }
   if (p->target.quirks & ~p->told) { moon_peer_tell(p); }
   if (v == MOON_VERDICT_DROP) {
     c->unknown++;

@@ -136,7 +136,7 @@ bool moon_target_heard(struct moon_target *t, enum moon_kind kind, uint64_t rtt_
   return close_breaker(t);
 }
 
-bool moon_target_accepts(struct moon_target *t, const struct moon_addr *source) {
+bool moon_target_accepts(const struct moon_target *t, const struct moon_addr *source) {
   if (moon_addr_equal(source, &t->addr)) {
     return true;
   }
@@ -147,12 +147,15 @@ bool moon_target_accepts(struct moon_target *t, const struct moon_addr *source) 
     return true;
   }
   /* Agents with several addresses answer from another IP, some from another port; one that differs in both is a stranger. */
-  if (source->port != t->addr.port && (memcmp(source->ip, t->addr.ip, sizeof source->ip) != 0 || source->scope != t->addr.scope)) {
-    return false;
+  return source->port == t->addr.port || (memcmp(source->ip, t->addr.ip, sizeof source->ip) == 0 && source->scope == t->addr.scope);
+}
+
+void moon_target_learn(struct moon_target *t, const struct moon_addr *source) {
+  if (moon_addr_equal(source, &t->addr)) {
+    return;
   }
   t->alias = *source;
   moon_target_quirk(t, MOON_QUIRK_ALIAS);
-  return true;
 }
 
 bool moon_target_quirk(struct moon_target *t, enum moon_quirk q) {

@@ -85,9 +85,11 @@ MOON_API enum moon_err moon_target_admit(struct moon_target *t, uint64_t now_us,
 MOON_API bool moon_target_settle(struct moon_target *t, enum moon_err e, bool was_trial, uint64_t now_us);
 /* Any datagram that is an answer of this agent, late ones too: closes the breaker; rtt_us 0: not measurable. True as above. */
 MOON_API bool moon_target_heard(struct moon_target *t, enum moon_kind kind, uint64_t rtt_us, uint64_t now_us);
-/* Is this source the agent? Strict: its address. Else the IP may differ, and on a matching id it is learned as alias
- * (call only when the id matched). */
-MOON_API bool moon_target_accepts(struct moon_target *t, const struct moon_addr *source);
+/* May this source be the agent? Strict: only its address. Else also another IP or another port of it. */
+MOON_API bool moon_target_accepts(const struct moon_target *t, const struct moon_addr *source);
+/* An answer of it came from this source, which was accepted: id, version and community were right. One that is not its address
+ * is its alias from now on. */
+MOON_API void moon_target_learn(struct moon_target *t, const struct moon_addr *source);
 /* Note a quirk. True the first time: say it. */
 MOON_API bool moon_target_quirk(struct moon_target *t, enum moon_quirk q);
 

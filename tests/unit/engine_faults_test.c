@@ -199,6 +199,27 @@ static void stranger_is_no_alias(void **state) {
   world_fini(&w);
 }
 
+/* Who knows the id but not the community is not learned either. */
+static void forger_is_no_alias(void **state) {
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 40000;
+  struct agent *a = world_agent(&w, "127.0.0.1");
+  struct moon_addr other = { .port = a->addr.port };
+  a->answer_fd = world_socket("127.0.0.9", &other);
+  a->community = "private";
+  struct moon_peer *p = world_peer(&w, a);
+  moon_peer_target(p)->strict_source = false;
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_E_TIMEOUT);
+  assert_true(w.c.unknown >= 1);
+  assert_int_equal(moon_peer_target(p)->alias.family, 0);
+  assert_int_equal(w.n_notices, 0);
+  close(a->answer_fd);
+  world_fini(&w);
+}
+
 static void wrong_id(void **state) {
   (void)state;
   world_init(&w, NULL);
@@ -527,6 +548,7 @@ int main(void) {
     cmocka_unit_test(both_tries_answered),
     cmocka_unit_test(other_address),
     cmocka_unit_test(stranger_is_no_alias),
+    cmocka_unit_test(forger_is_no_alias),
     cmocka_unit_test(wrong_id),
     cmocka_unit_test(wrong_community),
     cmocka_unit_test(garbage),

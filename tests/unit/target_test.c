@@ -146,6 +146,11 @@ static void an_alias_is_learned(void **state) {
   assert_false(moon_target_accepts(&target, &six));
   assert_int_equal(target.alias.family, 0);
   assert_true(moon_target_accepts(&target, &ip));
+  assert_int_equal(target.alias.family, 0); /* not before its answer was looked at */
+  moon_target_learn(&target, &home);
+  assert_int_equal(target.alias.family, 0);
+  assert_int_equal(target.quirks, 0);
+  moon_target_learn(&target, &ip);
   assert_true(moon_addr_equal(&target.alias, &ip));
   assert_true(target.quirks & MOON_QUIRK_ALIAS);
   assert_true(moon_target_accepts(&target, &ip));
