@@ -1,5 +1,5 @@
--- At two in the morning: limits of the system, outputs that fail, processes killed or stopped. What is wrong is told in one
--- line, the status says so, and nothing is left behind.
+-- At two in the morning: limits of the system, outputs that fail, processes killed or stopped. What is wrong is told in
+-- one line, the status says so, and nothing is left behind.
 local cjson = require "cjson"
 local ffi = require "ffi"
 local t = require "e2e.helper"
