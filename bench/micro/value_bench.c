@@ -24,8 +24,8 @@ static double now_ns(void) {
 struct work {
   lua_State *L;
   struct moon_values *values;
-  struct moon_shape *shape, *one;
-  struct moon_cell cells[10];
+  struct moon_shape *shape, *one, *wide;
+  struct moon_cell cells[10], wide_cells[41];
   uint8_t octets[10][16];
   uint8_t reply[1024];
   struct moon_pdu pdu;
@@ -88,6 +88,11 @@ static void row_cells(struct work *w, unsigned i) {
   (void)i;
   if (moon_row_push(w->L, w->shape, w->cells, 0, 0, &blame)) { abort(); }
 }
+static void row_wide(struct work *w, unsigned i) {
+  size_t blame;
+  (void)i;
+  if (moon_row_push(w->L, w->wide, w->wide_cells, 0, 0, &blame)) { abort(); }
+}
 static void row_exact(struct work *w, unsigned i) {
   size_t blame;
   (void)i;
@@ -130,6 +135,17 @@ static void fault(struct work *w, unsigned i) {
   moon_fault_push(w->L, &f);
 }
 
+static void make_wide(struct work *w) {
+  lua_createtable(w->L, 0, 41);
+  for (int i = 1; i <= 41; i++) {
+    lua_pushfstring(w->L, "column%d", i);
+    lua_pushfstring(w->L, "1.3.6.1.2.1.2.2.1.%d", i);
+    lua_rawset(w->L, 3);
+  }
+  for (int i = 0; i < 1000; i++) { w->wide = moon_shape_check(w->L, w->values, 3); } /* known well, as in a script */
+  moon_shape_hold(w->wide);
+}
+
 int main(void) {
   static struct work w;
   lua_State *L = w.L = luaL_newstate();
@@ -143,12 +159,14 @@ int main(void) {
     lua_setfield(L, 1, columns[i].key);
   }
   lua_pushstring(L, "1.3.6.1.2.1.1.3.0");
+  make_wide(&w);
   lua_settop(L, 4);
   w.shape = moon_shape_check(L, w.values, 1);
   w.one = moon_shape_check(L, w.values, 2);
   moon_shape_hold(w.shape);
   moon_shape_hold(w.one);
   fill(&w);
+  for (size_t i = 0; i < 41; i++) { w.wide_cells[i] = w.cells[i % 10]; }
 
   measure(&w, "integer", 1, number);
   measure(&w, "Counter64 as uint64_t", 1, exact);
@@ -157,6 +175,7 @@ int main(void) {
   measure(&w, "index of six arcs", 1, index_long);
   measure(&w, "row of 10 from cells", 1, row_cells);
   measure(&w, "row of 10 from cells, exact", 1, row_exact);
+  measure(&w, "row of 41 from cells", 1, row_wide);
   measure(&w, "row of 10 from a Response", 1, row_pdu);
   measure(&w, "shape of 10 found by table", 1, shape_table);
   measure(&w, "shape of 1 found by text", 1, shape_text);
@@ -164,6 +183,7 @@ int main(void) {
   measure(&w, "error object", 1, fault);
   moon_shape_release(w.shape);
   moon_shape_release(w.one);
+  moon_shape_release(w.wide);
   lua_close(L);
   return 0;
 }

@@ -3,7 +3,7 @@
 #include "../base/mem.h"
 
 #define CHUNK_SLACK 8  /* readable behind the content */
-#define VARBIND_GUESS 16 /* octets of a varbind besides its column's name before any was seen */
+#define VARBIND_GUESS 12 /* octets of a varbind besides its column's name before any was seen */
 
 void moon_store_init(struct moon_store *s) {
   moon_list_init(&s->live);
@@ -70,7 +70,7 @@ void moon_store_sweep(struct moon_store *s) {
 void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len, struct moon_item *queue) {
   c->root = root;
   c->root_len = root_len;
-  c->size = (uint16_t)(root_len + VARBIND_GUESS);
+  c->eighths = (uint16_t)(8 * (root_len + VARBIND_GUESS));
   c->queue = queue;
   c->bits = __builtin_ctz(MOON_COLUMN_QUEUE);
 }
@@ -101,8 +101,11 @@ bool moon_column_grow(struct moon_column *c) {
 
 void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply, uint32_t octets) {
   if (c->fresh) {
-    uint32_t mean = octets / c->fresh + 1;
-    c->size = (uint16_t)(c->begun ? (c->size + mean) / 2 : mean);
+    uint32_t mean = 8 * octets / c->fresh;
+    if (c->begun) {
+      mean = (mean + c->eighths + 1) / 2;
+    }
+    c->eighths = mean < UINT16_MAX ? (uint16_t)mean : UINT16_MAX;
     c->begun = true;
     c->seen += c->fresh;
     reply->refs += c->fresh + 1u;

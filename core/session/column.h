@@ -94,12 +94,12 @@ struct moon_column {
   uint16_t head;             /* oldest item, taken modulo the ring's size */
   uint16_t count;
   uint16_t root_len;
-  uint16_t size;             /* octets a varbind takes, lately */
+  uint16_t eighths;          /* of octets a varbind takes, lately: a reply is filled with many */
   uint16_t fresh;            /* of the reply being read: items put */
   uint8_t bits;              /* the ring has 1 << bits places */
   bool over : 1;             /* nothing follows */
   bool broken : 1;           /* what follows cannot be had */
-  bool begun : 1;            /* size is what was seen, not guessed */
+  bool begun : 1;            /* eighths is what was seen, not guessed */
   bool fresh_over : 1;       /* its end was claimed */
 };
 _Static_assert(sizeof(struct moon_column) == 64 || sizeof(void *) != 8, "a line");

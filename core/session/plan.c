@@ -9,7 +9,7 @@ struct candidates {
   const struct moon_column *columns;
   uint16_t n;
   uint32_t known;  /* rows of the longest column that ended; 0: none has */
-  size_t row, ask; /* octets of a varbind of each, of their names in a request */
+  size_t row, ask; /* eighths of octets of a varbind of each, octets of their names in a request */
   uint8_t order[MOON_PLAN_COLUMNS_MAX];
 };
 
@@ -47,7 +47,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
     if (c->broken) {
       continue;
     }
-    row += c->size;
+    row += c->eighths;
     if (!least || moon_index_compare(&c->last, &least->last) < 0) {
       least = c;
     }
@@ -55,7 +55,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
   if (!least) {
     return;
   }
-  size_t slack = limits->reply / row + 2;
+  size_t slack = 8 * limits->reply / row + 2;
   uint32_t max = slack < LEAD_MAX ? (uint32_t)slack : LEAD_MAX;
   for (uint16_t i = 0; i < n; i++) {
     if (!columns[i].over && !columns[i].broken) {
@@ -70,7 +70,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
     if (!columns[i].over && !columns[i].broken && leads[i] <= max) {
       k->order[at[leads[i]]++] = (uint8_t)i;
       k->n++;
-      k->row += columns[i].size;
+      k->row += columns[i].eighths;
       k->ask += moon_ask_cost(moon_column_name_len(&columns[i], &columns[i].last));
     }
   }
@@ -81,7 +81,7 @@ static uint32_t worth(const struct candidates *k, const struct moon_column *c) {
   return c->seen <= k->known && k->known ? k->known - c->seen + 1 : UINT32_MAX;
 }
 
-/* The columns that fit with these repetitions; returns the octets they are good for. */
+/* The columns that fit with these repetitions; returns the eighths of octets they are good for. */
 static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits, struct moon_plan *p) {
   size_t reply = 0, ask = 0, useful = 0;
   uint32_t most = limits->varbinds / reps;
@@ -94,22 +94,22 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
     if (p->n && left < reps - reps / 2) {
       continue; /* more than half would be beyond its end */
     }
-    reply += (size_t)reps * c->size;
+    reply += (size_t)reps * c->eighths;
     ask += moon_ask_cost(moon_column_name_len(c, &c->last));
-    if (p->n && (reply > limits->reply || ask > limits->ask)) {
-      reply -= (size_t)reps * c->size;
+    if (p->n && (reply > 8 * limits->reply || ask > limits->ask)) {
+      reply -= (size_t)reps * c->eighths;
       break;
     }
-    useful += (size_t)(left < reps ? left : reps) * c->size;
+    useful += (size_t)(left < reps ? left : reps) * c->eighths;
     p->column[p->n++] = k->order[i];
   }
-  p->octets = (uint32_t)reply;
+  p->octets = (uint32_t)(reply / 8);
   return useful;
 }
 
 /* What fill() would say where it takes all of them; 0: it would not, or has to count. */
 static size_t all(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits) {
-  bool fits = !k->known && reps * k->row <= limits->reply && k->ask <= limits->ask && k->n <= limits->columns &&
+  bool fits = !k->known && reps * k->row <= 8 * limits->reply && k->ask <= limits->ask && k->n <= limits->columns &&
               (size_t)k->n * reps <= limits->varbinds;
   return fits ? reps * k->row : 0;
 }
@@ -126,7 +126,7 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
     return;
   }
   const struct moon_column *first = &columns[k.order[0]];
-  size_t room = limits->reply / first->size;
+  size_t room = 8 * limits->reply / first->eighths;
   uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds;
   max = room < max ? (uint32_t)room : max;
   max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;
@@ -142,7 +142,7 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
       best = useful;
       chosen = reps;
     }
-    if (reps == max || useful * 100 >= limits->reply * FULL_PERCENT) {
+    if (reps == max || useful * 100 >= 8 * limits->reply * FULL_PERCENT) {
       break;
     }
   }
