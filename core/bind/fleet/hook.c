@@ -190,6 +190,7 @@ void moon_fleet_hook_read(struct moon_fleet_reader *r, struct moon_fleet_kind *k
   if (!h || !parts) { moon_fields_raise(f); }
   for (unsigned i = 0; i < n; i++) {
     size_t here = strlen(f->path);
+    parts[i].root = (const uint8_t *)""; /* all names */
     if (names) {
       moon_fields_enter(f, names[i]);
       parts[i].root = moon_fleet_oid(f, names[i], strlen(names[i]), &parts[i].root_len);
@@ -207,9 +208,7 @@ void moon_fleet_hook_read(struct moon_fleet_reader *r, struct moon_fleet_kind *k
   h->n_parts = n;
   kind->hook = hook;
   kind->hook_ctx = h;
-  if (n == 1) {
-    kind->hook_root = parts[0].root;
-    kind->hook_root_len = parts[0].root_len;
-  }
+  kind->hook_root = n == 1 ? parts[0].root : (const uint8_t *)"";
+  kind->hook_root_len = n == 1 ? parts[0].root_len : 0;
   r->n_hooks++;
 }
