@@ -21,7 +21,6 @@ struct moon_client {
   void *arg[FDS_MAX];
   nfds_t n_fds;
   uint64_t wake_us;
-  uint32_t retries;
   struct moon_timer rest;
   bool resting, over;
   struct moon_outcome outcome;
@@ -89,7 +88,6 @@ enum moon_err moon_client_new(const struct moon_client_config *config, struct mo
   if (config->source.family) { *source = config->source; }
   moon_policy_init(&c->policy);
   c->policy.timeout_us = c->policy.rto_floor_us = config->timeout_us;
-  c->retries = config->retries;
   c->policy.breaker_after = 0;
   c->credential.version = config->version;
   c->credential.community_len = (uint8_t)config->community_len;
@@ -189,10 +187,10 @@ static bool is_silence(struct moon_client *c) {
   return o->err == MOON_E_TIMEOUT;
 }
 
-enum moon_err moon_client_ask(struct moon_client *c, const struct moon_request *r, struct moon_outcome *out) {
+enum moon_err moon_client_ask(struct moon_client *c, const struct moon_request *r, uint32_t retries, struct moon_outcome *out) {
   enum moon_err err;
   moon_timer_init(&c->rest, rested, c);
-  for (uint64_t tries = (uint64_t)c->retries + 1;;) {
+  for (uint64_t tries = (uint64_t)retries + 1;;) {
     uint64_t begun_us = clock_us();
     c->policy.retries = tries < MOON_TRIES_MAX ? (uint32_t)tries - 1 : MOON_TRIES_MAX - 1;
     err = ask_once(c, r);

@@ -3,7 +3,7 @@
  *
  *   struct moon_client *c;
  *   moon_client_new(&config, &c);
- *   moon_client_ask(c, &request, &outcome);        blocks; the outcome's varbinds are lent until the next ask
+ *   moon_client_ask(c, &request, 5, &outcome);        blocks; the outcome's varbinds are lent until the next ask
  *   moon_client_free(c);                                                                                              */
 #ifndef MOON_BIND_TOOL_CLIENT_H
 #define MOON_BIND_TOOL_CLIENT_H
@@ -18,7 +18,6 @@ struct moon_client_config {
   const uint8_t *community;      /* copied */
   size_t community_len;          /* up to MOON_COMMUNITY_MAX */
   uint64_t timeout_us;           /* of one try */
-  uint32_t retries;
   uint8_t version;               /* enum moon_version */
   /* As the engine's. May be NULL. */
   void (*trace)(void *arg, bool sent, const struct moon_addr *peer, const uint8_t *p, size_t n);
@@ -31,7 +30,7 @@ void moon_client_free(struct moon_client *c); /* NULL is fine; wipes the communi
 /* The verdict, in *out too. An answer that does not decode is waited out and asked for again, as if none had come: silence of
  * agents that now and then cut an answer is not the end. out->pdu.type is 0 where nothing was heard; no Response, MOON_E_DECODE: the answer is
  * another PDU. */
-enum moon_err moon_client_ask(struct moon_client *c, const struct moon_request *r, struct moon_outcome *out);
+enum moon_err moon_client_ask(struct moon_client *c, const struct moon_request *r, uint32_t retries, struct moon_outcome *out);
 /* The port it asks from; 0: none. */
 uint16_t moon_client_port(const struct moon_client *c);
 

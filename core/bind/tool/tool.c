@@ -17,6 +17,7 @@
 #include "client.h"
 #include "given.h"
 #include "show.h"
+#include "stretch.h"
 
 struct tool {
   int argc;
@@ -28,6 +29,8 @@ struct tool {
   uint16_t port;              /* that packets leave from, for dumps */
   int cause;                  /* errno, as it would stand in net-snmp's tools: ENOENT from looking for snmp.conf at first */
   struct moon_client *client; /* NULL: none open */
+  uint32_t retries;
+  struct moon_outcome outcome; /* of the last request */
 };
 
 static struct tool *tool_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
@@ -217,22 +220,6 @@ static int parse_value(lua_State *L) {
   return 3;
 }
 
-/* compare(a, b) -> below, at or above 0: order of OIDs. [-2, +1, e] */
-static int compare_oids(lua_State *L) {
-  size_t an, bn;
-  const char *a = luaL_checklstring(L, 1, &an), *b = luaL_checklstring(L, 2, &bn);
-  lua_pushinteger(L, moon_given_compare((const uint8_t *)a, an, (const uint8_t *)b, bn));
-  return 1;
-}
-
-/* under(root, oid) [-2, +1, e] */
-static int is_under(lua_State *L) {
-  size_t rn, n;
-  const char *root = luaL_checklstring(L, 1, &rn), *oid = luaL_checklstring(L, 2, &n);
-  lua_pushboolean(L, moon_given_under((const uint8_t *)root, rn, (const uint8_t *)oid, n));
-  return 1;
-}
-
 /* ---- the world ---- */
 
 /* now() -> seconds of a clock that does not go back. [-0, +1, -] */
@@ -324,7 +311,7 @@ static int open_client(lua_State *L) {
   config.source.port = (uint16_t)number(L, 1, "source_port");
   config.version = (uint8_t)number(L, 1, "version");
   config.timeout_us = (uint64_t)(number(L, 1, "timeout") * 1e6);
-  config.retries = (uint32_t)number(L, 1, "retries");
+  t->retries = (uint32_t)number(L, 1, "retries");
   lua_getfield(L, 1, "community");
   config.community = (const uint8_t *)luaL_checklstring(L, -1, &config.community_len);
   if (flag(L, "dump")) {
@@ -382,32 +369,69 @@ static void push_list(lua_State *L, const struct moon_pdu *pdu) {
   }
 }
 
-/* ask(pdu_type, list, a, b) -> reply, a list of varbinds with .status and .index; nil, code, type of a PDU that is no Response. Blocks.
- * a, b: non-repeaters and repetitions of GETBULK. [-4, +3, e] */
+/* ask(pdu_type, list, a, b, retries) -> error-status; nil, code, type of a PDU that is no Response. Blocks.
+ * a, b: non-repeaters and repetitions of GETBULK; retries: nil for those open was told. [-5, +3, e] */
 static int ask(lua_State *L) {
   struct tool *t = tool_of(L);
   struct moon_request r = {.pdu_type = (uint8_t)luaL_checkinteger(L, 1)};
-  struct moon_outcome o;
   luaL_checktype(L, 2, LUA_TTABLE);
   if (!t->client) { return luaL_error(L, "nothing is open"); }
   r.kind = r.pdu_type == MOON_PDU_GET_BULK ? MOON_KIND_BULK : MOON_KIND_GET;
   r.non_repeaters = (int32_t)luaL_optnumber(L, 3, 0);
   r.max_repetitions = (int32_t)luaL_optnumber(L, 4, 0);
   enum moon_err err = encode_list(L, t, 2, &r);
-  if (!err) { err = moon_client_ask(t->client, &r, &o); }
-  if (err && (err == MOON_E_SPACE || o.pdu.type != MOON_PDU_RESPONSE)) {
+  t->outcome = (struct moon_outcome){0};
+  if (!err) { err = moon_client_ask(t->client, &r, (uint32_t)luaL_optnumber(L, 5, t->retries), &t->outcome); }
+  if (err && t->outcome.pdu.type != MOON_PDU_RESPONSE) {
     lua_pushnil(L);
     lua_pushstring(L, moon_err_name(err));
-    lua_pushinteger(L, err == MOON_E_SPACE ? 0 : o.pdu.type);
+    lua_pushinteger(L, t->outcome.pdu.type);
     return 3;
   }
+  lua_pushinteger(L, t->outcome.pdu.error_status);
+  return 1;
+}
+
+/* reply() -> what the last ask got, a list of varbinds with .status and .index. [-0, +1, m] */
+static int reply_of(lua_State *L) {
+  struct tool *t = tool_of(L);
   lua_createtable(L, 16, 2);
-  push_list(L, &o.pdu);
-  lua_pushinteger(L, o.pdu.error_status);
+  push_list(L, &t->outcome.pdu);
+  lua_pushinteger(L, t->outcome.pdu.error_status);
   lua_setfield(L, -2, "status");
-  lua_pushinteger(L, o.pdu.error_index);
+  lua_pushinteger(L, t->outcome.pdu.error_index);
   lua_setfield(L, -2, "index");
   return 1;
+}
+
+/* octets() -> those of the varbinds the last ask got. [-0, +1, -] */
+static int octets_of(lua_State *L) {
+  struct tool *t = tool_of(L);
+  lua_pushnumber(L, (lua_Number)t->outcome.pdu.varbinds_len);
+  return 1;
+}
+
+/* stretch(name, root, stop, group, single, check, took) -> name to go on from or nil, how many were shown, failed, refused: what
+ * the last ask got, see stretch.h. [-7, +4, e] */
+static int show_stretch(lua_State *L) {
+  struct tool *t = tool_of(L);
+  struct moon_stretched got;
+  struct moon_stretch s = {.group = (uint32_t)luaL_checknumber(L, 4), .single = lua_toboolean(L, 5), .check = lua_toboolean(L, 6),
+                           .took_s = luaL_optnumber(L, 7, -1)};
+  s.name = (const uint8_t *)luaL_checklstring(L, 1, &s.name_len);
+  s.root = (const uint8_t *)luaL_checklstring(L, 2, &s.root_len);
+  s.stop = (const uint8_t *)luaL_optlstring(L, 3, NULL, &s.stop_len);
+  moon_stretch_show(&s, &t->show, &t->outcome.pdu, &t->text, &got);
+  if (t->text.failed) { luaL_error(L, "not enough memory"); }
+  if (got.name) {
+    lua_pushlstring(L, (const char *)got.name, got.name_len);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_pushnumber(L, got.shown);
+  lua_pushboolean(L, got.failed);
+  lua_pushboolean(L, got.refused);
+  return 4;
 }
 
 /* ---- the program ---- */
@@ -416,8 +440,8 @@ static int run(lua_State *L) {
   static const luaL_Reg functions[] = {
     {"getopt", get_option}, {"take", take_argument}, {"wipe", wipe_option}, {"out", put_out}, {"err", put_err}, {"log", put_log},
     {"flush", flush_out}, {"log_to", log_to}, {"style", set_style}, {"print", print_varbind}, {"show_oid", show_oid},
-    {"parse_oid", parse_oid}, {"parse_value", parse_value}, {"compare", compare_oids}, {"under", is_under}, {"now", now}, {"is_directory", is_directory},
-    {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {NULL, NULL}};
+    {"parse_oid", parse_oid}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory},
+    {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {"reply", reply_of}, {"octets", octets_of}, {"stretch", show_stretch}, {NULL, NULL}};
   struct tool *t = lua_touserdata(L, 1);
   luaL_openlibs(L);
   moon_value_open(L, moon_embedded);

@@ -82,10 +82,10 @@ end
 --- A varbind to ask with.
 function _M.asked(octets) return { oid = octets, type = _M.NULL, value = "" } end
 
---- Asks.
--- @treturn[1] table reply: varbinds, status, index
+--- Asks. What came stays with c until the next time: c.reply().
+-- @treturn[1] number error-status
 -- @treturn[2] nil  told; the exit status is 1
-function session:ask(kind, list, non_repeaters, repetitions)
+function session:send(kind, list, non_repeaters, repetitions)
   for _, vb in ipairs(list) do
     if vb.oid == "" or vb.type == _M.OID and vb.value == "" then
       self.c.log "snmp_build: unknown failure\n"
@@ -104,8 +104,8 @@ function session:ask(kind, list, non_repeaters, repetitions)
       return nil
     end
   end
-  local reply, code, pdu = self.c.ask(kind, list, non_repeaters, repetitions)
-  if reply then return reply end
+  local status, code, pdu = self.c.ask(kind, list, non_repeaters, repetitions)
+  if status then return status end
   if pdu ~= 0 then
     self:fail(("Protocol error (Expected RESPONSE-PDU but got %s-PDU)"):format(pdus[pdu] or ("?0x%2X?"):format(pdu)))
     return nil
@@ -118,6 +118,13 @@ function session:ask(kind, list, non_repeaters, repetitions)
     self.c.err("Timeout: No Response from " .. self.settings.agent .. self.full_stop .. "\n")
   end
   return nil
+end
+
+--- The same, with the answer.
+-- @treturn[1] table reply: varbinds, status, index
+-- @treturn[2] nil  told; the exit status is 1
+function session:ask(...)
+  return self:send(...) and self.c.reply()
 end
 
 function session:print(varbind) return names.print(self.c, varbind) end

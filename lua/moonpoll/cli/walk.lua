@@ -1,12 +1,16 @@
 --- walk and bulkwalk: everything under an OID, by GETNEXT or by GETBULK.
+--
+-- Both ask for several answers of theirs at once while the agent plays along, a fourth or less of the packets; see
+-- core/bind/tool/stretch.h for why nobody can tell from what is shown.
 local bulk = require "moonpoll.cli.bulk"
 local options = require "moonpoll.cli.options"
 local session = require "moonpoll.cli.session"
-local char, floor, sub = string.char, math.floor, string.sub
+local char, floor = string.char, math.floor
 
 local MIB_2 = "1.3.6.1.2.1"
-
-local function is_exception(vb) return vb.type >= 0x80 and vb.type <= 0x82 end
+local OCTETS = 1400 -- of varbinds asked for at once: one datagram, one fragment
+local CALM = 8      -- answers until more is tried again
+local FAILURES = 3  -- times that is done
 
 -- What comes behind everything under these octets, in their order: the last arc and one.
 local function after(octets)
@@ -34,66 +38,75 @@ local function look(s, root)
   return #reply
 end
 
-local function not_increasing(s, before, now)
-  s.c.flush()
-  s.c.err("Error: OID not increasing: " .. s:text(before) .. "\n >= " .. s:text(now) .. "\n\n")
-end
-
--- One answer. Returns where to go on (nil: the end), lines printed, exit status.
-local function take(s, w, reply, name, took)
-  local c, print, status, shown, go_on = s.c, s.print, 0, 0, true
-  local root, n_root, stop = w.root, #w.root, w.stop
-  local last, after_name = reply[#reply], name
-  for i = 1, #reply do
-    local vb = reply[i]
-    local oid = vb.oid
-    if stop and c.compare(stop, oid) <= 0 or not stop and sub(oid, 1, n_root) ~= root and not c.under(root, oid) then
-      go_on = false
-    else
-      shown = shown + 1
-      if took then c.out(("%f s: "):format(took)) end
-      print(s, vb)
-      if is_exception(vb) then
-        go_on = false
-      else
-        if w.check and c.compare(after_name, oid) >= 0 then
-          not_increasing(s, after_name, oid)
-          go_on, status = false, 1
-        end
-        if not w.bulk or vb == last then after_name = oid end
-      end
-    end
-  end
-  return go_on and after_name or nil, shown, status
-end
-
-local function refusal(s, reply)
-  if reply.status == session.NO_SUCH_NAME then
+local function refusal(s, status)
+  if status == session.NO_SUCH_NAME then
     s.c.out "End of MIB\n"
     return 0
   end
-  s:refused(reply)
+  s:refused(s.c.reply())
   return 2
 end
 
+-- How many groups to ask for at once.
+local pace = {}
+pace.__index = pace
+
+function pace.new(s, w)
+  local alone = s.settings.version == "1" or not w.check or w.time_each or w.exact or s.settings.dump or w.n ~= 0 or w.r < 1
+  return setmetatable({ groups = 1, calm = 0, failures = alone and FAILURES or 0 }, pace)
+end
+
+-- Shown of so many octets, asked of `asked`.
+function pace:went_well(shown, octets, asked, group)
+  if self.failures >= FAILURES or shown == 0 then return end
+  self.calm = self.calm - 1
+  if self.calm > 0 then return end
+  local room = floor(OCTETS / (octets / shown) / group)
+  if shown < asked then room = math.min(room, floor(shown / group)) end
+  self.groups = math.max(1, math.min(self.groups * 2, room))
+end
+
+function pace:went_wrong()
+  self.groups, self.calm, self.failures = 1, CALM, self.failures + 1
+end
+
+-- Several groups at once. Returns where to go on, how many were shown, whether it was in order; nothing when it was not.
+local function leap(s, w, p, name)
+  local asked = p.groups * w.group
+  local status = s.c.ask(session.GETBULK, { session.asked(name) }, 0, asked, 0)
+  if status ~= 0 then return p:went_wrong() end
+  local go_on, shown, _, refused = s.c.stretch(name, w.root, w.stop, w.group, false, true)
+  if refused then return p:went_wrong() end
+  p:went_well(shown, s.c.octets(), asked, w.group)
+  return go_on, shown, true
+end
+
+local function step(s, w, p, name)
+  local c = s.c
+  local begun = w.time_each and c.now()
+  local status = s:send(w.bulk and session.GETBULK or session.GETNEXT, { session.asked(name) }, w.n, w.r)
+  if not status then return nil, 0, 1, false end
+  if status ~= 0 then return nil, 0, refusal(s, status), true end
+  local go_on, shown, failed = c.stretch(name, w.root, w.stop, w.group, true, w.check, begun and c.now() - begun or nil)
+  p:went_well(shown, c.octets(), w.group, w.group)
+  return go_on, shown, failed and 1 or 0, true
+end
+
 local function walk(s, w)
-  local c, name, shown, status, answered = s.c, w.root, 0, 0, false
+  local p, name, total, status, answered = pace.new(s, w), w.root, 0, 0, false
   while name do
-    local begun = w.time_each and c.now()
-    local reply = s:ask(w.bulk and session.GETBULK or session.GETNEXT, { session.asked(name) }, w.n, w.r)
-    answered = reply ~= nil
-    if not reply then
-      name, status = nil, 1
-    elseif reply.status ~= 0 then
-      name, status = nil, refusal(s, reply)
+    local go_on, shown, fine
+    if p.groups > 1 then go_on, shown, fine = leap(s, w, p, name) end
+    if fine then
+      answered = true
     else
-      local more, failed
-      name, more, failed = take(s, w, reply, name, begun and c.now() - begun)
-      shown = shown + more
+      local failed
+      go_on, shown, failed, answered = step(s, w, p, name)
       if failed ~= 0 then status = failed end
     end
+    name, total = go_on, total + shown
   end
-  return shown, status, answered
+  return total, status, answered
 end
 
 return function(t, is_bulk)
@@ -115,7 +128,14 @@ return function(t, is_bulk)
       end
     end
   else
-    t.take = bulk(w, letters)
+    local take = bulk(w, letters)
+    function t.take(...)
+      local r = w.r
+      w.r = nil
+      take(...)
+      w.exact = w.exact or w.r ~= nil -- so many and no others
+      w.r = w.r or r
+    end
   end
   local settings = options.read(t)
   for _, name in ipairs { "unordered", "include", "statistics", "exclude", "time", "time_each" } do
@@ -132,6 +152,7 @@ return function(t, is_bulk)
       w.stop = after(w.root)
     end
   end
+  w.group = is_bulk and w.r > 0 and w.r or 1
   w.check, w.time_each = not settings.unordered, not is_bulk and settings.time_each
   s:open()
   local shown = settings.include and look(s, w.root) or 0
