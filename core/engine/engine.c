@@ -20,6 +20,10 @@ uint64_t moon_clock_us(void) {
   return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+uint64_t moon_engine_clock_us(const struct moon_engine *e) {
+  return e->config.clock_us ? e->config.clock_us(e->config.clock_arg) : moon_clock_us();
+}
+
 void moon_engine_config_init(struct moon_engine_config *c) {
   *c = (struct moon_engine_config){
     .max_in_flight = 10000,
@@ -68,6 +72,9 @@ static enum moon_err open_socket(struct moon_engine *e, uint8_t family, const st
   struct moon_socket *s = moon_mem_zalloc(sizeof *s);
   if (!s) { return MOON_E_NOMEM; }
   e->socket[e->n_sockets++] = s;
+  s->fd = -1;
+  s->family = family;
+  if (e->config.closed) { return MOON_OK; }
   enum moon_err err = moon_socket_open(s, family, source, e->config.receive_buffer, &granted);
   if (err) { return err; }
   if (granted < e->config.receive_buffer && !e->buffer_told) {
@@ -131,13 +138,14 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
   e->counters = c->counters ? c->counters : &e->own;
   e->io = io;
   e->loop = loop;
-  e->now_us = moon_clock_us();
+  e->now_us = moon_engine_clock_us(e);
   e->told_us = UINT64_MAX;
   uint64_t seed = seed_of(c);
   e->random = seed;
   moon_list_init(&e->active);
   moon_list_init(&e->resend);
   moon_list_init(&e->ready);
+  moon_list_init(&e->replies);
   moon_wheel_init(&e->wheel, e->now_us);
   moon_timer_init(&e->drops, look_at_drops, e);
   moon_bucket_init(&e->bucket, c->packets_per_s);
@@ -160,6 +168,7 @@ void moon_engine_free(struct moon_engine *e) {
   look_at_drops(e);
   for (uint32_t i = 0; i < e->n_sockets; i++) { close_socket(e, i); }
   moon_inbox_fini(&e->inbox);
+  moon_local_fini(e);
   moon_peers_fini(e);
   moon_flight_fini(&e->flight);
   moon_mem_free(e);
@@ -285,7 +294,7 @@ static bool receive(struct moon_engine *e, struct moon_socket *s, bool prove) {
   for (int batch = 0; batch < BATCHES_PER_TURN;) {
     int n = moon_socket_receive(s, &e->inbox);
     if (n > 0) {
-      e->now_us = moon_clock_us();
+      e->now_us = moon_engine_clock_us(e);
       for (int i = 0; i < n; i++) {
         moon_match_datagram(e, e->inbox.vec[i].iov_base, e->inbox.header[i].msg_len, &e->inbox.from[i]);
       }
@@ -338,7 +347,7 @@ static void expire(struct moon_engine *e, uint64_t start_us, uint64_t came, bool
 }
 
 void moon_engine_turn(struct moon_engine *e) {
-  uint64_t start_us = moon_clock_us(), before = e->counters->datagrams_in;
+  uint64_t start_us = moon_engine_clock_us(e), before = e->counters->datagrams_in;
   bool empty = true;
   e->in_turn = true;
   e->again = false;
@@ -407,7 +416,7 @@ enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, con
   e->counters->in_flight++;
   *out = moon_slot_ticket(s);
   bool trial = false;
-  enum moon_err err = p->target.open ? moon_target_admit(&p->target, e->in_turn ? e->now_us : moon_clock_us(), &trial) : MOON_OK;
+  enum moon_err err = p->target.open ? moon_target_admit(&p->target, e->in_turn ? e->now_us : moon_engine_clock_us(e), &trial) : MOON_OK;
   if (err) {
     moon_engine_finish_later(e, s, err);
   } else {

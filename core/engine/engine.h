@@ -25,6 +25,9 @@ struct moon_engine_config {
   struct moon_addr source4, source6; /* bind address; family 0: any */
   uint64_t seed;              /* of ids and jitter; 0: from the kernel */
   struct moon_counters *counters; /* borrowed; NULL: own */
+  bool closed;                /* no sockets: only peers that are answered in the process, see moon_peer_answer_with */
+  uint64_t (*clock_us)(void *arg); /* what it takes for the monotonic clock; never goes back; NULL: the real one */
+  void *clock_arg;
   /* Something an operator should know, at most once per peer and cause: quirks, kernel gave a smaller buffer, drops.
    * peer may be NULL. text is one line, lent. May be NULL. */
   void (*notice)(void *arg, void *peer_user, const char *text);
@@ -44,6 +47,7 @@ MOON_API enum moon_err moon_engine_new(const struct moon_engine_config *c, const
 MOON_API void moon_engine_free(struct moon_engine *e);
 MOON_API void moon_engine_turn(struct moon_engine *e);
 MOON_API uint64_t moon_engine_now(const struct moon_engine *e);      /* monotonic us, of the turn under way */
+MOON_API uint64_t moon_engine_clock_us(const struct moon_engine *e); /* the same clock, at this moment */
 MOON_API uint64_t moon_engine_next_us(const struct moon_engine *e);  /* when a turn is due; UINT64_MAX: not before something is readable */
 MOON_API size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap);
 MOON_API struct moon_counters *moon_engine_counters(struct moon_engine *e);
@@ -62,6 +66,16 @@ MOON_API enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p
 /* Cancels what is waiting. */
 MOON_API void moon_peer_free(struct moon_engine *e, struct moon_peer *p);
 MOON_API struct moon_target *moon_peer_target(struct moon_peer *p);
+
+/* Its requests go to asked instead of a socket; to be called before the first of them. asked borrows the datagram, may call
+ * moon_peer_reply any number of times and nothing else of the engine. All else is as on a network: ids, sources, time, counters.
+ * MOON_E_NOMEM. */
+typedef void moon_peer_asked(void *arg, struct moon_peer *p, uint64_t now_us, const uint8_t *request, size_t n);
+MOON_API enum moon_err moon_peer_answer_with(struct moon_engine *e, struct moon_peer *p, moon_peer_asked *asked, void *arg);
+/* A datagram arrives from `from` (NULL: the address asked) in delay_us, a millisecond at least. Copied. MOON_E_NOMEM;
+ * MOON_E_LIMIT: over MOON_LOCAL_OCTETS_MAX are on their way, it counts as dropped. */
+#define MOON_LOCAL_OCTETS_MAX (64u << 20)
+MOON_API enum moon_err moon_peer_reply(struct moon_peer *p, const uint8_t *octets, size_t n, uint64_t delay_us, const struct moon_addr *from);
 
 /* Slot and generation: what may be kept across a wait. {0, 0} is nobody's. */
 struct moon_ticket { uint32_t slot, generation; };

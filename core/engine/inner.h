@@ -3,6 +3,7 @@
  *   engine.c   life, the turn, submit, cancel, how requests end
  *   peer.c     agents: queues, windows, whose turn it is
  *   launch.c   requests become datagrams
+ *   local.c    datagrams to and from agents inside the process
  *   match.c    datagrams and ICMP errors find their request                                                         */
 #ifndef MOON_ENGINE_INNER_H
 #define MOON_ENGINE_INNER_H
@@ -20,6 +21,8 @@ struct moon_peer {
   struct moon_target target;
   struct moon_engine *engine;
   struct moon_socket *socket;  /* that its requests leave from */
+  moon_peer_asked *asked;      /* who answers inside the process; NULL: its requests go to the socket */
+  void *asked_arg;
   void *user;
   struct moon_list node;     /* engine->active while something waits and the window has room; else alone */
   struct moon_list waiting;  /* slots, first come first served */
@@ -71,12 +74,15 @@ struct moon_engine {
   struct moon_socket *socket[2 + MOON_SOURCES_MAX]; /* IPv4, IPv6, then one a source */
   uint32_t n_sockets;
   struct moon_inbox inbox;
+  struct moon_list replies;  /* struct moon_local_reply: on their way inside the process */
+  size_t reply_octets;       /* of them */
+  uint8_t *local_room;       /* MOON_DATAGRAM_MAX octets for requests to them; NULL: there are none yet */
   struct moon_wheel wheel;
 };
 
 static inline struct moon_ticket moon_slot_ticket(const struct moon_slot *s) { return (struct moon_ticket){ s->index, s->generation }; }
 
-uint64_t moon_clock_us(void); /* monotonic */
+uint64_t moon_clock_us(void); /* the real monotonic clock */
 
 /* The verdict: the slot is free, what was counted is counted, then done is called. Touch nothing of it afterwards. */
 void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_outcome *o);
@@ -99,6 +105,10 @@ struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr 
 void moon_peer_activate(struct moon_peer *p);
 /* Say quirks that are new. */
 void moon_peer_tell(struct moon_peer *p);
+
+/* Hand over what launch made in e->local_room. */
+void moon_local_ask(struct moon_engine *e, struct moon_peer *p, const uint8_t *request, size_t n);
+void moon_local_fini(struct moon_engine *e);
 
 /* Send what is due, as far as windows, rates and the kernel allow. */
 void moon_launch_all(struct moon_engine *e);

@@ -1,4 +1,4 @@
-/* io: the three functions the engine asks of an event loop, and the two loops that come with it.
+/* io: the three functions the engine asks of an event loop, and the loops that come with it.
  *
  * A host with a loop of its own fills struct moon_io, or ignores it and polls c-ares style: moon_engine_fds(),
  * moon_engine_next_us(), moon_engine_turn(). */
@@ -23,8 +23,12 @@ struct moon_io {
 struct moon_loop; /* opaque */
 typedef void moon_loop_turn(void *arg);
 
-/* backend: "libev" or "epoll"; NULL for libev. */
+/* backend: "libev" or "epoll"; NULL for libev. "virtual": time stands still while anything is to be done, and then jumps to
+ * the wake time; run ends by itself when there is none and nothing is watched. */
 MOON_API struct moon_loop *moon_loop_new(const char *backend);
+/* The clock of a virtual loop, for moon_engine_config.clock_us with the loop as argument. It begins at MOON_VIRTUAL_BEGIN_US. */
+#define MOON_VIRTUAL_BEGIN_US UINT64_C(1000000000)
+MOON_API uint64_t moon_loop_virtual_us(void *loop);
 MOON_API void moon_loop_free(struct moon_loop *l);
 MOON_API const struct moon_io *moon_loop_io(struct moon_loop *l); /* its functions take l as `loop` */
 MOON_API void moon_loop_on_turn(struct moon_loop *l, moon_loop_turn *turn, void *arg);

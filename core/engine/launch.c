@@ -56,7 +56,7 @@ static bool flush(struct moon_engine *e, struct moon_socket *sock) {
   }
   moon_outbox_drop(o, at, owner_lives, &e->flight);
   if (sock->errors) { moon_match_errors(e, sock); }
-  e->now_us = moon_clock_us();
+  e->now_us = moon_engine_clock_us(e);
   if (!open) { e->blocked_us = e->now_us + BLOCKED_US; }
   return open;
 }
@@ -74,14 +74,17 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   struct moon_socket *sock = p->socket;
   struct moon_writer w;
   uint32_t counter, id;
-  if (sock->fd < 0) {
+  if (p->asked) {
+    moon_writer_init(&w, e->local_room, MOON_DATAGRAM_MAX);
+  } else if (sock->fd < 0) {
     moon_engine_finish_later(e, s, MOON_E_UNREACHABLE);
     return true;
-  }
-  size_t need = s->x.request->varbinds_len + ENVELOPE;
-  if (!moon_outbox_room(&sock->out, need, &w)) {
-    if (!flush(e, sock)) { return false; }
-    moon_outbox_room(&sock->out, need, &w);
+  } else {
+    size_t need = s->x.request->varbinds_len + ENVELOPE;
+    if (!moon_outbox_room(&sock->out, need, &w)) {
+      if (!flush(e, sock)) { return false; }
+      moon_outbox_room(&sock->out, need, &w);
+    }
   }
   if (!moon_flight_id(&e->flight, &counter, &id)) {
     moon_engine_finish_later(e, s, MOON_E_BUDGET);
@@ -104,12 +107,13 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   }
   if (s->x.next_us > s->x.give_up_us) { s->x.next_us = s->x.give_up_us; }
   if (e->config.trace) { e->config.trace(e->config.arg, true, &p->target.addr, w.p, moon_writer_len(&w)); }
-  moon_outbox_keep(&sock->out, &w, &p->to, p->to_len, moon_slot_ticket(s));
+  if (!p->asked) { moon_outbox_keep(&sock->out, &w, &p->to, p->to_len, moon_slot_ticket(s)); }
   moon_flight_sent(&e->flight, s, counter, p->index, e->now_us);
   s->state = MOON_SLOT_FLYING;
   moon_list_append(&p->flying, &s->node);
   moon_wheel_start(&e->wheel, &s->timer, s->x.next_us);
   if (!first) { e->counters->retries++; }
+  if (p->asked) { moon_local_ask(e, p, w.p, moon_writer_len(&w)); }
   return true;
 }
 
@@ -198,7 +202,7 @@ void moon_launch_all(struct moon_engine *e) {
   bool left = false;
   for (uint32_t i = 0; i < e->n_sockets; i++) { left = left || e->socket[i]->out.n; }
   if (!left && moon_list_empty(&e->active) && moon_list_empty(&e->resend)) { return; }
-  e->now_us = moon_clock_us();
+  e->now_us = moon_engine_clock_us(e);
   if (e->blocked_us > e->now_us) { return; }
   e->blocked_us = 0;
   e->paced_us = 0;

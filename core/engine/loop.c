@@ -7,6 +7,7 @@
 struct moon_loop *moon_loop_new(const char *backend) {
   if (!backend || strcmp(backend, "libev") == 0) { return moon_loop_libev.new(); }
   if (strcmp(backend, "epoll") == 0) { return moon_loop_epoll.new(); }
+  if (strcmp(backend, "virtual") == 0) { return moon_loop_virtual.new(); }
   return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* loop: what the two loops behind io.h share: a table by fd of whom to call, and the functions each loop fills in. */
+/* loop: what the loops behind io.h share: a table by fd of whom to call, and the functions each loop fills in. */
 #ifndef MOON_ENGINE_LOOP_H
 #define MOON_ENGINE_LOOP_H
 
@@ -29,7 +29,7 @@ struct moon_loop_ops {
   void (*run)(struct moon_loop *l);
   void (*stop)(struct moon_loop *l);
 };
-extern const struct moon_loop_ops moon_loop_libev, moon_loop_epoll;
+extern const struct moon_loop_ops moon_loop_libev, moon_loop_epoll, moon_loop_virtual;
 
 /* Enter or replace; MOON_E_NOMEM. */
 enum moon_err moon_loop_watch_put(struct moon_loop *l, int fd, moon_io_ready *ready, void *arg);

@@ -162,6 +162,26 @@ static void watch_replaces(void **state) {
   assert_string_equal(order, "zt");
 }
 
+/* Time is what was last waited for; nothing takes any. Without anything to wait for it ends. */
+static void virtual_time(void **state) {
+  (void)state;
+  assert_int_equal(moon_loop_virtual_us(loop), MOON_VIRTUAL_BEGIN_US);
+  uint64_t start = clock_us();
+  io->wake(loop, MOON_VIRTUAL_BEGIN_US + 3600000000u);
+  moon_loop_run(loop);
+  assert_int_equal(turns, 1);
+  assert_int_equal(moon_loop_virtual_us(loop), MOON_VIRTUAL_BEGIN_US + 3600000000u);
+  limit = 2;
+  io->wake(loop, MOON_VIRTUAL_BEGIN_US); /* the past: at once, and time stays */
+  moon_loop_run(loop);
+  assert_int_equal(turns, 2);
+  assert_int_equal(moon_loop_virtual_us(loop), MOON_VIRTUAL_BEGIN_US + 3600000000u);
+  limit = 10;
+  moon_loop_run(loop);
+  assert_int_equal(turns, 2);
+  assert_true(clock_us() - start < 5000000);
+}
+
 static void unknown_backend(void **state) {
   (void)state;
   assert_null(moon_loop_new("select"));
@@ -195,11 +215,18 @@ int main(void) {
     cmocka_unit_test_setup_teardown(watch_replaces, begin, end),      cmocka_unit_test_setup_teardown(unknown_backend, begin, end),
     cmocka_unit_test_setup_teardown(no_memory, begin, end),
   };
+  const struct CMUnitTest virtual_tests[] = {
+    cmocka_unit_test_setup_teardown(ready_then_turn, begin, end), cmocka_unit_test_setup_teardown(virtual_time, begin, end),
+    cmocka_unit_test_setup_teardown(unwatch, begin, end),         cmocka_unit_test_setup_teardown(unwatch_from_inside, begin, end),
+    cmocka_unit_test_setup_teardown(watch_replaces, begin, end),  cmocka_unit_test_setup_teardown(no_memory, begin, end),
+  };
   int failed = 0;
   failmem_install();
   backend = "epoll";
   failed += cmocka_run_group_tests_name("epoll", tests, NULL, NULL);
   backend = "libev";
   failed += cmocka_run_group_tests_name("libev", tests, NULL, NULL);
+  backend = "virtual";
+  failed += cmocka_run_group_tests_name("virtual", virtual_tests, NULL, NULL);
   return failed;
 }
