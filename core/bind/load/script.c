@@ -9,6 +9,7 @@
 #include "../../wire/oid.h"
 #include "../value/mib.h"
 #include "env.h"
+#include "where.h"
 #include "fields.h"
 
 #define GHOST "moonpoll.load.ghost"
@@ -379,8 +380,7 @@ static void read_probe(struct moon_fields *f, struct moon_plan_probe *p) {
     lua_pop(f->L, 1);
     moon_fields_leave(f, was);
   } else if (!run) {
-    moon_draft_fail(f->d, "%s: run is missing", f->file);
-    moon_fields_raise(f);
+    moon_fields_fail(f, "run is missing");
   } else {
     struct moon_plan_job *own = moon_draft_alloc(f->d, sizeof *own);
     if (!own) { raise(f->L); }
@@ -473,7 +473,8 @@ void moon_script_add(lua_State *L, struct moon_draft *d, const struct moon_scrip
   if (moon_script_call(L, 1)) { fail_message(L, c, s->path); }
   if (d->err) { raise(L); }
   if (!lua_istable(L, -1)) {
-    moon_draft_fail(d, "%s: returns no table", s->path);
+    const struct moon_source *own = c->sources;
+    moon_draft_fail(d, "%s:%u: returns no table", s->path, moon_where_return((const char *)own->text, own->len));
     raise(L);
   }
   struct moon_fields f = {.L = L, .d = d, .file = s->path, .text = (const char *)c->sources[0].text, .len = c->sources[0].len};

@@ -185,6 +185,18 @@ uint32_t moon_where_line(const char *text, size_t n, const char *path) {
   }
 }
 
+uint32_t moon_where_return(const char *text, size_t n) {
+  struct scanner s = {.p = text, .end = text + n, .line = 1};
+  uint32_t line = 0;
+  for (;;) {
+    enum token t = next(&s);
+    if (t == TOKEN_END) { break; }
+    if (t == TOKEN_NAME && word(&s, "return")) { line = s.line; }
+  }
+  if (line) { return line; }
+  return s.line > 1 && n && text[n - 1] == '\n' ? s.line - 1 : s.line;
+}
+
 uint32_t moon_where_call_line(const char *text, size_t n, uint32_t line, const char *path) {
   struct scanner s = {.p = text, .end = text + n, .line = 1, .path = path, .best_line = line};
   for (enum token t = TOKEN_OTHER, before; t != TOKEN_END && s.line <= line;) {

@@ -15,6 +15,8 @@
 uint32_t moon_where_line(const char *text, size_t n, const char *path);
 /* The same for the table that a call on this line gets: name { ... }. `line` where nothing of the path is written out there. */
 uint32_t moon_where_call_line(const char *text, size_t n, uint32_t line, const char *path);
+/* Line of the last `return` of the chunk, its last line when it has none. */
+uint32_t moon_where_return(const char *text, size_t n);
 /* The one of names (ended by NULL) that is nearest to key, if any is near: a typing error or two. */
 const char *moon_where_nearest(const char *const *names, const char *key);
 
