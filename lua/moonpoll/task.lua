@@ -154,6 +154,11 @@ return function(c)
         yes = yes or id == prefix or (id ~= nil and id:sub(1, #prefix + 1) == prefix .. ".")
       end
     end
+    if not yes and c.silence(self) then -- that is no answer: the run fails, and the next one asks again
+      local _, err = c.get(self, SYS_OBJECT_ID)
+      if err and SILENT[err.code] then return nil, err end
+      return
+    end
     c.set_match(self, yes)
     if yes then return run(self, out, state) end
   end

@@ -284,6 +284,23 @@ static void matches_are_asked_once(void **state) {
   assert_null(strstr(r.out, "asked 3"));
   host_rig_fini(&r);
 
+  /* A match that is no because nobody answered is none. */
+  host_rig_init(&r, 1);
+  r.plan.once = false;
+  r.plan.policy.breaker_after = 0;
+  r.job.every_s = 0.1;
+  r.agents[0].silent = true;
+  assert_int_equal(host_rig_start(&r, "return { match = function(device) return device:get('1.3.6.1.2.1.1.5.0') == 'core' end,\n"
+                                      "  run = function(device, out) out:gauge('x', 1) end }"), MOON_OK);
+  host_rig_loop(&r, 1);
+  assert_true(r.records > 0);
+  assert_int_equal(r.last.err, MOON_E_TIMEOUT);
+  assert_string_equal(r.out, "");
+  r.agents[0].silent = false;
+  host_rig_loop(&r, 1);
+  expect(r.out, "d1 x 1\n");
+  host_rig_fini(&r);
+
   for (int i = 0; i < 2; i++) { /* by sysObjectID; 1.3.6.1.4.1.8072.3.2.10 here */
     const char *const prefix[] = {i ? ".1.3.6.1.4.1.807" : "1.3.6.1.4.1.8072.3"};
     host_rig_init(&r, 1);

@@ -9,8 +9,8 @@
 #include "../../wire/oid.h"
 #include "../value/mib.h"
 #include "env.h"
-#include "where.h"
 #include "fields.h"
+#include "where.h"
 
 #define GHOST "moonpoll.load.ghost"
 #define GHOST_LIBRARY "moonpoll.load.library"

@@ -462,6 +462,13 @@ static int fresh(lua_State *L) {
   return 1;
 }
 
+/* silence(device): was a script told in this run that the agent did not answer? [-0, +1, e] */
+static int silence(lua_State *L) {
+  const struct moon_task *t = moon_device_check(L, 1)->probe->host->current;
+  lua_pushboolean(L, t && t->run->silence);
+  return 1;
+}
+
 /* set_match(device, yes) [-0, +0, e] */
 static int set_match(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
@@ -485,7 +492,8 @@ bool moon_device_push_match(lua_State *L, struct moon_device *d) {
 
 void moon_device_functions(lua_State *L, struct moon_host *h) {
   static const luaL_Reg functions[] = {{"get", get}, {"get_raw", get_raw}, {"get_next", get_next}, {"get_bulk", get_bulk}, {"set", set},
-                                       {"version", version}, {"boots", boots}, {"fresh", fresh}, {"set_match", set_match}, {NULL, NULL}};
+                                       {"version", version}, {"boots", boots}, {"fresh", fresh}, {"silence", silence},
+                                       {"set_match", set_match}, {NULL, NULL}};
   for (const luaL_Reg *f = functions; f->name; f++) {
     lua_pushlightuserdata(L, h);
     lua_pushcclosure(L, f->func, 1);

@@ -1,6 +1,7 @@
 #include "query.h"
 
 #include "../value/fault.h"
+#include "run.h"
 
 static const uint8_t UPTIME[] = {0x2b, 6, 1, 2, 1, 1, 3, 0};
 const struct moon_name moon_uptime_name = {UPTIME, sizeof UPTIME};
@@ -77,6 +78,8 @@ void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_e
     f.detail = detail ? detail : q->target->plan->error;
   }
   f.version = moon_query_version(q->host, q->target);
+  bool silence = e == MOON_E_TIMEOUT || e == MOON_E_REFUSED || e == MOON_E_UNREACHABLE || e == MOON_E_DOWN;
+  if (silence && q->host->current) { q->host->current->run->silence = true; }
   if (oid) { f.oid = *oid; }
   if (o) {
     f.tries = q->tries > o->tries ? q->tries : o->tries;

@@ -46,7 +46,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
     return false;
   }
   r->err = MOON_OK;
-  r->timed_out = r->cut = r->unmatched = false;
+  r->timed_out = r->cut = r->unmatched = r->silence = false;
   r->labels = r->next_labels = r->skipped_nil = 0;
   r->received_us = r->wall_us = 0;
   r->started_us = moon_engine_now(h->engine);
