@@ -2,7 +2,7 @@
 -- Called once with those C functions; they wait by parking the coroutine, so whatever calls them here may wait too.
 local error, ipairs, pairs, pcall, select, setmetatable, tostring, type, unpack, xpcall =
   error, ipairs, pairs, pcall, select, setmetatable, tostring, type, unpack, xpcall
-local format, gsub = string.format, string.gsub
+local format, gsub, concat = string.format, string.gsub, table.concat
 local traceback = debug.traceback
 
 local CACHE_KEYS_MAX = 1000 -- of one device and probe
@@ -241,6 +241,13 @@ return function(c)
     if not ok then error(named(text, "log", 0), 2) end
   end
 
+  --- For a look at what a script does: standard output is for samples, so the line goes to the log.
+  local function print(...)
+    local n, texts = select("#", ...), { ... }
+    for i = 1, n do texts[i] = tostring(texts[i]) end
+    c.log("info", concat(texts, "\t", 1, n))
+  end
+
   return { device = device, iterator = iterator, matched = matched, spawn = spawn_, all = all, sleep = c.sleep, now = c.now, time = c.time,
-           log = log }
+           log = log, print = print }
 end

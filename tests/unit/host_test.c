@@ -305,6 +305,17 @@ static void caller_faults_name_the_line(void **state) {
   }
 }
 
+static void print_goes_to_the_log(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  assert_int_equal(host_rig_run(&r, "print('loaded')\nlocal odd = setmetatable({}, { __tostring = function() return 'mine' end })\n"
+                                    "return { run = function(device) print('a', 1, nil, true, odd, device) print() end }"), MOON_OK);
+  assert_string_equal(r.log, "info: loaded\ninfo: p: d1: a\t1\tnil\ttrue\tmine\td1\ninfo: p: d1: \n");
+  assert_int_equal(r.runs.runs_ok, 1);
+  host_rig_fini(&r);
+}
+
 static void probes_that_do_not_load(void **state) {
   (void)state;
   static const char *const cases[][2] = {
@@ -436,7 +447,7 @@ int main(void) {
     cmocka_unit_test(pcall_spans_waits),
     cmocka_unit_test(waits_inside_c_are_refused),
     cmocka_unit_test(caller_faults_name_the_line),
-    cmocka_unit_test(probes_that_do_not_load),
+    cmocka_unit_test(probes_that_do_not_load), cmocka_unit_test(print_goes_to_the_log),
     cmocka_unit_test(modules_share_the_environment),
     cmocka_unit_test(many_runs_leave_nothing),
     cmocka_unit_test(no_memory),

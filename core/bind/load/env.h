@@ -2,7 +2,7 @@
  *
  * Not offered: io, os beyond the clock and the calendar, debug, ffi, jit, package, coroutine (a wait inside a coroutine of the
  * script's own would be lost), load and its kin (they would make chunks of other environments, or of bytecode), getfenv,
- * setfenv, collectgarbage, newproxy, print, string.dump. Names of its own (require, file, env) are added by the caller. */
+ * setfenv, collectgarbage, newproxy, string.dump. Names of its own (require, print, file, env) are added by the caller. */
 #ifndef MOON_BIND_LOAD_ENV_H
 #define MOON_BIND_LOAD_ENV_H
 

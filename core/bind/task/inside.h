@@ -80,6 +80,7 @@ struct moon_host {
   int pump_ref;                /* protected function that resumes current, see task.c */
   int ended;                   /* what became of it: enum moon_task_end */
   int matched_ref;             /* asks match, then runs */
+  int print_ref;               /* what scripts have as print */
   int iterator_ref;            /* makes what rows and walk return */
   int state_ref;               /* looks through a state table */
   int device_meta, out_meta, rows_meta;

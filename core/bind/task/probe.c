@@ -117,6 +117,8 @@ bool moon_probe_load(lua_State *L, struct moon_host_probe *p) {
   lua_newtable(L);
   lua_pushcclosure(L, require_, 4);
   lua_setfield(L, env, "require");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, p->host->print_ref);
+  lua_setfield(L, env, "print");
   if (moon_env_compile(L, s->text, s->len, s->path, env)) {
     moon_host_log(p->host, MOON_LOG_ERROR, "%s", lua_tostring(L, -1));
     goto out;

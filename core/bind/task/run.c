@@ -13,6 +13,7 @@
 
 #define KEEP_RECORD (256u << 10) /* octets of a record buffer that is kept for the next run */
 #define KEEP_SHEETS 64
+_Static_assert(MOON_RECORD_MAX == 4u << 20, "a message names it");
 
 static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
 
@@ -245,11 +246,17 @@ void moon_run_end(struct moon_run *r) {
   if (record && r->err && d->job->atomic) { moon_record_drop_samples(record); }
   if (record && record->err) {
     moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", d->device->probe->plan->name, d->device->target->plan->name,
-                  record->err == MOON_E_NOMEM ? "not enough memory" : "more than fit into one run");
+                  record->err == MOON_E_NOMEM ? "not enough memory"
+                                                : "over 4 MiB, more than one run may have; spread them over several jobs");
     moon_record_drop_samples(record);
     if (!r->err) { head.err = r->err = MOON_E_BUDGET; }
   }
   count(r);
+  if (d->last_err && !r->err && !r->unmatched) {
+    char what[64];
+    snprintf(what, sizeof what, "well again, after: %s", d->last_err == MOON_E_PUBLIC_N ? "script" : moon_err_name(d->last_err));
+    say(r, MOON_LOG_INFO, what);
+  }
   d->last_err = r->err;
   d->run = NULL;
   bool first = !d->ran;
