@@ -81,7 +81,6 @@ snmpbulkwalk -v2c -c public D16 1.3.6.1.2.1.2.2.1.1
 snmpbulkwalk -v2c -c public D15 1.3.6.1.2.1.2.2.1.1
 snmpbulkwalk -v1 -c public D1 1.3.6.1.2.1.1
 snmpbulkwalk -v2c -c public D7 1.3.6.1.4.1.99999
-snmpbulkwalk -v2c -c public D8 1.3.6.1.4.1.99999
 snmpbulkwalk -v2c -c public D9 1.3.6.1.4.1.99999
 snmpbulkwalk -v2c -c public D10 1.3.6.1.2.1.1
 snmpbulkwalk -v2c -c public D17 1.3.6.1.2.1.2
@@ -143,7 +142,6 @@ snmpget -v2c -c public D4 1.3.6.1.2.1.1.4.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.7.0
 snmpget -v2c -c public D5 1.3.6.1.2.1.1.4.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.7.0
 snmpget -v1 -c public D5 1.3.6.1.2.1.1.4.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.7.0
 snmpget -v2c -c public -t 0.1 -r 1 D11 1.3.6.1.2.1.1.5.0
-snmpget -v2c -c public -t 0.1 -r 1 D12 1.3.6.1.2.1.1.5.0
 snmpget -v2c -c public -t 0.2 -r 1 D13 1.3.6.1.2.1.1.5.0
 snmpget -v2c -c public -t 0.1 -r 1 D14 1.3.6.1.2.1.1.5.0
 snmpget -v2c -c public -t 0.2 -r 1 D15 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.7.0

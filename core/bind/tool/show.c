@@ -278,8 +278,9 @@ void moon_show_dump(const uint8_t *p, size_t n, struct moon_show_text *out) {
                         : snprintf(line + len, sizeof line - (size_t)len, "   ");
       if (i % 4 == 3) { line[len++] = ' '; }
     }
-    /* From 10,000 on the address is wider, the text stays in its column: it begins over the last blank. */
-    len = 60;
+    line[len++] = ' ';
+    line[len++] = ' ';
+    len = 60; /* from 10,000 on the address is wider, the text stays in its column: it begins over the last blank */
     for (size_t i = 0; i < 16 && at + i < n; i++) { line[len++] = is_print(p[at + i]) ? (char)p[at + i] : '.'; }
     line[len++] = '\n';
     put(out, line, (size_t)len);

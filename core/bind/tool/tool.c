@@ -26,7 +26,8 @@ struct tool {
   struct moon_show show;
   struct moon_show_text text; /* scratch */
   uint8_t *varbinds;          /* of requests, MOON_DATAGRAM_MAX */
-  uint16_t port;              /* that packets leave from, for dumps */
+  char source[MOON_ADDR_TEXT_MAX]; /* that packets leave from, for dumps */
+  uint16_t port;
   int cause;                  /* errno, as it would stand in net-snmp's tools: ENOENT from looking for snmp.conf at first */
   struct moon_client *client; /* NULL: none open */
   uint32_t retries;
@@ -280,7 +281,7 @@ static void trace(void *arg, bool sent, const struct moon_addr *peer, const uint
   } else {
     if (t->client) { t->port = moon_client_port(t->client); }
     int colon = (int)(strrchr(address, ':') - address);
-    fprintf(t->log, "UDP: [%.*s]%s->[0.0.0.0]:%u\n", colon, address, address + colon, t->port);
+    fprintf(t->log, "UDP: [%.*s]%s->[%s]:%u\n", colon, address, address + colon, t->source, t->port);
   }
   t->text.n = 0;
   moon_show_dump(p, n, &t->text);
@@ -308,6 +309,10 @@ static int open_client(lua_State *L) {
   config.addr.port = (uint16_t)number(L, 1, "port");
   config.addr.scope = (uint32_t)number(L, 1, "scope");
   check_address(L, "source", &config.source);
+  struct moon_addr shown = config.source;
+  if (shown.family != 4) { shown = (struct moon_addr){.family = 4}; }
+  moon_addr_format(&shown, t->source, sizeof t->source);
+  *strrchr(t->source, ':') = 0;
   config.source.port = (uint16_t)number(L, 1, "source_port");
   config.version = (uint8_t)number(L, 1, "version");
   config.timeout_us = (uint64_t)(number(L, 1, "timeout") * 1e6);

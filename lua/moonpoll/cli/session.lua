@@ -58,7 +58,7 @@ function session:open()
       self:fail("Unknown host (" .. s.source .. ")" .. (why and " (" .. why .. ")" or ""))
       options.exit(1)
     end
-    source.port = s.source:find ":%d+$" and source.port or 0
+    source.port = s.source_port and s.source:find ":%d+$" and source.port or 0
   end
   local ok
   ok, why = self.c.open { address = where.address, port = where.port, scope = where.scope, source = source and source.address,

@@ -84,7 +84,12 @@ end
 local function step(s, w, p, name)
   local c = s.c
   local begun = w.time_each and c.now()
-  local status = s:send(w.bulk and session.GETBULK or session.GETNEXT, { session.asked(name) }, w.n, w.r)
+  local status
+  if w.bulk then
+    status = s:send(session.GETBULK, { session.asked(name) }, w.n, w.r)
+  else
+    status = s:send(session.GETNEXT, { session.asked(name) })
+  end
   if not status then return nil, 0, 1, false end
   if status ~= 0 then return nil, 0, refusal(s, status), true end
   local go_on, shown, failed = c.stretch(name, w.root, w.stop, w.group, true, w.check, begun and c.now() - begun or nil)

@@ -1,0 +1,255 @@
+-- Our get, getnext, bulkget, walk, bulkwalk and set beside Debian's, against the same agent: standard output, standard error and
+-- exit status are the same octets, command line by command line. Only what follows the "USAGE:" line is our own text.
+local t = require "e2e.helper"
+local ber = require "agent.ber"
+local cases = require "e2e.cli_cases"
+
+local names = { "get", "getnext", "bulkget", "walk", "bulkwalk", "set" }
+
+describe("the tools", function()
+  local agent, dir, ours, env
+
+  lazy_setup(function()
+    agent = t.agent { "--scenario", "tests/e2e/cli_scenario.lua" }
+    dir = t.path "cli"
+    ours = dir .. "/bin"
+    assert(os.execute(("mkdir -p %s %s/home/cert_indexes %s/conf/cert_indexes"):format(ours, dir, dir)) == 0)
+    for _, name in ipairs(names) do
+      local program = t.program:sub(1, 1) == "/" and t.program or os.getenv "PWD" .. "/" .. t.program
+      assert(os.execute(("ln -s %s %s/snmp%s"):format(t.quote(program), ours, name)) == 0)
+    end
+    env = ("export MIBS= LC_ALL=C HOME=%s/home SNMPCONFPATH=%s/home SNMP_PERSISTENT_DIR=%s/home; unset LUA_PATH LUA_CPATH; cd %s\n")
+      :format(dir, dir, dir, dir)
+  end)
+  lazy_teardown(function()
+    agent:stop()
+    t.cleanup()
+  end)
+
+  local function at(line)
+    return (line:gsub("%f[%w]D(%d+)", function(d) return "127.0.2." .. d .. ":" .. agent.port end):gsub("%f[%w]AT%f[%W]", agent.port))
+  end
+
+  -- Lines of shell through one shell: { {out, err, status}, ... }; with our tools first in PATH, or Debian's.
+  local function run(lines, with_ours, more)
+    local base = t.path(with_ours and "ours" or "debian")
+    local script = { env, more or "", with_ours and "PATH=" .. ours .. ":$PATH\n" or "" }
+    for i, line in ipairs(lines) do
+      script[#script + 1] = ("%s >%s.%d.out 2>%s.%d.err </dev/null; echo $? >%s.%d.status\n"):format(line, base, i, base, i, base, i)
+    end
+    local status, _, err = t.run({ "sh", t.write("batch", table.concat(script)) }, { seconds = 120 })
+    assert.equal(0, status, err)
+    local out = {}
+    for i in ipairs(lines) do
+      local at_i = base .. "." .. i
+      out[i] = { out = t.read(at_i .. ".out"), err = t.read(at_i .. ".err"), status = tonumber(t.read(at_i .. ".status")) }
+    end
+    return out
+  end
+
+  local function before_usage(text) return (text:gsub("(USAGE: [^\n]*\n).*", "%1")) end
+
+  -- Ends with one error that shows every difference.
+  local function compare(lines, more)
+    local want, got = run(lines, false, more), run(lines, true, more)
+    local bad = {}
+    for i, line in ipairs(lines) do
+      local w, g = want[i], got[i]
+      if w.out ~= g.out or before_usage(w.err) ~= before_usage(g.err) or w.status ~= g.status then
+        bad[#bad + 1] = ("%s\n-- Debian, exit %d\n%s%s-- ours, exit %d\n%s%s"):format(line, w.status, w.out:sub(1, 600), w.err:sub(1, 300),
+          g.status, g.out:sub(1, 600), g.err:sub(1, 300))
+      end
+    end
+    assert.equal("", table.concat(bad, "\n"))
+    return want, got
+  end
+
+  -- In portions, so that a failure says roughly where.
+  local portions, lines = {}, nil
+  local by_status = {}
+  for _, line in ipairs(cases) do
+    if line:sub(1, 1) == "!" then
+      by_status[#by_status + 1] = { command = line:sub(2) }
+    elseif #by_status > 0 then
+      table.insert(by_status[#by_status], line)
+    else
+      if not lines or #lines == 40 then
+        lines = {}
+        portions[#portions + 1] = lines
+      end
+      lines[#lines + 1] = line
+    end
+  end
+
+  for i, portion in ipairs(portions) do
+    it(("say what Debian's say, %d: %s ..."):format(i, portion[1]:sub(1, 60)), function()
+      local words = {}
+      for j, line in ipairs(portion) do words[j] = at(line) end
+      compare(words)
+    end)
+  end
+
+  it("tell every error-status as Debian's do", function()
+    for _, status in ipairs(by_status) do
+      agent:faults(status.command:match "^faults (%S+) (.*)$")
+      local words = {}
+      for j, line in ipairs(status) do words[j] = at(line) end
+      compare(words)
+    end
+  end)
+
+  it("read snmp.conf as Debian's do", function()
+    local function conf(name, text)
+      local f = assert(io.open(dir .. "/conf/" .. name, "w"))
+      f:write((text:gsub("AT", agent.port)))
+      f:close()
+    end
+    local walk, get = "snmpbulkwalk 127.0.2.1 1.3.6.1.4.1.99999", "snmpget 127.0.2.1 1.3.6.1.2.1.1.3.0"
+    local use = "export SNMPCONFPATH=" .. dir .. "/conf\n"
+    for _, text in ipairs {
+      "defVersion 2c\ndefCommunity public\ndefaultPort AT\n",
+      "# a remark\n\n  defVersion v2c\ndefCommunity \"public\" # not part of it\ndefaultPort AT",
+      "defVersion 2c\ndefCommunity public\ndefaultPort AT\nquickPrinting yes\nnumericTimeticks 1\n",
+      "defVersion 2c\ndefCommunity public\ndefaultPort AT\noidOutputFormat 4\nhexOutputLength 8\nprintHexText true\n",
+      "defVersion 1\ndefCommunity public\ndefaultPort AT\nprintNumericOids 1\n",
+      "defVersion 2c\n", "foo bar\ndefVersion 2c\n", "noTokenWarnings 1\nfoo bar\ndefVersion 2c\n",
+      "quickPrinting maybe\ndefVersion 2c\ndefCommunity public\ndefaultPort AT\n",
+      "hexOutputLength\ndefVersion 2c\ndefCommunity public\ndefaultPort AT\n",
+      "defVersion 2c\ndefCommunity public\ndefaultPort AT\ntimeout 1\nretries 0\nsuffixPrinting 1\noutputPrecision .1\n",
+      "[snmp]\ndefVersion 2c\n[snmp] defCommunity public\ndefaultPort AT\n", "[nosuch]\ndefVersion 2c\n",
+      "defSecurityLevel what\ndefVersion 2c\n", "include other\ndefVersion 2c\n", "includeFile other.conf\ndefVersion 2c\n",
+      "defCommunity 'pub lic'\ndefVersion 2c\ndefaultPort AT\n", "DEFVERSION 2C\nDEFCOMMUNITY public\nDEFAULTPORT AT\n",
+    } do
+      conf("snmp.conf", text)
+      compare({ walk, get, get .. " -Oq", get .. " -t 0.1 -r 0" }, use)
+    end
+    for _, text in ipairs { "defVersion 5\n", "defaultPort x\n", "[snmp\n", "defVersion\n", "'defVersion' 2c\n" } do
+      conf("snmp.conf", text)
+      compare({ at "snmpget -v2c -c public D1 1.3.6.1.2.1.1.5.0" }, use)
+    end
+    conf("snmp.conf", "defVersion 2c\ndefCommunity wrong\n")
+    conf("snmp.local.conf", "defCommunity public\ndefaultPort AT\n")
+    compare({ walk, get }, use)
+    conf("snmp.conf", "includeFile more.conf\n")
+    conf("more.conf", "defVersion 2c\nnosuch token\n")
+    compare({ get }, use)
+    os.execute("mkdir -p " .. dir .. "/home/.snmp && mv " .. dir .. "/conf/*.conf " .. dir .. "/home/.snmp/")
+    compare({ get }, "unset SNMPCONFPATH; export SNMP_PERSISTENT_DIR=" .. dir .. "/home\n")
+  end)
+
+  -- The lines of a dump, made anew from its octets.
+  local function redraw(text)
+    return (text:gsub("(\n%u%l+ %d+ byte[^\n]*\n)(.-)\n\n", function(head, body)
+      local octets = {}
+      for line in (body .. "\n"):gmatch "%d%d%d%d: (.-)\n" do
+        for hex in line:sub(1, 52):gmatch "%x%x" do octets[#octets + 1] = string.char(tonumber(hex, 16)) end
+      end
+      local s = table.concat(octets)
+      local out = { head }
+      for from = 1, #s, 16 do
+        local hex, chars = "", ""
+        for i = from, from + 15 do
+          local c = s:sub(i, i)
+          hex = hex .. (c ~= "" and ("%02X "):format(c:byte()) or "   ") .. ((i - from) % 4 == 3 and " " or "")
+          chars = chars .. (c:find "[\32-\126]" and c or c ~= "" and "." or "")
+        end
+        out[#out + 1] = ("%04d: %s  %s\n"):format(from - 1, hex, chars)
+      end
+      return table.concat(out) .. "\n"
+    end))
+  end
+  local function packets(text)
+    local out = {}
+    for what, n, who, body in text:gmatch "\n(%u%l+) (%d+) byte[^\n]-(%S+): ([^\n]*\n.-)\n\n" do
+      local octets = {}
+      for line in body:gmatch "\n%d%d%d%d: ([^\n]*)" do
+        for hex in line:sub(1, 52):gmatch "%x%x" do octets[#octets + 1] = string.char(tonumber(hex, 16)) end
+      end
+      local m = ber.decode(table.concat(octets))
+      assert.equal(tonumber(n), #table.concat(octets))
+      m.id = 0 -- everybody chooses their own, as with the port
+      out[#out + 1] = { what, who, (body:match "^[^\n]*":gsub("%d+$", "")), m }
+    end
+    return out
+  end
+
+  it("dump packets as Debian's do", function()
+    local words = {}
+    for i, line in ipairs { "snmpget -d -v2c -c public D1 1.3.6.1.4.1.99999.2.6", "snmpget -d -v1 -c public D1 1.3.6.1.2.1.1.3.0 1.3.6.1.2.1.1.9.0",
+      "snmpbulkwalk -d -v2c -c public D1 1.3.6.1.2.1.1", "snmpwalk -d -v2c -c public D1 1.3.6.1.2.1.1", "snmpbulkget -d -v2c -c public D1 1.3",
+      "snmpget -d -v2c -c public -s 127.0.0.1 D1 1.3.6.1.2.1.1.5.0", "snmpset -d -v2c -c public D1 1.3.6.1.4.1.99999.20.115.0 s x",
+      "snmpset -d -v2c -c public D1 1.3.6.1.4.1.99999.20.105.0 i 4294967295 1.3.6.1.4.1.99999.20.112.0 D 0.1",
+      "snmpget -d -Lo -v2c -c public D1 1.3.6.1.2.1.1.5.0", "snmpget -d -v2c -c public -t 0.1 -r 1 'udp6:[::1]:1' 1.3.6.1" } do
+      words[i] = at(line)
+    end
+    local want, got = run(words, false), run(words, true)
+    for i, line in ipairs(words) do
+      for _, stream in ipairs { "out", "err" } do
+        local w, g = want[i][stream], got[i][stream]
+        assert.equal(w, redraw(w), "the test itself, " .. line)
+        assert.equal(g, redraw(g), line)
+        assert.same(packets(w), packets(g), line)
+        assert.equal((w:gsub("\n%u%l+ %d+ byte.-\n\n", "")), (g:gsub("\n%u%l+ %d+ byte.-\n\n", "")), line)
+      end
+      assert.is_true(#packets(want[i].out .. want[i].err) > 0, line)
+    end
+  end)
+
+  it("say the same as sub-commands of the program", function()
+    local words, plain = {}, {}
+    for i, line in ipairs { "snmpget -v2c -c public D1 1.3.6.1.2.1.1.5.0", "snmpwalk -v2c -c public D1 1.3.6.1.2.1.1", "snmpget -z",
+      "snmpset -v2c -c public D1 1.3 z 1",
+      "snmpbulkwalk -v2c -c public nosuchhost.invalid", "snmpbulkget -v1 -c public D1 1.3", "snmpgetnext -v2c -c public D1" } do
+      plain[i] = at(line)
+      words[i] = plain[i]:gsub("^snmp", t.quote(t.program:sub(1, 1) == "/" and t.program or os.getenv "PWD" .. "/" .. t.program) .. " ")
+    end
+    assert.same(run(plain, true), run(words, true))
+  end)
+
+  it("read what net-snmp's do not: integers without octets", function()
+    local r = run({ at "snmpget -v2c -c public D8 1.3.6.1.4.1.99999.1.3 1.3.6.1.4.1.99999.5.2" }, true)[1]
+    assert.equal("iso.3.6.1.4.1.99999.1.3 = INTEGER: 0\niso.3.6.1.4.1.99999.5.2 = Counter32: 0\n", r.out)
+    assert.equal(0, r.status)
+  end)
+
+  it("do not take the answer of another community for one", function()
+    local r = run({ at "snmpget -v2c -c public -t 0.1 -r 0 D12 1.3.6.1.2.1.1.5.0" }, true)[1]
+    assert.equal(1, r.status)
+    assert.truthy(r.err:find("^Timeout: No Response from 127.0.2.12"))
+  end)
+
+  it("explain themselves, with an example", function()
+    for _, name in ipairs(names) do
+      local status, out, err = t.run { t.program, name, "--help" }
+      assert.equal(0, status)
+      assert.equal("", err)
+      assert.truthy(out:find("usage: moonpoll " .. name, 1, true))
+      assert.truthy(out:find("\nexample: moonpoll " .. name, 1, true))
+    end
+    local status, out, err = t.run { t.program, "get", "-V" }
+    assert.equal(0, status)
+    assert.equal("", out)
+    assert.truthy(err:find "^moonpoll version: %d")
+  end)
+
+  it("keep the community out of the process list", function()
+    local p = t.start { t.program, "get", "-v2c", "-c", "sentinel-of-community", "-t", "3", "-r", "0", agent:target "127.0.2.2", "1.3.6.1" }
+    t.wait_for("the request", 3, function() return (agent:stats().devices["127.0.2.2"] or {})["in"] or agent:stats().wrong_community_in > 0 end)
+    assert.falsy(t.read("/proc/" .. p.pid .. "/cmdline"):find("sentinel", 1, true))
+    p:stop()
+  end)
+
+  it("end quietly when nobody reads on", function()
+    local r = run({ at "{ snmpbulkwalk -v2c -c public D1 1.3.6; echo $? >/dev/null; } | head -n 1" }, true)[1]
+    assert.equal("", r.err)
+  end)
+
+  it("walk in a fraction of the packets", function()
+    local function asked() return agent:stats().devices["127.0.2.1"]["in"] end
+    local start = asked()
+    run({ at "snmpwalk -v2c -c public D1 1.3.6.1.2.1.2" }, true)
+    local middle = asked()
+    run({ at "snmpwalk -v2c -c public D1 1.3.6.1.2.1.2" }, false)
+    assert.is_true(middle - start < (asked() - middle) / 5)
+  end)
+end)
