@@ -143,7 +143,8 @@ static void on_readable(void *arg, int fd) {
 static int open_socket(const struct moon_addr *a, bool local, uint32_t receive_buffer) {
   union moon_sockaddr sa;
   socklen_t len = moon_sockaddr_put(&sa, a);
-  int fd = socket(a->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), want = (int)(receive_buffer & INT32_MAX);
+  int fd = socket(a->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int want = (int)(receive_buffer & INT32_MAX);
   if (fd < 0) { return -1; }
   if (a->family == 6) {
     set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);

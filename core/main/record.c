@@ -98,7 +98,10 @@ static bool take(struct record *r, int c, char *value) {
   char *end;
   double v;
   switch (c) {
-  case 1: if (r->host) { return add_root(r, value); } r->host = value; return true;
+  case 1:
+    if (r->host) { return add_root(r, value); }
+    r->host = value;
+    return true;
   case 'h': r->help = true; return true;
   case 'T': r->timing = true; return true;
   case 'c': return take_community(r, value);
@@ -160,7 +163,8 @@ static bool resolve(struct record *r) {
     return false;
   }
   snprintf(name, sizeof name, "%.*s", (int)n, host);
-  struct addrinfo hints = {.ai_family = r->addr.family == 6 ? AF_INET6 : r->addr.family == 4 ? AF_INET : AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
+  struct addrinfo hints = {.ai_family = r->addr.family == 6 ? AF_INET6 : r->addr.family == 4 ? AF_INET : AF_UNSPEC,
+                           .ai_socktype = SOCK_DGRAM};
   struct addrinfo *found = NULL;
   int failed = getaddrinfo(name, NULL, &hints, &found);
   if (failed) {

@@ -171,7 +171,8 @@ static bool parse(int argc, char **argv, struct options *o) {
   }
   if (o->help) { return true; }
   if (!o->fleet.file == !o->fleet.recording) {
-    fail(0, o->fleet.file ? "a fleet file says itself which recordings: leave out --recording" : "a fleet file or --recording FILE is needed");
+    fail(0, o->fleet.file ? "a fleet file says itself which recordings: leave out --recording"
+                          : "a fleet file or --recording FILE is needed");
     return false;
   }
   if (o->fleet.file && (o->fleet.count || o->fleet.faults)) {
@@ -354,6 +355,14 @@ static int write_stats(struct sim *s, const char *path) {
   return status;
 }
 
+/* A port is a descriptor; a fleet may have many. */
+static void raise_limit(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files)) { return; }
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* Before anything else can be interrupted: a stop while loading is a stop. */
 static void hold_signals(struct sim *s) {
   sigset_t signals;
@@ -409,6 +418,7 @@ int moon_sim_main(int argc, char **argv) {
   if (o.help) { return fputs(usage, stdout) < 0 || fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK; }
   moon_log_level(o.log);
   hold_signals(&s);
+  raise_limit();
   s.virtual_us = o.virtual_clock ? 0 : UINT64_MAX;
   o.fleet.notice = notice;
   enum moon_err err = moon_fleet_load(&o.fleet, &fleet, error, sizeof error);

@@ -123,7 +123,9 @@ static enum moon_err make_kind(struct moon_stage *s, struct failure *f, uint32_t
   } else if (kind->live || kind->n_rules) {
     s->varies[at] = moon_vary_new(recording, kind->rules, kind->n_rules, kind->live, &blame, &err);
     if (!s->varies[at] && err == MOON_E_NOMEM) { return out_of_memory(f); }
-    if (!s->varies[at]) { return fail(f, MOON_E_CONFIG, "%s: rates and values: the numbers of rule %zu do not go together", kind->place, blame + 1); }
+    if (!s->varies[at]) {
+      return fail(f, MOON_E_CONFIG, "%s: rates and values: the numbers of rule %zu do not go together", kind->place, blame + 1);
+    }
   }
   if (kind->n_flaws) {
     s->flaws[at] = moon_flaws_new(kind->flaws, kind->n_flaws, &blame, &err);

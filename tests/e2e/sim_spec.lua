@@ -225,6 +225,65 @@ describe("A seed", function()
   end)
 end)
 
+describe("moonpoll record", function()
+  local sim, target
+  lazy_setup(function()
+    sim = rig.fleet(([[
+      agent { recording = %q, name = "good" }
+      agent { recording = %q, name = "slow", delay = 0.03 }
+      agent { recording = %q, name = "loops", faults = { ["not-increasing"] = "1.3.6.1.2.1.2.2.1.10.2" } }
+      agent { recording = %q, name = "dead", faults = "dead" }
+    ]]):format(absolute "switch", absolute "small", absolute "switch", absolute "small"))
+    target = function(i) return sim:target("127.1.0." .. i) end
+  end)
+  lazy_teardown(function()
+    if sim then sim:stop() end
+    t.cleanup()
+  end)
+  it("takes subtrees, v1, and nothing that is no OID", function()
+    local status, out = t.run { t.program, "record", target(1), "-v", "1", "1.3.6.1.2.1.1", ".1.3.6.1.2.1.11" }
+    assert.equal(0, status)
+    local n = 0
+    for line in out:gmatch "[^\n]+" do
+      assert.truthy(line:find "^1%.3%.6%.1%.2%.1%.1%." or line:find "^1%.3%.6%.1%.2%.1%.11%.", line)
+      n = n + 1
+    end
+    assert.truthy(n > 50)
+    local err
+    status, out, err = t.run { t.program, "record", target(1), "system" }
+    assert.same({ 2, "", "moonpoll record: system: is no OID\n" }, { status, out, err })
+    assert.equal(2, (t.run { t.program, "record" }))
+    assert.equal(2, (t.run { t.program, "record", target(1), "-v", "4" }))
+    assert.equal(2, (t.run { t.program, "record", "no such host" }))
+  end)
+  it("keeps round trips that are replayed", function()
+    local status, out = t.run { t.program, "record", target(2), "--timing" }
+    assert.equal(0, status)
+    assert.truthy(tonumber(out:match "#rtt (%d+)") >= 30000)
+    local file = t.write("slow.snmprec", out)
+    assert_same(rig.read(path "small"), rig.read(t.write("plain.snmprec", (out:gsub("#[^\n]*\n", "")))))
+    local again = rig.start { "--recording", file, "--timing" }
+    local c = rig.client()
+    local m, got = c:ask("127.1.0.1", again.port, { oids = { "1.3.6.1.2.1.1.5.0" } })
+    assert.truthy(m and got.after >= 0.03, got.after)
+    c:close()
+    again:stop()
+  end)
+  it("writes what there is of an agent that loops, says so, and fails", function()
+    local status, out, err = t.run { t.program, "record", target(3) }
+    assert.equal(1, status)
+    assert.truthy(err:find("127.1.0.3", 1, true) and err:find("what there is was written", 1, true), err)
+    assert.truthy(out:find "\n# not whole: ")
+    assert.truthy(select(2, out:gsub("\n1%.3%.6", "")) > 500)
+  end)
+  it("says when there is no answer", function()
+    local status, out, err = t.run { t.program, "record", target(4), "-t", "0.1", "-r", "1" }
+    assert.equal(1, status)
+    assert.equal("# not whole: no answer\n", out)
+    assert.equal(1, select(2, err:gsub("\n", "\n")), err)
+  end)
+end)
+
 describe("Values", function()
   after_each(function() t.cleanup() end)
   it("grow, wrap, come from functions, and go away", function()

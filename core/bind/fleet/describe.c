@@ -185,7 +185,9 @@ static void place_agent(struct moon_fleet_reader *r, const struct place *at, uin
   const char *port = text_of(f, "port", i);
   if (port) {
     unsigned v = 0;
-    for (const char *p = port; *p; p++) { v = *p >= '0' && *p <= '9' && v <= UINT16_MAX ? v * 10 + (unsigned)(*p - '0') : UINT16_MAX + 1; }
+    for (const char *p = port; *p; p++) {
+      v = *p >= '0' && *p <= '9' && v <= UINT16_MAX ? v * 10 + (unsigned)(*p - '0') : UINT16_MAX + 1;
+    }
     moon_fields_enter(f, "port");
     if (v == 0 || v > UINT16_MAX) { moon_fields_fail(f, "%s is no port", port); }
     f->path[0] = 0;
@@ -203,8 +205,9 @@ static void place_agent(struct moon_fleet_reader *r, const struct place *at, uin
 }
 
 void moon_fleet_describe(struct moon_fleet_reader *r, int table) {
-  static const char *const KEYS[] = {"recording", "count", "name", "address", "port", "community", "write", "live", "rates", "values", "vary",
-                                     "delay", "jitter", "loss", "faults", "max_octets", "snmp", "timing", "create", "unbound", NULL};
+  static const char *const KEYS[] = {"recording", "count",  "name",   "address",    "port", "community", "write",  "live",    "rates", "values",
+                                     "vary",      "delay",  "jitter", "loss",       "faults", "max_octets", "snmp", "timing", "create", "unbound",
+                                     NULL};
   static const char *const SHARING[] = {"address", "port", "community", NULL};
   struct moon_fields *f = &r->fields;
   lua_State *L = f->L;
