@@ -4,7 +4,11 @@
  *     if_rx_octets  index=1 interface=lo      18446744073709551615
  *     if_tx_octets  index=1 interface=lo                      1234
  *
- * Two passes over the record: the widths, then the text. What a terminal could take for a command is shown as \xNN. */
+ * Two passes over the record: the widths, then the text. Labels without a value are left out. What a terminal could take for
+ * a command is shown as \xNN. */
+#include <math.h>
+#include <stdio.h>
+
 #include "format.h"
 #include "output.h"
 
@@ -30,11 +34,20 @@ static void set_labels(struct table *t, const uint8_t *p, uint32_t n) {
   t->labels.n = 0;
   for (uint32_t i = 0; i < n; i++) {
     p = moon_record_label(p, &l);
-    if (i) { moon_print_put(&t->labels, " ", 1); }
+    if (!l.value.n) { continue; }
+    if (t->labels.n) { moon_print_put(&t->labels, " ", 1); }
     put_safe(&t->labels, l.key);
     moon_print_put(&t->labels, "=", 1);
     put_safe(&t->labels, l.value);
   }
+}
+
+/* Three decimals are what people read; what has none that counts, or is huge, is shown in full. */
+static size_t format_rounded(char *out, double v) {
+  if (!(fabs(v) >= 1) || fabs(v) >= 1e15) { return moon_format_real(out, v); }
+  size_t n = (size_t)snprintf(out, MOON_FORMAT_MAX, "%.3f", v);
+  while (out[n - 1] == '0') { n--; }
+  return n - (out[n - 1] == '.');
 }
 
 static void set_value(struct table *t, const struct moon_sample *s) {
@@ -47,7 +60,7 @@ static void set_value(struct table *t, const struct moon_sample *s) {
   if (!p) { return; }
   t->value.n += s->kind == MOON_NUMBER_UNSIGNED ? moon_format_u64(p, s->value.uint)
                 : s->kind == MOON_NUMBER_SIGNED ? moon_format_i64(p, s->value.sint)
-                                                : moon_format_real(p, s->value.real);
+                                                : format_rounded(p, s->value.real);
 }
 
 /* Places on the screen: UTF-8 continuation octets take none. */

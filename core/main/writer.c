@@ -30,8 +30,9 @@ static void live_put(const struct scribe *s, bool show) {
     moon_stats_read(s->c->stats, &sum);
     clock_gettime(CLOCK_MONOTONIC, &now);
     double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)s->c->stats->head->started_us / 1e6;
-    moon_print_printf(&line, "%u devices  %llu runs ok  %llu failed  %llu under way  %llu samples  %llu requests  %llu in flight  %.0f s",
-                    s->c->stats->head->n_targets, (unsigned long long)sum.runs.runs_ok,
+    /* Cut at the edge of the terminal: of a line that wraps only the last part would be taken back. */
+    moon_print_printf(&line, "\033[?7l%u device%s  %llu runs ok  %llu failed  %llu under way  %llu samples  %llu requests  %llu in flight  %.0f s"
+                    "\033[?7h", s->c->stats->head->n_targets, s->c->stats->head->n_targets == 1 ? "" : "s", (unsigned long long)sum.runs.runs_ok,
                     (unsigned long long)(sum.runs.runs_failed + sum.runs.runs_timeout), (unsigned long long)sum.runs.runs_active,
                     (unsigned long long)sum.runs.samples, (unsigned long long)sum.counters.requests,
                     (unsigned long long)sum.counters.in_flight, seconds);

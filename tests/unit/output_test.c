@@ -160,6 +160,37 @@ static void table_is_aligned_and_safe(void **state) {
   moon_record_fini(&r);
 }
 
+static void table_rounds_and_leaves_out_what_is_empty(void **state) {
+  static const struct moon_label none[] = {{{"alias", 5}, {"", 0}}, {{"index", 5}, {"1", 1}}, {{"note", 4}, {"", 0}}};
+  static const double values[] = {1000.1018067707491, -2.5, 3.9999, 1e15 + 0.5, 0.00012345, 7, 1.0 / 0.0};
+  struct moon_run_head head = {.started_s = 1, .err = MOON_OK};
+  struct moon_output *o = moon_table_new();
+  struct moon_record r;
+  (void)state;
+  moon_record_init(&r);
+  moon_record_begin(&r, text("d"), text("p"), text(""), NULL, 0);
+  moon_record_labels(&r, none, 3);
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    struct moon_sample s = {.name = text("x"), .time_s = 1, .type = MOON_SAMPLE_GAUGE, .kind = MOON_NUMBER_REAL};
+    s.value.real = values[i];
+    moon_record_sample(&r, &s);
+  }
+  assert_int_equal(moon_record_end(&r, &head), MOON_OK);
+  char *got = formatted(o, &r, MOON_OK);
+  assert_string_equal(got,
+    "d  p  ok  7 samples  0.000 s\n"
+    "  x  index=1            1000.102\n"
+    "  x  index=1                -2.5\n"
+    "  x  index=1                   4\n"
+    "  x  index=1  1000000000000000.5\n"
+    "  x  index=1          0.00012345\n"
+    "  x  index=1                   7\n"
+    "  x  index=1                null\n");
+  free(got);
+  o->free(o);
+  moon_record_fini(&r);
+}
+
 struct sink { size_t blocks, octets, largest, refuse; };
 static bool sink_flush(void *arg, const uint8_t *p, size_t n) {
   struct sink *s = arg;
@@ -244,6 +275,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(json_lines), cmocka_unit_test(every_run_tells_its_end),
     cmocka_unit_test(a_record_that_is_none_gives_an_error_and_nothing_worse), cmocka_unit_test(table_is_aligned_and_safe),
+    cmocka_unit_test(table_rounds_and_leaves_out_what_is_empty),
     cmocka_unit_test(large_records_leave_in_blocks), cmocka_unit_test(without_memory), cmocka_unit_test(names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
