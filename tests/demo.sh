@@ -4,6 +4,7 @@
 set -eu
 : "${B:=build}"
 dir=$(mktemp -d)
+export XDG_RUNTIME_DIR="$dir"
 sim=
 stop() {
   [ -z "$sim" ] || kill "$sim" 2>/dev/null || true
@@ -25,6 +26,12 @@ while ! [ -s "$dir/ready" ]; do
   sleep 0.1
 done
 sed 's/, control in.*//' "$dir/ready"
+
+one=$(sed 's/.* agents\{0,1\}, \([^ ]*\) to.*/\1/' "$dir/ready")
+echo
+echo "== One of them, the first eight samples as a table"
+echo "\$ moonpoll run scripts/interfaces.lua --targets $one --once -o table"
+"$B/moonpoll" run scripts/interfaces.lua --targets "$one" --once -o table | sed 9q
 
 echo
 echo "== Polled for ten seconds: traffic of every interface, every three seconds"

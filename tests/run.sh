@@ -14,6 +14,7 @@ passed=0 failed=0 bad=
 export MIBS= MOONPOLL_MIBS="$log/no-mibs" LC_ALL=C.UTF-8 TZ=UTC B CC
 export SNMP_PERSISTENT_DIR="$log/snmp" SNMPCONFPATH="$log/snmp"
 mkdir -p "$log/snmp/cert_indexes"
+export XDG_RUNTIME_DIR="$log" # where run directories go
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export UBSAN_OPTIONS=print_stacktrace=1
 export MOONPOLL="$B/moonpoll"
