@@ -149,11 +149,12 @@ static const char *text_of(struct moon_fields *f, const char *field, uint32_t i)
   return own;
 }
 
-static void parse_address(struct moon_fields *f, const char *text, struct moon_addr *out) {
+static void parse_address(struct moon_fleet_reader *r, const char *text, struct moon_addr *out) {
+  struct moon_fields *f = &r->fields;
   const char *host;
   size_t host_len;
   struct moon_addr a;
-  if (moon_addr_parse(text, 0, &a, &host, &host_len)) {
+  if (moon_addr_parse(text, r->next.port, &a, &host, &host_len)) {
     moon_fields_enter(f, "address");
     moon_fields_fail(f, "\"%.80s\" is no IP address", text);
   }
@@ -178,7 +179,7 @@ static void place_agent(struct moon_fleet_reader *r, const struct place *at, uin
   lua_pop(L, 1);
   if (function) {
     const char *text = text_of(f, "address", i);
-    parse_address(f, text ? text : "", &out->addr);
+    parse_address(r, text ? text : "", &out->addr);
   } else if (!at->shared) {
     count_up(&out->addr, i - 1);
   }
@@ -236,7 +237,7 @@ void moon_fleet_describe(struct moon_fleet_reader *r, int table) {
   lua_getfield(L, -1, "address");
   if (!lua_isfunction(L, -1) && !lua_isnil(L, -1)) {
     const char *text = lua_tostring(L, -1);
-    parse_address(f, text ? text : "", &at.base);
+    parse_address(r, text ? text : "", &at.base);
   }
   lua_pop(L, 1);
   at.shared = any_function(L, table, SHARING);
