@@ -29,7 +29,7 @@ describe("README", function()
   end
 
   for _, name in ipairs(order) do
-    if name ~= "moon" then
+    if name ~= "moon" and name ~= "fleet" then
       it("probe " .. name, function()
         local r = t.poll { put(name), "--targets", snmpd.target, "-c", "public", "--once" }
         assert.equal(0, r.status, r.stderr)
@@ -38,6 +38,21 @@ describe("README", function()
       end)
     end
   end
+
+  it("fleet", function()
+    local fleet = put "fleet"
+    local f = assert(io.open(dir .. "/router.snmprec", "w"))
+    f:write(t.read "tests/recordings/router.snmprec")
+    f:close()
+    local sim = require("e2e.sim_rig").start { fleet }
+    local r = t.poll { "scripts/system.lua", "--targets", sim:target "127.1.0.7" .. "," .. sim:target "127.1.0.22", "-c", "public", "--once",
+      "-t", "0.5", "-r", "5" }
+    assert.equal(1, r.samples[sim:target "127.1.0.7"].up)
+    assert.equal(0, r.samples[sim:target "127.1.0.22"].up)
+    assert.equal("edge-20", require("cjson").decode(sim:tell "agent 127.1.0.20").name)
+    assert.equal("", sim.process:stderr())
+    sim:stop()
+  end)
 
   it("configuration", function()
     put "hello"
