@@ -37,6 +37,10 @@ static void open_standard(void) {
 
 int main(int argc, char **argv) {
   open_standard();
+  if (argc > 2 && strcmp(argv[1], "help") == 0) { /* help run: run --help */
+    argv[1] = argv[2];
+    argv[2] = (char[]){"--help"};
+  }
   const char *tool = argc > 0 ? moon_tool_command(argv[0]) : NULL;
   if (tool) { return moon_tool_main(tool, argc, argv); }
   tool = argc > 1 ? moon_tool_command(argv[1]) : NULL;

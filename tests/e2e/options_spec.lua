@@ -73,7 +73,7 @@ describe("moonpoll", function()
   end)
 
   it("helps", function()
-    for _, words in ipairs { { "--help" }, { "run", "--help" }, { "status", "--help" } } do
+    for _, words in ipairs { { "--help" }, { "run", "--help" }, { "status", "--help" }, { "help", "run" }, { "help" } } do
       table.insert(words, 1, t.program)
       local code, out = t.run(words)
       assert.equal(0, code)
