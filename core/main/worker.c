@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
+#include "inhouse.h"
 #include "log.h"
 #include "shard.h"
 
-#define STACK_OCTETS (64u << 20) /* nested coroutine.wrap and gsub callbacks overflow 8 MB; untouched pages cost nothing */
+/* A gsub whose callback calls gsub, and so on, takes 80 MB before Lua's own stack is full; untouched pages cost nothing. */
+#define STACK_OCTETS (128u << 20)
 
 /* The leak checker wants everything freed; without it the end of the process does that for nothing. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -25,6 +27,7 @@ struct worker {
   struct moon_loop *loop;
   struct moon_engine *engine;
   struct moon_host *host;
+  struct moon_inhouse inhouse;
   uint32_t *shard;
   uint32_t n_shard;
   int status;
@@ -85,6 +88,11 @@ static void on_order(void *arg, int fd) {
   }
 }
 
+static enum moon_err answer(void *arg, const struct moon_plan_target *t, struct moon_peer *p) {
+  struct worker *w = arg;
+  return moon_inhouse_open(&w->inhouse, w->engine, t, p);
+}
+
 static enum moon_err start(struct worker *w) {
   const struct moon_plan *plan = w->c->plan;
   struct moon_engine_config e;
@@ -105,7 +113,7 @@ static enum moon_err start(struct worker *w) {
   moon_loop_on_turn(w->loop, turn, w);
   struct moon_host_config h = {
     .engine = w->engine, .plan = plan, .shard = w->shard, .n_shard = w->n_shard, .counters = &w->c->block->runs,
-    .handed = w->c->handed, .sink = sink, .log = say, .done = done, .arg = w};
+    .handed = w->c->handed, .answer = answer, .sink = sink, .log = say, .done = done, .arg = w};
   err = moon_host_new(&h, &w->host);
   if (err) { return err; }
   err = io->watch(w->loop, w->c->control_fd, on_order, w);
@@ -122,6 +130,7 @@ static void finish(struct worker *w) {
   }
   if (w->host) { moon_host_free(w->host); }
   if (w->engine) { moon_engine_free(w->engine); }
+  moon_inhouse_fini(&w->inhouse);
   if (w->loop) { moon_loop_free(w->loop); }
   moon_mem_free(w->shard);
 }

@@ -326,7 +326,7 @@ void moon_config_targets(struct moon_fields *f) {
   if (!moon_fields_get(f, "targets", &was)) { return; }
   unsigned n = moon_fields_list(f, "targets");
   for (unsigned i = 1; i <= n; i++) {
-    struct moon_inventory in = {0};
+    struct moon_inventory in = {.beside = f->file};
     size_t here = moon_fields_enter_index(f, i), text_n;
     lua_rawgeti(L, -1, (int)i);
     /* Looking a line up reads the file: not for each of 20,000. */

@@ -8,9 +8,12 @@
 #include <sys/stat.h>
 
 #include "../../base/mem.h"
+#include "recorded.h"
 
 #define LABELS_MAX 64u   /* of one target */
 #define NAME_MAX_LEN 255u
+#define RECORDING "file:"
+#define RECORDING_LEN (sizeof RECORDING - 1)
 
 /* Where a target stands, and what is said beside it. */
 struct entry {
@@ -136,10 +139,29 @@ static bool clean(struct moon_text t) {
   return t.n > 0 && t.n <= NAME_MAX_LEN;
 }
 
+/* A recording instead of a host. Read here, so that its mistakes are told before anything starts. */
+static enum moon_err set_recording(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e,
+                                   struct moon_plan_target *t) {
+  const char *beside = e->path ? e->path : in->beside, *path = moon_draft_text(d, e->host.p + RECORDING_LEN, e->host.n - RECORDING_LEN);
+  uint32_t n = d->plan.n_targets + 1;
+  t->host = moon_draft_text(d, e->host.p, e->host.n);
+  if (!t->host || !path) { return d->err; }
+  if (!*path) { return moon_draft_fail(d, "%s: file: without a recording's path behind it", place_of(d, in, e)); }
+  t->recording = moon_draft_beside(d, beside, path);
+  if (!t->recording) { return d->err; }
+  t->addr = (struct moon_addr){.family = 4, .port = 161, .ip = {240, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}}; /* RFC 1112 4 */
+  for (uint32_t i = 0; i < d->plan.n_targets; i++) {
+    if (d->targets[i].recording && strcmp(d->targets[i].recording, t->recording) == 0) { return MOON_OK; }
+  }
+  moon_recording_free(moon_recorded_read(d, place_of(d, in, e), t->recording, false));
+  return d->err;
+}
+
 static enum moon_err set_address(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e,
                                  struct moon_plan_target *t) {
   const char *host;
   size_t host_n;
+  if (e->host.n >= RECORDING_LEN && memcmp(e->host.p, RECORDING, RECORDING_LEN) == 0) { return set_recording(d, in, e, t); }
   t->host = clean(e->host) ? moon_draft_text(d, e->host.p, e->host.n) : "";
   if (!t->host) { return d->err; }
   enum moon_err err = moon_addr_parse(t->host, in->port ? in->port : 161, &t->addr, &host, &host_n);
@@ -158,6 +180,12 @@ static enum moon_err set_address(struct moon_draft *d, const struct moon_invento
   return MOON_OK;
 }
 
+/* "dir/router.snmprec": "router" */
+static const char *base_name(struct moon_draft *d, const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+  return moon_draft_text(d, name, dot && dot != name ? (size_t)(dot - name) : strlen(name));
+}
+
 static enum moon_err add(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e) {
   struct moon_plan_target t = {.source = in->source, .strict_source = in->strict_source};
   uint32_t n_pending = d->n_pending;
@@ -165,7 +193,7 @@ static enum moon_err add(struct moon_draft *d, const struct moon_inventory *in, 
   if (e->name.p && !clean(e->name)) {
     return moon_draft_fail(d, "%s: device: a name is 1 to %u characters without blanks", place_of(d, in, e), NAME_MAX_LEN);
   }
-  t.name = e->name.p ? moon_draft_text(d, e->name.p, e->name.n) : in->name ? in->name : t.host;
+  t.name = e->name.p ? moon_draft_text(d, e->name.p, e->name.n) : in->name ? in->name : t.recording ? base_name(d, t.recording) : t.host;
   if (!t.name || grow_names(d) || moon_draft_room(d, &d->targets, &d->targets_cap, d->plan.n_targets, sizeof t)) { return d->err; }
   uint32_t *slot = find_name(d, t.name);
   if (*slot) {
@@ -378,9 +406,10 @@ enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_in
   struct stat st;
   if (!strchr(text, ',')) {
     bool there = stat(text, &st) == 0;
-    if ((there && !S_ISDIR(st.st_mode)) || strchr(text, '/')) { return moon_inventory_file(d, in, text); }
+    bool recording = strncmp(text, RECORDING, RECORDING_LEN) == 0;
+    if ((there && !S_ISDIR(st.st_mode)) || (strchr(text, '/') && !recording)) { return moon_inventory_file(d, in, text); }
     size_t n = strlen(text);
-    if (n > 5 && (strcmp(text + n - 5, ".json") == 0 || strcmp(text + n - 4, ".txt") == 0)) {
+    if (n > 5 && !recording && (strcmp(text + n - 5, ".json") == 0 || strcmp(text + n - 4, ".txt") == 0)) {
       return moon_inventory_file(d, in, text);
     }
     return moon_inventory_host(d, in, text, n);

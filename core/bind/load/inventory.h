@@ -4,6 +4,9 @@
  *   192.0.2.1  site=lab
  *   core1.example.net:1161  device=core1  auth=ops,legacy
  *
+ * Instead of a host: file:PATH, a recording that answers in the process (see core/agent/dump.h); the target's name is the
+ * file's without directory and extension.
+ *
  * Labels go to every sample of the target. `device` is no label but its name, `auth` names its credentials (in file_sd:
  * __param_auth, as snmp_exporter has it; other labels that begin with __ are Prometheus' own and dropped). */
 #ifndef MOON_BIND_LOAD_INVENTORY_H
@@ -17,6 +20,7 @@ struct moon_inventory {
   const char *name;                /* of a single host; NULL: as the host is written */
   const struct moon_label *labels; /* those beside a host win over these */
   const uint16_t *credentials;     /* NULL: the default ones */
+  const char *beside;              /* file whose directory recordings are relative to; NULL: the working directory */
   struct moon_addr source;         /* family 0: any */
   uint32_t n_labels, n_credentials;
   uint16_t port;                   /* where none is written; 0: 161 */

@@ -104,6 +104,7 @@ static void put_target(struct sink *s, const struct moon_plan_target *t) {
   put_text(s, t->name);
   put_text(s, t->host);
   put_text(s, t->error);
+  put_text(s, t->recording);
   for (uint32_t i = 0; i < t->n_labels; i++) {
     put_octets(s, t->labels[i].key.p, t->labels[i].key.n);
     put_octets(s, t->labels[i].value.p, t->labels[i].value.n);
@@ -316,6 +317,7 @@ static void get_target(struct source *s, struct moon_plan_target *t, uint32_t n_
   t->name = get_text(s);
   t->host = get_text(s);
   t->error = get_text_or_null(s);
+  t->recording = get_text_or_null(s);
   struct moon_label *labels = take(s, LABELS, t->n_labels);
   uint16_t *credentials = take(s, INDEXES, t->n_credentials);
   if (!credentials) { return; }

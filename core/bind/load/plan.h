@@ -36,6 +36,7 @@ struct moon_plan_target {
   const char *host;        /* as configured, for errors */
   struct moon_addr addr;   /* family 0: could not be resolved, see error */
   const char *error;       /* why not, or NULL */
+  const char *recording;   /* file that answers instead of an agent; addr is made up, no two alike. NULL: addr is asked */
   const struct moon_label *labels;
   const uint16_t *credentials; /* tried in order */
   struct moon_addr source; /* bind address; family 0: any */

@@ -35,6 +35,10 @@ void moon_host_log(struct moon_host *h, enum moon_level level, const char *forma
 
 static void read_clocks(struct moon_host *h) {
   struct timespec wall, mono;
+  if (h->config.epoch_s > 0) {
+    h->clock_offset_s = h->config.epoch_s;
+    return;
+  }
   clock_gettime(CLOCK_MONOTONIC, &mono);
   clock_gettime(CLOCK_REALTIME, &wall);
   h->clock_offset_s = (double)(wall.tv_sec - mono.tv_sec) + (double)(wall.tv_nsec - mono.tv_nsec) / 1e9;
@@ -52,6 +56,11 @@ static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t
   enum moon_err e = moon_peer_new(h->engine, &plan->addr, &h->plan->credentials[plan->credentials[0]], &h->plan->policy, t, &t->peer);
   if (e) { return e; }
   moon_peer_target(t->peer)->strict_source = plan->strict_source;
+  if (plan->recording) {
+    if (h->config.answer) { return h->config.answer(h->config.arg, plan, t->peer); }
+    moon_host_log(h, MOON_LOG_ERROR, "%s: recordings do not answer here", plan->name);
+    return MOON_E_CONFIG;
+  }
   if (plan->source.family != plan->addr.family) { return MOON_OK; } /* of names that have both the loader said so */
   e = moon_peer_bind(h->engine, t->peer, &plan->source);
   if (e) {
@@ -152,7 +161,8 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   moon_list_init(&h->free_sheets);
   moon_sched_init(h);
   read_clocks(h);
-  h->seed = (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u ^ (uint64_t)(h->clock_offset_s * 1e9);
+  h->seed = (uint64_t)(h->clock_offset_s * 1e9);
+  if (!(c->epoch_s > 0)) { h->seed ^= (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u; }
   e = open_targets(h);
   if (!e) { e = make_probes(h); }
   if (!e) { e = make_lua(h); }

@@ -44,6 +44,11 @@ struct moon_host_config {
   /* plan->once: an octet for each [probe * plan->n_targets + target]. Set once all its runs are handed out; what is set at
    * the start is not run. So one that goes on after a host that died repeats nothing. Borrowed; NULL: nobody goes on. */
   uint8_t *handed;
+  /* Target t is a recording: somebody has to answer for its peer, see moon_peer_answer_with; an error was told. NULL: such
+   * targets are refused. */
+  enum moon_err (*answer)(void *arg, const struct moon_plan_target *t, struct moon_peer *p);
+  double epoch_s;  /* the wall clock where the engine's clock is 0, and hashes without chance; 0: the system's */
+  bool in_step;    /* what is due every so often is due so long after the start, not at a phase of its own */
   /* A run ended: its record. false: no room now; the host keeps it, starts nothing new and offers it again after
    * moon_host_output_ready(). Time parked on output counts against nobody. */
   bool (*sink)(void *arg, const uint8_t *record, uint32_t n);

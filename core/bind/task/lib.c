@@ -1,5 +1,6 @@
 #include "lib.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,20 +9,23 @@
 #include "rows.h"
 #include "run.h"
 
-static double clock_s(clockid_t id) {
+static double now_s(const struct moon_host *h) { return (double)moon_engine_clock_us(h->engine) / 1e6; }
+
+static double wall_s(const struct moon_host *h) {
   struct timespec t;
-  clock_gettime(id, &t);
+  if (h->config.epoch_s > 0) { return now_s(h) + h->config.epoch_s; }
+  clock_gettime(CLOCK_REALTIME, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* now(): monotonic seconds; time(): Unix seconds [-0, +1, -] */
 static int now(lua_State *L) {
-  lua_pushnumber(L, clock_s(CLOCK_MONOTONIC));
+  lua_pushnumber(L, now_s(moon_host_of(L)));
   return 1;
 }
 
 static int wall(lua_State *L) {
-  lua_pushnumber(L, clock_s(CLOCK_REALTIME));
+  lua_pushnumber(L, wall_s(moon_host_of(L)));
   return 1;
 }
 
@@ -40,6 +44,37 @@ static int log_(lua_State *L) {
   return 0;
 }
 
+/* os.time() and os.date(format) of a host whose wall clock was handed in; the second upvalue is the real one [-0, +1, e] */
+static int os_time(lua_State *L) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_pushnumber(L, floor(wall_s(moon_host_of(L))));
+    return 1;
+  }
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  return 1;
+}
+
+static int os_date(lua_State *L) {
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushnumber(L, floor(wall_s(moon_host_of(L))));
+    lua_replace(L, 2);
+  }
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+static void set_os(lua_State *L, struct moon_host *h, const char *name, lua_CFunction f) { /* os at the top [-0, +0, m] */
+  lua_pushlightuserdata(L, h);
+  lua_getfield(L, -2, name);
+  lua_pushcclosure(L, f, 2);
+  lua_setfield(L, -2, name);
+}
+
 static int device_text(lua_State *L) {
   lua_pushliteral(L, "name");
   if (lua_istable(L, 1)) { lua_rawget(L, 1); }
@@ -55,6 +90,12 @@ void moon_lib_setup(struct moon_host *h, lua_State *L) {
   static const luaL_Reg functions[] = {{"now", now}, {"time", wall}, {"log", log_}, {NULL, NULL}};
   static const char *const shared[] = {"all", "spawn", "sleep", "now", "time", "log", NULL};
   int top = lua_gettop(L);
+  if (h->config.epoch_s > 0) {
+    lua_getglobal(L, "os");
+    set_os(L, h, "time", os_time);
+    set_os(L, h, "date", os_date);
+    lua_settop(L, top);
+  }
   moon_out_setup(h, L);
   moon_rows_setup(h, L);
   lua_getglobal(L, "require");

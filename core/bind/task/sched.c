@@ -62,7 +62,7 @@ static void arm(struct moon_host *h, struct moon_duty *d) {
   double wall = moon_host_wall_s(h, now);
   double phase = moon_sched_phase(d->device->probe->plan->name, d->job->name, d->device->target->plan->name) * every;
   double next = (floor((wall - phase) / every) + 1) * every + phase;
-  d->due_us = now + (uint64_t)((next - wall) * 1e6);
+  d->due_us = now + (uint64_t)((h->config.in_step ? every : next - wall) * 1e6);
   moon_timer_start(h->engine, &d->timer, d->due_us);
 }
 
