@@ -21,8 +21,7 @@ ticks() { awk '{print $14 + $15}' "/proc/$pid/stat"; } # hundredths of a second
 
 count=$(((1000 + $# - 1) / $#))
 for r in "$@"; do
-  case $r in /*) ;; *) r=$PWD/$r ;; esac
-  echo "agent { recording = \"$r\", count = $count, live = true }"
+  echo "agent { recording = \"$(readlink -f "$r")\", count = $count, live = true }"
 done >"$dir/fleet.lua"
 "$program" sim "$dir/fleet.lua" --log error >"$dir/ready" &
 pid=$!
