@@ -36,10 +36,11 @@ static void open_standard(void) {
 }
 
 int main(int argc, char **argv) {
+  static char wanted[] = "--help";
   open_standard();
   if (argc > 2 && strcmp(argv[1], "help") == 0) { /* help run: run --help */
     argv[1] = argv[2];
-    argv[2] = (char[]){"--help"};
+    argv[2] = wanted;
   }
   const char *tool = argc > 0 ? moon_tool_command(argv[0]) : NULL;
   if (tool) { return moon_tool_main(tool, argc, argv); }
