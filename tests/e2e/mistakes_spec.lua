@@ -16,7 +16,7 @@ local expected = {
   ["rows key"] = "key: no column has the key b",
   ["rows rates"] = "rates: no column has the key b",
   ["rows nested"] = "bad argument #1: one column lies under another, or is given twice",
-  ["table no oid"] = "bad argument #1 to 'table' (key 'a': 'y' is no OID)",
+  ["table no oid"] = "bad argument #1 to 'table' (key 'a': '1.3.y' is no OID)",
   ["table option"] = "unknown option exakt: only, with, key, rates, epoch, exact and max_rows are known",
   ["set"] = "this probe may not change anything: allow_set is not configured for it",
   ["with"] = "with: unknown option contxt: context is known",
@@ -64,6 +64,10 @@ describe("a mistake of a script", function()
       assert.equal(place .. text, (told[name] or ""):sub(1, #place + #text))
     end)
   end
+
+  it("does not take the worker along when it nests without end", function()
+    assert.truthy(told["gsub in gsub"]:find "stack overflow", told["gsub in gsub"])
+  end)
 
   it("is none of the script's when a limit was reached, which is named", function()
     assert.truthy(told["max_rows"]:find("^127%.0%.0%.1:%d+: budget: a limit was reached: it has more than 1 rows %(max_rows%), 1%.3%.6"), told["max_rows"])
