@@ -4,6 +4,8 @@ set -eu
 lib=$DESTDIR$LIBDIR
 put() { install -D -m "$1" "$2" "$3"; }
 [ ! -e "$B/moonpoll" ] || put 755 "$B/moonpoll" "$DESTDIR$PREFIX/bin/moonpoll"
+# TOOLS=1: moonpoll also under the names of net-snmp's tools.
+for tool in ${TOOLS:+get getnext bulkget walk bulkwalk set}; do ln -sf moonpoll "$DESTDIR$PREFIX/bin/snmp$tool"; done
 for l in moonpoll moonpoll-engine; do
   put 644 "$B/lib$l.a" "$lib/lib$l.a"
   put 755 "$B/lib$l.so" "$lib/lib$l.so.$VERSION"
