@@ -34,6 +34,7 @@ static const char usage[] =
   "  --write COMMUNITY   that may SET (private)\n"
   "  --live              values move: counters grow, gauges wander, uptime ticks\n"
   "  --timing            answers take the round trip they were recorded with\n"
+  "  --snmp              the snmp group (1.3.6.1.2.1.11) tells each agent's own counts\n"
   "  --faults LIST       of all agents: dead,loss:share=0.1,delay:delay=0.2:from=10:to=20,gen-err:oid=1.3.6.1.2.1.2\n"
   "  --max-octets N      of an answer (1472)\n"
   "  --seed N            same seed, same run (0)\n"
@@ -47,14 +48,14 @@ static const char usage[] =
   "  --log LEVEL         error, warn, info or debug (info)\n"
   "  --help              this text\n";
 
-enum { OPT_RECORDING = 256, OPT_COUNT, OPT_ADDRESS, OPT_PORT, OPT_WRITE, OPT_LIVE, OPT_TIMING, OPT_FAULTS, OPT_OCTETS, OPT_SEED, OPT_STRICT,
+enum { OPT_RECORDING = 256, OPT_COUNT, OPT_ADDRESS, OPT_PORT, OPT_WRITE, OPT_LIVE, OPT_TIMING, OPT_SNMP, OPT_FAULTS, OPT_OCTETS, OPT_SEED, OPT_STRICT,
        OPT_VIRTUAL, OPT_TARGETS, OPT_RUN_DIR, OPT_STATS, OPT_LOOP, OPT_LOG };
 
 static const struct option longs[] = {
   {"recording", required_argument, NULL, OPT_RECORDING}, {"count", required_argument, NULL, OPT_COUNT},
   {"address", required_argument, NULL, OPT_ADDRESS}, {"port", required_argument, NULL, OPT_PORT},
   {"community", required_argument, NULL, 'c'}, {"write", required_argument, NULL, OPT_WRITE}, {"live", no_argument, NULL, OPT_LIVE},
-  {"timing", no_argument, NULL, OPT_TIMING}, {"faults", required_argument, NULL, OPT_FAULTS},
+  {"timing", no_argument, NULL, OPT_TIMING}, {"snmp", no_argument, NULL, OPT_SNMP}, {"faults", required_argument, NULL, OPT_FAULTS},
   {"max-octets", required_argument, NULL, OPT_OCTETS}, {"seed", required_argument, NULL, OPT_SEED},
   {"strict", no_argument, NULL, OPT_STRICT}, {"virtual-clock", no_argument, NULL, OPT_VIRTUAL},
   {"targets", required_argument, NULL, OPT_TARGETS}, {"run-dir", required_argument, NULL, OPT_RUN_DIR},
@@ -113,6 +114,7 @@ static bool take(struct options *o, int c, const char *value) {
   case OPT_WRITE: o->fleet.write = value; break;
   case OPT_LIVE: o->fleet.live = true; break;
   case OPT_TIMING: o->fleet.timing = true; break;
+  case OPT_SNMP: o->fleet.snmp = true; break;
   case OPT_FAULTS: o->fleet.faults = value; break;
   case OPT_STRICT: o->strict = true; break;
   case OPT_VIRTUAL: o->virtual_clock = true; break;

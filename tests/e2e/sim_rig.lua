@@ -6,6 +6,13 @@ local ffi = require "ffi"
 local net = require "agent.net"
 local t = require "e2e.helper"
 
+ffi.cdef [[
+typedef struct { uint16_t family; char path[108]; } sim_sockaddr_un;
+int connect(int, const sim_sockaddr_un *, uint32_t);
+long send(int, const char *, size_t, int);
+long recv(int, char *, size_t, int);
+]]
+
 local _M = {}
 local sim = {}
 sim.__index = sim
@@ -36,18 +43,21 @@ end
 
 function sim:target(address) return address .. ":" .. self.port end
 function sim:rss_mb() return tonumber(t.read("/proc/" .. self.process.pid .. "/status"):match "VmRSS:%s*(%d+)") / 1024 end
---- Says something to the control socket.
+--- Says something to the control socket: its answer.
 function sim:tell(command)
-  local code = [[import socket,sys
-s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode()+b"\n"); s.settimeout(5)
-d=b""
-while not d.endswith(b"\n"):
-  c=s.recv(65536)
-  if not c: break
-  d+=c
-sys.stdout.write(d.decode())]]
-  local status, out, err = t.run { "python3", "-c", code, self.dir .. "/control", command }
-  assert(status == 0, err)
+  local path = self.dir .. "/control"
+  local at = ffi.new("sim_sockaddr_un", { family = 1 })
+  ffi.copy(at.path, path)
+  local fd = ffi.C.socket(1, 1, 0)
+  assert(fd >= 0 and ffi.C.connect(fd, at, ffi.sizeof(at)) == 0, "cannot connect to " .. path)
+  local buffer, out = ffi.new "char[65536]", ""
+  ffi.C.send(fd, command .. "\n", #command + 1, 0)
+  while not out:find "\n$" and net.wait({ fd }, 5000)[fd] do
+    local n = tonumber(ffi.C.recv(fd, buffer, 65536, 0))
+    if n <= 0 then break end
+    out = out .. ffi.string(buffer, n)
+  end
+  t.close(fd)
   return (out:gsub("\n$", ""))
 end
 function sim:status() return cjson.decode(self:tell "status") end

@@ -171,6 +171,21 @@ describe("A command line", function()
     assert.truthy(err:find("--strict: 2 lines", 1, true), err)
   end)
 
+  it("tells malformed requests in the snmp group", function()
+    local sim = rig.start { "--recording", path "small", "--snmp" }
+    local c = rig.client()
+    for _ = 1, 5 do c:send("127.1.0.1", sim.port, "0\5nonsense") end
+    c:send("127.1.0.1", sim.port, ber.encode(rig.request { oids = { "1.3.6.1.2.1.1.3.0" }, community = "other" }))
+    assert(c:ask("127.1.0.1", sim.port, { oids = { "1.3.6.1.2.1.1.3.0" } }))
+    -- snmpInPkts, snmpInBadCommunityNames, snmpInASNParseErrs, snmpInGetRequests
+    local m = c:ask("127.1.0.1", sim.port, { oids = { "1.3.6.1.2.1.11.1.0", "1.3.6.1.2.1.11.4.0", "1.3.6.1.2.1.11.6.0", "1.3.6.1.2.1.11.15.0" } })
+    local got = {}
+    for i, vb in ipairs(m.varbinds) do got[i] = vb.value end
+    assert.same({ 8, 1, 5, 1 }, got)
+    c:close()
+    sim:stop()
+  end)
+
   it("names a port in use, in one line", function()
     local sim = rig.start { "--recording", path "small" }
     local status, err = rig.refused { "--recording", path "small", "--port", tostring(sim.port) }

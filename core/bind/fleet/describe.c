@@ -77,6 +77,7 @@ static void read_kind(struct moon_fleet_reader *r, struct moon_fleet_kind *kind)
   size_t was;
   kind->live = r->options->live;
   kind->timing = r->options->timing;
+  kind->snmp = r->options->snmp;
   kind->max_octets = r->options->max_octets;
   moon_fields_text(f, "recording", &kind->recording);
   if (!kind->recording) { moon_fields_fail(f, "recording is missing: the file that tells what the agent has"); }

@@ -25,6 +25,7 @@ struct moon_fleet_options {
   uint64_t seed;
   bool live;             /* values move */
   bool timing;
+  bool snmp;             /* the snmp group tells each agent's own counts */
   /* A mistake in a function of the fleet's while it serves; one line, lent. May be NULL. */
   void (*notice)(void *arg, const char *text);
   void *arg;

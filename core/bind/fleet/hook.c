@@ -96,7 +96,7 @@ static bool take(lua_State *L, struct moon_fleet_hook *h, struct moon_varbind *v
   }
   switch (moon_value_number(L, -1, &v)) {
   case MOON_VALUE_REAL:
-    if (!(v.real >= -9.3e18 && v.real < 18446744073709551616.0)) { return false; }
+    if (!(v.real >= (vb->type == MOON_INTEGER ? -2147483648.0 : 0) && v.real < 18446744073709551616.0)) { return false; }
     return set_number(h, vb, v.real, v.real < 0 ? 0 : (uint64_t)v.real);
   case MOON_VALUE_UNSIGNED: return set_number(h, vb, (double)v.uint, v.uint);
   case MOON_VALUE_SIGNED: return set_number(h, vb, (double)v.sint, (uint64_t)v.sint);
