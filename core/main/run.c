@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -23,6 +24,14 @@ static void protect_memory(void) {
 #define MOON_SANITIZED 0
 #endif
   if (!MOON_SANITIZED) { prctl(PR_SET_DUMPABLE, 0); }
+}
+
+/* /proc/PID/environ shows the memory the environment came in. */
+static void wipe_environment(const struct moon_plan *plan) {
+  for (uint32_t i = 0; i < plan->n_env; i++) {
+    char *value = getenv(plan->env[i]);
+    if (value) { moon_mem_wipe(value, strlen(value)); }
+  }
 }
 
 /* The one format stdout gets; NULL for null. false: two want it. */
@@ -71,6 +80,7 @@ int moon_run_main(int argc, char **argv) {
     status = fail(MOON_EXIT_CONFIG, error);
   } else {
     if (o.community) { moon_mem_wipe(o.community, strlen(o.community)); }
+    wipe_environment(plan);
     moon_log_level(o.log);
     protect_memory();
     status = poll_plan(plan, &o, stats_fd, plan->run_dir);

@@ -272,6 +272,18 @@ describe("moonpoll run", function()
       assert.equal(1, r.samples[host].up)
       assert.falsy((r.stdout .. r.stderr .. cjson.encode(r.stats)):find(SENTINEL, 1, true))
     end
+    -- What the environment held is gone from it while the program runs.
+    local config = t.write("config.lua", ('return { auth = { lab = { community = env "MOON_TEST_COMMUNITY" } }, targets = { { host = %q, auth = "lab" } } }')
+      :format(host))
+    p = t.start_poll({ "tests/e2e/probes/ticks.lua", "--config", config, "--every", "1", "-o", "json", "--run-dir", dir },
+      { env = { MOON_TEST_COMMUNITY = SENTINEL, MOON_TEST_OTHER = "stays" } })
+    s = running(dir)
+    for _, pid in ipairs { p.pid, s.workers[1].pid } do
+      local environment = t.read("/proc/" .. pid .. "/environ")
+      assert.falsy(environment:find(SENTINEL, 1, true))
+      assert.truthy(environment == "" or environment:find("MOON_TEST_OTHER=stays", 1, true))
+    end
+    assert.equal(0, p:stop(10))
     local code, out, err = t.run { t.program, "run", "tests/e2e/probes/ticks.lua", "--targets", secret:target "127.0.6.2", "--once",
       "-c", SENTINEL .. ("x"):rep(300) }
     assert.equal(2, code)

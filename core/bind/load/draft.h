@@ -22,11 +22,12 @@ struct moon_draft {
   struct moon_plan_probe *probes;
   const char **outputs;
   const char **warnings;
+  const char **env;
   struct moon_draft_pending *pending;
   uint32_t *by_name;                       /* hash of target names: index + 1; 0 free */
   const uint16_t *default_credentials;     /* of targets that name none */
   uint32_t n_default_credentials;
-  uint32_t credentials_cap, targets_cap, probes_cap, outputs_cap, warnings_cap, pending_cap, n_pending, by_name_cap;
+  uint32_t credentials_cap, targets_cap, probes_cap, outputs_cap, warnings_cap, env_cap, pending_cap, n_pending, by_name_cap;
   uint32_t warnings_left_out;
   enum moon_err err;                       /* sticky */
   char error[1024];                        /* one line, no newline in it */

@@ -136,5 +136,6 @@ enum moon_err moon_draft_make(struct moon_draft *d) {
   p->probes = d->probes;
   p->outputs = d->outputs;
   p->warnings = d->warnings;
+  p->env = d->env;
   return d->err;
 }

@@ -114,7 +114,7 @@ static void put_target(struct sink *s, const struct moon_plan_target *t) {
 
 static void put_plan(struct sink *s, const struct moon_plan *p) {
   uint32_t totals[TOTALS] = {[CREDENTIALS] = p->n_credentials, [PROBES] = p->n_probes, [TARGETS] = p->n_targets};
-  totals[TEXTS] = p->n_outputs + p->n_warnings;
+  totals[TEXTS] = p->n_outputs + p->n_warnings + p->n_env;
   for (uint32_t i = 0; i < p->n_probes; i++) {
     totals[SOURCES] += p->probes[i].n_sources;
     totals[JOBS] += p->probes[i].n_jobs;
@@ -138,6 +138,7 @@ static void put_plan(struct sink *s, const struct moon_plan *p) {
   for (uint32_t i = 0; i < p->n_targets; i++) { put_target(s, &p->targets[i]); }
   put_texts(s, p->outputs, p->n_outputs);
   put_texts(s, p->warnings, p->n_warnings);
+  put_texts(s, p->env, p->n_env);
 }
 
 enum moon_err moon_pack(const struct moon_plan *plan, uint8_t **out, size_t *n) {
@@ -351,6 +352,7 @@ static void get_plan(struct source *s, struct moon_plan *p) {
   for (uint32_t i = 0; i < p->n_targets && !s->r.err; i++) { get_target(s, &targets[i], p->n_credentials); }
   get_texts(s, &p->outputs, &p->n_outputs);
   get_texts(s, &p->warnings, &p->n_warnings);
+  get_texts(s, &p->env, &p->n_env);
   for (int k = 0; k < TOTALS; k++) {
     if (s->left[k]) { moon_reader_fail(&s->r, MOON_E_RANGE); }
   }

@@ -50,7 +50,8 @@ struct moon_plan {
   const struct moon_plan_target *targets;
   const char *const *outputs;  /* "json", "table", "null"; none: nothing was said */
   const char *const *warnings; /* one line each: the same agent under two names, a target given twice, ... */
-  uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings;
+  const char *const *env;      /* variables that secrets were taken from: to be wiped by who has them */
+  uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings, n_env;
   struct moon_policy policy;
   uint32_t workers;            /* 1 */
   uint32_t max_coroutines;     /* runs at once a worker: 1,000 */

@@ -78,6 +78,9 @@ static int from_env(lua_State *L) { /* [-0, +1, e] */
   struct moon_draft *d = lua_touserdata(L, lua_upvalueindex(1));
   const char *value = getenv(name);
   if (!value) { return luaL_error(L, "env \"%s\": not set", name); }
+  const char *own = moon_draft_text(d, name, strlen(name));
+  if (!own || moon_draft_room(d, &d->env, &d->env_cap, d->plan.n_env, sizeof own)) { return luaL_error(L, "out of memory"); }
+  d->env[d->plan.n_env++] = own;
   struct box *b = push_box(L, strlen(value));
   b->n = strlen(value);
   memcpy(b->text, value, b->n);
