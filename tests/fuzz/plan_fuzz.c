@@ -23,6 +23,7 @@ static size_t weigh(const struct moon_plan *plan) {
     for (uint32_t k = 0; k < t->n_labels; k++) { sum += (uint8_t)t->labels[k].value.p[t->labels[k].value.n]; }
   }
   for (uint32_t i = 0; i < plan->n_warnings; i++) { sum += strlen(plan->warnings[i]); }
+  for (uint32_t i = 0; i < plan->n_env; i++) { sum += strlen(plan->env[i]); }
   return sum;
 }
 
