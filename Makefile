@@ -58,6 +58,7 @@ OUT = $(CORE_A) $(B)/libmoonpoll.so $(ENGINE_A) $(B)/libmoonpoll-engine.so $(if 
 TEST_ENV = B="$(B)" CC="$(CC)"
 
 all: $(OUT)
+	@:
 $(CORE_A): $(CORE_O)
 $(ENGINE_A): $(CORE_O) $(ENGINE_O)
 $(B)/obj/bind.a: $(BIND_O) $(B)/obj/embedded.o
