@@ -7,22 +7,28 @@
 #include "../bind/tool/tool.h"
 #include "../moonpoll.h"
 #include "master.h"
+#include "mib.h"
 #include "record.h"
 #include "run.h"
 #include "sim.h"
 #include "status.h"
+#include "test.h"
 
 static const char usage[] =
   "usage: moonpoll run PROBE... --targets HOST,HOST|FILE [options]\n"
   "       moonpoll sim FLEET.lua | --recording FILE [options]\n"
+  "       moonpoll test DIR [--update]\n"
   "       moonpoll record HOST [OID...] [options]\n"
+  "       moonpoll mib add FILE|DIR... | list | show NAME...\n"
   "       moonpoll status | stop [--run-dir DIR] [--pid PID]\n"
   "       moonpoll get | getnext | bulkget | walk | bulkwalk | set [options] AGENT OID...\n"
   "       moonpoll COMMAND --help | --version\n"
   "\n"
   "  run      poll SNMP agents with Lua probes, samples on stdout\n"
   "  sim      simulate SNMP agents from recordings\n"
+  "  test     try probes against recordings, with a fake clock\n"
   "  record   walk an agent into a recording\n"
+  "  mib      MIB modules that are known, and more of them\n"
   "  status   counters of a running instance, as JSON\n"
   "  stop     end a running instance\n"
   "  get ...  as snmpget and its kin; so does moonpoll under their names\n";
@@ -49,7 +55,9 @@ int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "run") == 0) { return moon_run_main(argc - 1, argv + 1); }
   if (strcmp(command, "sim") == 0) { return moon_sim_main(argc - 1, argv + 1); }
+  if (strcmp(command, "test") == 0) { return moon_test_main(argc - 1, argv + 1); }
   if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
+  if (strcmp(command, "mib") == 0) { return moon_mib_main(argc - 1, argv + 1); }
   if (strcmp(command, "status") == 0 || strcmp(command, "stop") == 0) { return moon_status_main(argc - 1, argv + 1); }
   if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
     printf("moonpoll %s\n", MOON_VERSION);

@@ -4,13 +4,29 @@
 #include <smi.h>
 #include <stdlib.h>
 
+#include "../base/mem.h"
+
 static struct { moon_smi_report *report; void *arg; } listener; /* libsmi's handler has no argument */
+
+/* Where named types went: by the address libsmi has them at. Open addressing, n a power of two. */
+static struct { SmiType **type; uint32_t *index; uint32_t n, used; } seen;
 
 bool moon_smi_available(void) { return true; }
 
+/* Fatal ones (0, 1), and among the others those that lose something. */
+static bool is_loss(int severity, const char *tag) {
+  static const char *const tags[] = {"type-unknown", "type-or-class-unknown", "basetype-unknown", "import-failed", "object-identifier-redefined",
+                                     "identifier-redefined", "number-range", "range-exchanged", "range-overlap", "enum-number-redefinition",
+                                     "bits-number-redefinition", "invalid-format", "hyphen-end"};
+  if (severity <= 1) { return true; }
+  for (size_t i = 0; tag && i < sizeof tags / sizeof *tags; i++) {
+    if (strcmp(tag, tags[i]) == 0) { return true; }
+  }
+  return false;
+}
+
 static void on_error(char *path, int line, int severity, char *text, char *tag) {
-  (void)tag;
-  listener.report(listener.arg, path ? path : "", line, severity, text ? text : "");
+  if (is_loss(severity, tag)) { listener.report(listener.arg, path ? path : "", line, text ? text : ""); }
 }
 
 enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg) {
@@ -23,7 +39,12 @@ enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg)
   return MOON_OK;
 }
 
-void moon_smi_close(void) { smiExit(); }
+void moon_smi_close(void) {
+  smiExit();
+  moon_mem_free(seen.type);
+  moon_mem_free(seen.index);
+  memset(&seen, 0, sizeof seen);
+}
 
 static uint32_t convert_type(struct moon_block *d, SmiType *t);
 
@@ -86,22 +107,56 @@ static int64_t number_of(const SmiValue *v) {
   }
 }
 
-static uint32_t known_type(const struct moon_block *d, uint32_t module, uint32_t name) {
-  const struct moon_mib_type_record *all = d->types.p;
-  for (uint32_t i = d->types.n; i-- > 0;) { /* those just made are asked for most */
-    if (all[i].name == name && all[i].module == module) { return i; }
+static uint32_t slot_of(const SmiType *t) {
+  uint32_t at = (uint32_t)((uintptr_t)t >> 4) * 2654435761u;
+  while (seen.type[at & (seen.n - 1)] && seen.type[at & (seen.n - 1)] != t) { at++; }
+  return at & (seen.n - 1);
+}
+
+static uint32_t known_type(const SmiType *t) {
+  if (!seen.n) { return MOON_MIB_NONE; }
+  uint32_t at = slot_of(t);
+  return seen.type[at] ? seen.index[at] : MOON_MIB_NONE;
+}
+
+/* Without memory it is not known again, and converted once more. */
+static void remember_type(SmiType *t, uint32_t index) {
+  if (2 * seen.used >= seen.n) {
+    uint32_t n = seen.n ? 2 * seen.n : 1024, old_n = seen.n;
+    SmiType **type = moon_mem_array(n, sizeof *type), **old = seen.type;
+    uint32_t *indexes = moon_mem_array(n, sizeof *indexes), *old_indexes = seen.index;
+    if (!type || !indexes) {
+      moon_mem_free(type);
+      moon_mem_free(indexes);
+      return;
+    }
+    seen.type = type;
+    seen.index = indexes;
+    seen.n = n;
+    for (uint32_t i = 0; i < old_n; i++) {
+      if (!old[i]) { continue; }
+      uint32_t at = slot_of(old[i]);
+      seen.type[at] = old[i];
+      seen.index[at] = old_indexes[i];
+    }
+    moon_mem_free(old);
+    moon_mem_free(old_indexes);
   }
-  return MOON_MIB_NONE;
+  uint32_t at = slot_of(t);
+  seen.type[at] = t;
+  seen.index[at] = index;
+  seen.used++;
 }
 
 static uint32_t convert_type_at(struct moon_block *d, SmiType *t, int depth) {
   SmiModule *module = smiGetTypeModule(t);
   struct moon_mib_type_record r = {.base = base_of(t), .status = status_of(t->status), .parent = MOON_MIB_NONE};
-  if (t->name && !own_base(t)) {
+  bool named = t->name && !own_base(t);
+  uint32_t known = named ? known_type(t) : MOON_MIB_NONE;
+  if (known != MOON_MIB_NONE) { return known; }
+  if (named) {
     r.name = text_of(d, t->name);
     r.module = (uint16_t)moon_block_module(d, module && module->name ? module->name : "", module && module->name ? strlen(module->name) : 0);
-    uint32_t known = known_type(d, r.module, r.name);
-    if (known != MOON_MIB_NONE) { return known; }
   } else if (!t->name) {
     r.status = 0;
   }
@@ -119,7 +174,9 @@ static uint32_t convert_type_at(struct moon_block *d, SmiType *t, int depth) {
       moon_block_range(d, number_of(&n->minValue), number_of(&n->maxValue));
     }
   }
-  return moon_block_type(d, &r);
+  uint32_t index = moon_block_type(d, &r);
+  if (named && index != MOON_MIB_NONE) { remember_type(t, index); }
+  return index;
 }
 
 static uint32_t convert_type(struct moon_block *d, SmiType *t) { return t ? convert_type_at(d, t, 0) : MOON_MIB_NONE; }

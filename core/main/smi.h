@@ -5,8 +5,8 @@
 
 #include "../names/block.h"
 
-/* One thing libsmi did not like; it went on behind it. severity: 0 internal, 1 fatal .. 3 minor errors, from 4 on warnings. */
-typedef void moon_smi_report(void *arg, const char *path, int line, int severity, const char *text);
+/* One thing libsmi did not understand and left out; it went on behind it. What it merely disapproves of is not told. */
+typedef void moon_smi_report(void *arg, const char *path, int line, const char *text);
 
 struct moon_smi_module {
   const char *name;    /* as the module calls itself; lent until the next load */

@@ -150,6 +150,53 @@ uint32_t moon_block_type(struct moon_block *d, const struct moon_mib_type_record
 
 uint32_t moon_block_node(struct moon_block *d, const struct moon_mib_node_record *r) { return append(d, &d->nodes, r, sizeof *r); }
 
+static uint32_t copy_text(struct moon_block *d, struct moon_text_view v) { return moon_block_text(d, v.p, v.n); }
+
+static uint32_t copy_type(struct moon_block *d, const struct moon_mib *m, uint32_t i, uint32_t *types, int depth) {
+  struct moon_mib_type t, up = {0};
+  struct moon_text_view name;
+  int64_t low, high;
+  int32_t value;
+  if (depth == MOON_MIB_TYPE_DEPTH || !moon_mib_type(m, i, &t)) { return MOON_MIB_NONE; }
+  if (types[i] != MOON_MIB_NONE) { return types[i]; }
+  name = moon_mib_module_name(m, t.module);
+  struct moon_mib_type_record r = {.name = copy_text(d, t.name), .base = t.base, .status = t.status, .module = (uint16_t)moon_block_module(d, name.p, name.n)};
+  r.parent = copy_type(d, m, t.parent, types, depth + 1);
+  bool has_up = moon_mib_type(m, t.parent, &up); /* what is the same as above is from above */
+  if (!has_up || up.hint.p != t.hint.p) { r.hint = copy_text(d, t.hint); }
+  r.items = d->items.n;
+  r.ranges = d->ranges.n;
+  if (!has_up || up.items != t.items || up.n_items != t.n_items) {
+    for (; moon_mib_item(m, &t, r.n_items, &value, &name) && !d->err; r.n_items++) { moon_block_item(d, value, name.p, name.n); }
+  }
+  if (!has_up || up.ranges != t.ranges || up.n_ranges != t.n_ranges) {
+    for (; moon_mib_range(m, &t, r.n_ranges, &low, &high) && !d->err && r.n_ranges < UINT16_MAX; r.n_ranges++) { moon_block_range(d, low, high); }
+  }
+  return types[i] = moon_block_type(d, &r);
+}
+
+void moon_block_copy(struct moon_block *d, const struct moon_mib *m, uint32_t module, uint32_t *types) {
+  struct moon_text_view name = moon_mib_module_name(m, module);
+  struct moon_mib_type t;
+  struct moon_mib_node n;
+  struct moon_mib_element e;
+  uint16_t to = (uint16_t)moon_block_module(d, name.p, name.n);
+  for (uint32_t i = 0; moon_mib_type(m, i, &t) && !d->err; i++) {
+    if (t.module == module && t.name.n) { copy_type(d, m, i, types, 0); }
+  }
+  for (uint32_t i = 0; moon_mib_node(m, i, &n) && !d->err; i++) {
+    if (n.module != module || !n.oid_len) { continue; }
+    uint32_t of[MOON_MIB_INDEX_MAX];
+    struct moon_mib_node_record r = {.name = copy_text(d, n.name), .oid = moon_block_text(d, n.oid, n.oid_len), .units = copy_text(d, n.units),
+                                     .row = copy_text(d, n.row), .module = to, .kind = n.kind, .access = n.access, .status = n.status, .flags = n.flags,
+                                     .type = copy_type(d, m, n.type, types, 0)};
+    for (; r.n_elements < MOON_MIB_INDEX_MAX && moon_mib_element(m, &n, r.n_elements, &e); r.n_elements++) { of[r.n_elements] = copy_type(d, m, e.type, types, 0); }
+    r.elements = d->elements.n;
+    for (uint32_t k = 0; k < r.n_elements && moon_mib_element(m, &n, k, &e); k++) { moon_block_element(d, e.name.p, e.name.n, of[k]); }
+    moon_block_node(d, &r);
+  }
+}
+
 uint32_t moon_block_find(const struct moon_block *d, uint32_t module, uint32_t name) {
   const struct moon_mib_node_record *all = d->nodes.p;
   uint32_t other = MOON_MIB_NONE;

@@ -37,6 +37,9 @@ MOON_API uint32_t moon_block_element(struct moon_block *d, const char *name, siz
 MOON_API uint32_t moon_block_type(struct moon_block *d, const struct moon_mib_type_record *r);
 /* parent is not looked at: it follows from the OIDs. */
 MOON_API uint32_t moon_block_node(struct moon_block *d, const struct moon_mib_node_record *r);
+/* Everything of a module of another block; types it takes from other modules come along. `types` holds, for each type of that block,
+ * where it went: NONE at first, kept from call to call. */
+MOON_API void moon_block_copy(struct moon_block *d, const struct moon_mib *m, uint32_t module, uint32_t *types);
 /* The node with this name, in this module if there is one, else the first of any. */
 MOON_API uint32_t moon_block_find(const struct moon_block *d, uint32_t module, uint32_t name);
 /* Gives elements without a type that of their object and rows that augment others their index. What is not found stays without. */

@@ -366,7 +366,7 @@ static void put_index(const struct moon_mib *m, const struct moon_mib_node *n, s
   }
 }
 
-static void put_node(const struct moon_mib *m, const struct moon_mib_node *n, struct moon_out *o) {
+void moon_facts_write_node(const struct moon_mib *m, const struct moon_mib_node *n, struct moon_out *o) {
   struct moon_mib_node up;
   char text[MOON_OID_TEXT_MAX];
   moon_out_text(o, KINDS[n->kind]);
@@ -396,6 +396,16 @@ static void put_node(const struct moon_mib *m, const struct moon_mib_node *n, st
   moon_out_char(o, '\n');
 }
 
+void moon_facts_write_type(const struct moon_mib *m, uint32_t type, struct moon_out *out) {
+  struct moon_mib_type t;
+  if (!moon_mib_type(m, type, &t)) { return; }
+  moon_out_text(out, "type ");
+  put_view(out, t.name);
+  put_syntax(m, type, true, out);
+  put_word(out, STATUSES[t.status < MOON_MIB_STATUSES ? t.status : 0]);
+  moon_out_char(out, '\n');
+}
+
 void moon_facts_write(const struct moon_mib *m, uint32_t module, struct moon_out *out) {
   struct moon_mib_type t;
   struct moon_mib_node n;
@@ -404,13 +414,9 @@ void moon_facts_write(const struct moon_mib *m, uint32_t module, struct moon_out
   moon_out_char(out, '\n');
   for (uint32_t i = 0; moon_mib_type(m, i, &t); i++) {
     if (t.module != module || !t.name.n) { continue; }
-    moon_out_text(out, "type ");
-    put_view(out, t.name);
-    put_syntax(m, i, true, out);
-    put_word(out, STATUSES[t.status < MOON_MIB_STATUSES ? t.status : 0]);
-    moon_out_char(out, '\n');
+    moon_facts_write_type(m, i, out);
   }
   for (uint32_t i = 0; moon_mib_node(m, i, &n); i++) {
-    if (n.module == module) { put_node(m, &n, out); }
+    if (n.module == module) { moon_facts_write_node(m, &n, out); }
   }
 }

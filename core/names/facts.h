@@ -24,5 +24,8 @@
 MOON_API enum moon_err moon_facts_read(struct moon_block *d, const char *text, size_t n, uint32_t *line, const char **why);
 /* One module in this notation. */
 MOON_API void moon_facts_write(const struct moon_mib *m, uint32_t module, struct moon_out *out);
+/* One fact of it, with its newline. */
+MOON_API void moon_facts_write_type(const struct moon_mib *m, uint32_t type, struct moon_out *out);
+MOON_API void moon_facts_write_node(const struct moon_mib *m, const struct moon_mib_node *n, struct moon_out *out);
 
 #endif
