@@ -3,6 +3,7 @@
 local t = require "e2e.helper"
 local ber = require "agent.ber"
 local cases = require "e2e.cli_cases"
+local sim = require "e2e.sim_rig"
 
 local names = { "get", "getnext", "bulkget", "walk", "bulkwalk", "set" }
 
@@ -135,6 +136,21 @@ describe("the tools", function()
     compare({ get }, use)
     os.execute("mkdir -p " .. dir .. "/home/.snmp && mv " .. dir .. "/conf/*.conf " .. dir .. "/home/.snmp/")
     compare({ get }, "unset SNMPCONFPATH; export SNMP_PERSISTENT_DIR=" .. dir .. "/home\n")
+  end)
+
+  it("walk recorded devices as Debian's do", function()
+    local finish = {}
+    for file in io.popen("ls tests/recordings/*.snmprec"):lines() do
+      local device = sim.start { "--recording", file, "--virtual-clock", "--log", "error" }
+      local words = {}
+      for _, walk in ipairs { "snmpbulkwalk -v2c", "snmpwalk -v2c -Oqt", "snmpwalk -v1 -OxT", "snmpbulkwalk -v2c -Cr3 -Ovn" } do
+        words[#words + 1] = walk .. " -c public " .. device:target "127.1.0.1" .. " ."
+      end
+      local got = compare(words)
+      finish[#finish + 1] = #got[1].out
+      device:stop()
+    end
+    assert.is_true(#finish >= 4 and math.min(unpack(finish)) > 1000)
   end)
 
   -- The lines of a dump, made anew from its octets.
