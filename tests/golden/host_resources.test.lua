@@ -1,0 +1,1 @@
+return { probe = "../../scripts/host_resources.lua", recording = "../recordings/server.snmprec", runs = 2 }
