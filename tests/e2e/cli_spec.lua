@@ -119,7 +119,7 @@ describe("the tools", function()
       "defVersion 2c\ndefCommunity public\ndefaultPort AT\ntimeout 1\nretries 0\nsuffixPrinting 1\noutputPrecision .1\n",
       "[snmp]\ndefVersion 2c\n[snmp] defCommunity public\ndefaultPort AT\n", "[nosuch]\ndefVersion 2c\n",
       "defSecurityLevel what\ndefVersion 2c\n", "include other\ndefVersion 2c\n", "includeFile other.conf\ndefVersion 2c\n",
-      "defCommunity 'pub lic'\ndefVersion 2c\ndefaultPort AT\n", "DEFVERSION 2C\nDEFCOMMUNITY public\nDEFAULTPORT AT\n",
+      "DEFVERSION 2C\nDEFCOMMUNITY public\nDEFAULTPORT AT\n",
     } do
       conf("snmp.conf", text)
       compare({ walk, get, get .. " -Oq", get .. " -t 0.1 -r 0" }, use)
@@ -131,6 +131,9 @@ describe("the tools", function()
     conf("snmp.conf", "defVersion 2c\ndefCommunity wrong\n")
     conf("snmp.local.conf", "defCommunity public\ndefaultPort AT\n")
     compare({ walk, get }, use)
+    conf("snmp.conf", "defVersion 2c\ndefCommunity 'pub lic'\ndefaultPort AT\ntimeout 1\nretries 0\n")
+    os.remove(dir .. "/conf/snmp.local.conf")
+    compare({ get }, use)
     conf("snmp.conf", "includeFile more.conf\n")
     conf("more.conf", "defVersion 2c\nnosuch token\n")
     compare({ get }, use)
