@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <net/if.h>
 
 #include "bind/load/draft.h"
 #include "bind/load/load.h"
@@ -454,6 +455,31 @@ static void everything(void **state) {
   moon_plan_free(p);
 }
 
+/* Zones by the name of the interface, which only the system knows the number of. */
+static void zones(void **state) {
+  char error[1024];
+  struct moon_load_options o = said_nothing();
+  const char *probes[] = {"p.lua"}, *targets[] = {"[fe80::1%lo]:1161,udp6:[fe80::2%lo],fe80::3%lo"}, *nowhere[] = {"[fe80::1%nosuchif0]"};
+  struct moon_plan *p = NULL;
+  (void)state;
+  put("p.lua", "return { run = function() end }");
+  o.probes = probes;
+  o.targets = targets;
+  o.n_probes = o.n_targets = 1;
+  assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_OK);
+  assert_int_equal(p->n_targets, 3);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(p->targets[i].addr.scope, if_nametoindex("lo"));
+    assert_int_equal(p->targets[i].addr.port, i ? 161 : 1161);
+    assert_int_equal(p->targets[i].addr.ip[15], i + 1);
+  }
+  assert_string_equal(p->targets[0].name, "[fe80::1%lo]:1161");
+  moon_plan_free(p);
+  o.targets = nowhere;
+  assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_E_CONFIG);
+  assert_string_equal(error, "--targets: \"[fe80::1%nosuchif0]\": neither an address nor a host name");
+}
+
 static void command_line(void **state) {
   (void)state;
   char error[1024];
@@ -732,7 +758,7 @@ static void lines_of_paths(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(configuration_errors), cmocka_unit_test(probe_errors), cmocka_unit_test(long_paths_are_whole),
-    cmocka_unit_test(target_errors), cmocka_unit_test(everything), cmocka_unit_test(command_line),
+    cmocka_unit_test(target_errors), cmocka_unit_test(everything), cmocka_unit_test(zones), cmocka_unit_test(command_line),
     cmocka_unit_test(unresolved_names_are_no_error), cmocka_unit_test(through_a_child), cmocka_unit_test(twenty_thousand),
     cmocka_unit_test(targets_from_a_pipe), cmocka_unit_test(hostile_plans), cmocka_unit_test(every_allocation_fails_once), cmocka_unit_test(lines_of_paths),
   };

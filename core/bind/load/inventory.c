@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,18 @@ static enum moon_err set_recording(struct moon_draft *d, const struct moon_inven
   return d->err;
 }
 
+/* "[fe80::1%eth0]:161" with the number of the interface instead of its name; NULL: there is no such zone or interface. */
+static const char *with_zone_number(struct moon_draft *d, const char *host) {
+  char name[IF_NAMESIZE];
+  const char *zone = strchr(host, '%');
+  size_t n = zone ? strcspn(++zone, "]") : 0;
+  if (n == 0 || n >= sizeof name) { return NULL; }
+  memcpy(name, zone, n);
+  name[n] = 0;
+  unsigned number = if_nametoindex(name);
+  return number ? moon_draft_format(d, "%.*s%u%s", (int)(zone - host), host, number, zone + n) : NULL;
+}
+
 static enum moon_err set_address(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e,
                                  struct moon_plan_target *t) {
   const char *host;
@@ -164,7 +177,13 @@ static enum moon_err set_address(struct moon_draft *d, const struct moon_invento
   if (e->host.n >= RECORDING_LEN && memcmp(e->host.p, RECORDING, RECORDING_LEN) == 0) { return set_recording(d, in, e, t); }
   t->host = clean(e->host) ? moon_draft_text(d, e->host.p, e->host.n) : "";
   if (!t->host) { return d->err; }
-  enum moon_err err = moon_addr_parse(t->host, in->port ? in->port : 161, &t->addr, &host, &host_n);
+  uint16_t port = in->port ? in->port : 161;
+  enum moon_err err = moon_addr_parse(t->host, port, &t->addr, &host, &host_n);
+  if (err == MOON_E_SYNTAX) {
+    const char *numbered = with_zone_number(d, t->host);
+    if (numbered) { err = moon_addr_parse(numbered, port, &t->addr, &host, &host_n); }
+    if (d->err) { return d->err; }
+  }
   if (err == MOON_E_DNS) {
     if (moon_draft_room(d, &d->pending, &d->pending_cap, d->n_pending, sizeof *d->pending)) { return d->err; }
     struct moon_draft_pending p = {moon_draft_text(d, host, host_n), d->plan.n_targets, t->addr.family};
