@@ -79,6 +79,7 @@ struct sim {
   uint64_t started_us;
   int signal_fd;
   bool has_dir;
+  bool control_due;                        /* something of it is ready, or nothing of it is watched yet */
   char dir[MOON_RUNDIR_MAX];
 };
 
@@ -247,19 +248,22 @@ static void on_control(void *arg, int fd) {
   for (int i = 0; i < MOON_CONTROL_FDS; i++) {
     if (s->watched[i].fd == fd) { s->watched[i].revents = POLLIN; }
   }
+  s->control_due = true;
 }
 
 /* The control socket's descriptors come and go. */
 static void serve_control(struct sim *s) {
-  struct pollfd fds[MOON_CONTROL_FDS];
-  if (!s->has_dir) { return; }
-  moon_control_serve(&s->control, s->watched);
+  struct pollfd fds[MOON_CONTROL_FDS], before[MOON_CONTROL_FDS];
+  if (!s->control_due) { return; }
+  s->control_due = false;
+  memcpy(before, s->watched, sizeof before);
+  for (int i = 0; i < MOON_CONTROL_FDS; i++) { /* one may be closed now and its number be another's a moment later */
+    if (s->watched[i].fd >= 0) { s->io->unwatch(s->loop, s->watched[i].fd); }
+  }
+  moon_control_serve(&s->control, before);
   moon_control_fds(&s->control, fds);
   for (int i = 0; i < MOON_CONTROL_FDS; i++) {
-    if (s->watched[i].fd != fds[i].fd && s->watched[i].fd >= 0) { s->io->unwatch(s->loop, s->watched[i].fd); }
-  }
-  for (int i = 0; i < MOON_CONTROL_FDS; i++) {
-    if (s->watched[i].fd != fds[i].fd && fds[i].fd >= 0) { (void)s->io->watch(s->loop, fds[i].fd, on_control, s); }
+    if (fds[i].fd >= 0) { (void)s->io->watch(s->loop, fds[i].fd, on_control, s); }
     s->watched[i] = fds[i];
     s->watched[i].revents = 0;
   }
@@ -285,7 +289,7 @@ static bool open_control(struct sim *s, const char *run_dir) {
   if (!err) { err = moon_rundir_make(base, s->dir, sizeof s->dir); }
   if (!err) { err = moon_control_init(&s->control, s->dir, on_command, s); }
   for (int i = 0; i < MOON_CONTROL_FDS; i++) { s->watched[i].fd = -1; }
-  s->has_dir = !err;
+  s->has_dir = s->control_due = !err;
   if (!err) { return true; }
   if (run_dir) { return false; }
   moon_log(MOON_LOG_DEBUG, "no control socket in %s: %m", base);
