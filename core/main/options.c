@@ -21,6 +21,7 @@ const char moon_options_help[] =
   "Runs Lua probes against SNMP agents; samples on stdout, logs on stderr.\n"
   "\n"
   "  --targets LIST      hosts, comma-separated; or a file of lines; or a file_sd JSON file; may be repeated\n"
+  "                      file:RECORDING instead of a host answers as recorded, without a device\n"
   "  --config FILE       a Lua file that returns a table; the command line adds to it and wins\n"
   "  --once              every probe once, then end: status 0 all went well, 3 some failed\n"
   "  --every S           seconds between runs, instead of what the probe says\n"

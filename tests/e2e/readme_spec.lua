@@ -29,7 +29,7 @@ describe("README", function()
   end
 
   for _, name in ipairs(order) do
-    if name ~= "moon" and name ~= "fleet" then
+    if name ~= "moon" and name ~= "fleet" and name ~= "case" then
       it("probe " .. name, function()
         local r = t.poll { put(name), "--targets", snmpd.target, "-c", "public", "--once" }
         assert.equal(0, r.status, r.stderr)
@@ -52,6 +52,27 @@ describe("README", function()
     assert.equal("edge-20", require("cjson").decode(sim:tell "agent 127.1.0.20").name)
     assert.equal("", sim.process:stderr())
     sim:stop()
+  end)
+
+  it("case", function()
+    local cases = t.path "case"
+    assert(os.execute("mkdir -p " .. cases) == 0)
+    local function write(name, text)
+      local f = assert(io.open(cases .. "/" .. name, "w"))
+      f:write(text)
+      f:close()
+    end
+    write("hello.lua", blocks.hello)
+    write("hello.test.lua", blocks.case)
+    write("router.snmprec", t.read "tests/recordings/router.snmprec")
+    local status, out = t.run { t.program, "test", cases, "--update" }
+    assert.equal(0, status, out)
+    local shown = t.read "README.md":match "%-%-update\n    (wrote hello .-\n)    1 passed, 0 failed\n"
+    assert.equal(shown .. "1 passed, 0 failed\n", out)
+    assert.equal(0, (t.run { t.program, "test", cases }))
+    local r = t.poll { cases .. "/hello.lua", "--targets", "file:" .. cases .. "/router.snmprec", "--once" }
+    assert.equal(0, r.status)
+    assert.equal(1, r.samples.router.up)
   end)
 
   it("configuration", function()

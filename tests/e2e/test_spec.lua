@@ -165,7 +165,8 @@ end }]]
     assert.equal("", out)
     local empty = t.path "empty"
     os.execute("mkdir -p " .. empty)
-    status, _, err = test(empty)
+    status, out, err = test(empty)
+    assert.equal("", out)
     assert.equal(2, status)
     assert.matches("no NAME%.test%.lua in it", err)
     assert.equal(2, (test "--nonsense"))
