@@ -12,7 +12,7 @@ stop() {
   rm -rf "$dir"
 }
 trap stop EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP PIPE # of `make demo | head` nothing is left either
 
 echo
 echo "== A thousand devices of four kinds, from recordings: some slow, some dead"
