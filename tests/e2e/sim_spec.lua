@@ -380,6 +380,7 @@ describe("Recordings of the field", function()
     pending "MOON_RECORDINGS names no directory of recordings"
     return
   end
+  after_each(function() t.cleanup() end)
   it("come back from any walk alike, sorted, with every line that is clean", function()
     local fleet, list = {}, {}
     for p in io.popen("find " .. t.quote(dir) .. " -name '*.snmprec' -o -name '*.snmpwalk' | sort"):lines() do
