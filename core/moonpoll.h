@@ -17,9 +17,13 @@ extern "C" {
 #include "session/target.h"
 #include "session/walk.h"
 #include "wire/ber.h"
+#include "wire/crypto.h"
+#include "wire/keys.h"
 #include "wire/message.h"
 #include "wire/oid.h"
 #include "wire/pdu.h"
+#include "wire/usm.h"
+#include "wire/v3.h"
 
 #ifdef __cplusplus
 }

@@ -42,6 +42,7 @@ static const struct entry causes[] = {
   [MOON_E_NOMEM - MOON_E_SHORT] = {"nomem", "out of memory"},
   [MOON_E_LIMIT - MOON_E_SHORT] = {"limit", "over a fixed limit"},
   [MOON_E_NOT_MINE - MOON_E_SHORT] = {"not_mine", "belongs to nobody here"},
+  [MOON_E_NO_ALGORITHM - MOON_E_SHORT] = {"no_algorithm", "the cryptographic library does not provide the algorithm"},
 };
 
 #define N_CAUSES (sizeof causes / sizeof causes[0])
@@ -86,6 +87,7 @@ enum moon_err moon_err_public(enum moon_err e) {
   if ((unsigned)e < MOON_E_PUBLIC_N) { return e; }
   switch (e) {
   case MOON_E_SYNTAX:
+  case MOON_E_NO_ALGORITHM:
     return MOON_E_CONFIG;
   case MOON_E_SPACE:
   case MOON_E_NOMEM:

@@ -48,7 +48,8 @@ enum moon_err {
   MOON_E_SPACE,               /* the caller's buffer is too small */
   MOON_E_NOMEM,
   MOON_E_LIMIT,               /* a named limit of this library */
-  MOON_E_NOT_MINE             /* a datagram that belongs to nobody here */
+  MOON_E_NOT_MINE,            /* a datagram that belongs to nobody here */
+  MOON_E_NO_ALGORITHM         /* the cryptographic library lacks it, or does not load the provider that has it */
 };
 
 /* What the one who waits for an answer does with it. */

@@ -11,7 +11,7 @@
 
 static const enum moon_err causes[] = {
   MOON_E_SHORT, MOON_E_TAG, MOON_E_LENGTH, MOON_E_RANGE, MOON_E_SYNTAX, MOON_E_TRAILING,
-  MOON_E_VERSION, MOON_E_SPACE, MOON_E_NOMEM, MOON_E_LIMIT, MOON_E_NOT_MINE,
+  MOON_E_VERSION, MOON_E_SPACE, MOON_E_NOMEM, MOON_E_LIMIT, MOON_E_NOT_MINE, MOON_E_NO_ALGORITHM,
 };
 #define N_CAUSES (sizeof causes / sizeof causes[0])
 
@@ -46,7 +46,7 @@ static void names_are_what_scripts_see(void **state) {
 }
 
 static void unknown_codes_are_survived(void **state) {
-  static const int odd[] = {-1, MOON_E_PUBLIC_N, 63, MOON_E_NOT_MINE + 1, 100000};
+  static const int odd[] = {-1, MOON_E_PUBLIC_N, 63, MOON_E_NO_ALGORITHM + 1, 100000};
   size_t i;
   (void)state;
   for (i = 0; i < sizeof odd / sizeof odd[0]; i++) {
@@ -71,6 +71,7 @@ static void classes(void **state) {
   assert_int_equal(moon_err_class(MOON_E_VERSION), MOON_CLASS_DROP);
   assert_int_equal(moon_err_class(MOON_E_DECODE), MOON_CLASS_STOP);
   assert_int_equal(moon_err_class(MOON_E_NOMEM), MOON_CLASS_STOP);
+  assert_int_equal(moon_err_class(MOON_E_NO_ALGORITHM), MOON_CLASS_STOP);
   assert_int_equal(moon_err_class(MOON_E_MISSING), MOON_CLASS_STOP);
 }
 
@@ -84,6 +85,7 @@ static void public_faces(void **state) {
   }
   assert_int_equal(moon_err_public(MOON_E_TAG), MOON_E_DECODE);
   assert_int_equal(moon_err_public(MOON_E_SYNTAX), MOON_E_CONFIG);
+  assert_int_equal(moon_err_public(MOON_E_NO_ALGORITHM), MOON_E_CONFIG);
   assert_int_equal(moon_err_public(MOON_E_NOMEM), MOON_E_BUDGET);
   assert_int_equal(moon_err_public(MOON_E_LIMIT), MOON_E_BUDGET);
 }

@@ -1,0 +1,26 @@
+/* evp: what crypto.c, keys.c and usm.c share of OpenSSL. Not public.
+ *
+ * Every function that may fail leaves OpenSSL's error queue as it was: a host that looks at it sees only its own. */
+#ifndef MOON_WIRE_EVP_H
+#define MOON_WIRE_EVP_H
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+
+#include "crypto.h"
+
+struct moon_crypto {
+  uint64_t salt;                      /* of the next message */
+  EVP_MD_CTX *scratch;                /* one digest at a time; keeping it saves making it */
+  EVP_MD *md[MOON_AUTH_N];            /* fetched when first used */
+  EVP_CIPHER *cipher[MOON_PRIV_N];
+  OSSL_LIB_CTX *lib;
+  OSSL_PROVIDER *base, *legacy;
+};
+
+/* The fetched algorithm, lent until moon_crypto_free. MOON_E_NO_ALGORITHM, MOON_E_RANGE, MOON_E_NOMEM. */
+enum moon_err moon_crypto_md(struct moon_crypto *c, enum moon_auth auth, const EVP_MD **out);
+enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
+
+#endif

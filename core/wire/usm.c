@@ -1,0 +1,228 @@
+#include "usm.h"
+
+#include <limits.h>
+#include <openssl/crypto.h>
+
+#include "../base/mem.h"
+#include "evp.h"
+
+#define HMAC_BLOCK_MAX 128 /* SHA-384 and SHA-512; 64 for the others */
+#define DES_BLOCK 8
+#define IV_MAX 16
+
+struct moon_usm {
+  struct moon_crypto *crypto;
+  EVP_MD_CTX *inner, *outer;  /* after the padded key, RFC 2104 4 */
+  EVP_CIPHER_CTX *cipher;     /* one for both directions: CFB only ever encrypts blocks, and DES has one key schedule */
+  uint8_t pre_iv[DES_BLOCK];  /* DES, 3DES */
+  uint8_t key_len;            /* octets of a whole digest */
+  uint8_t digest_len;         /* octets of it that are sent */
+  uint8_t priv;               /* enum moon_priv */
+};
+
+static bool is_des(const struct moon_usm *u) { return u->priv == MOON_PRIV_DES || u->priv == MOON_PRIV_3DES; }
+
+static EVP_MD_CTX *padded(const EVP_MD *md, const struct moon_key *key, uint8_t with) {
+  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+  uint8_t block[HMAC_BLOCK_MAX];
+  size_t n = (size_t)EVP_MD_get_block_size(md), i;
+  for (i = 0; i < n; i++) { block[i] = with ^ (i < key->len ? key->octets[i] : 0); }
+  if (ctx && !(EVP_DigestInit_ex2(ctx, md, NULL) && EVP_DigestUpdate(ctx, block, n))) {
+    EVP_MD_CTX_free(ctx);
+    ctx = NULL;
+  }
+  moon_mem_wipe(block, sizeof block);
+  return ctx;
+}
+
+static enum moon_err make_hashes(struct moon_usm *u, enum moon_auth auth, const struct moon_key *key) {
+  const EVP_MD *md;
+  enum moon_err e = moon_crypto_md(u->crypto, auth, &md);
+  if (e) { return e; }
+  if (key->len != moon_auth_key_len(auth)) { return MOON_E_LENGTH; }
+  u->key_len = key->len;
+  u->digest_len = (uint8_t)moon_auth_digest_len(auth);
+  u->inner = padded(md, key, 0x36);
+  u->outer = padded(md, key, 0x5c);
+  return u->inner && u->outer ? MOON_OK : MOON_E_NOMEM;
+}
+
+static enum moon_err make_cipher(struct moon_usm *u, enum moon_priv priv, const struct moon_key *key) {
+  const EVP_CIPHER *cipher;
+  enum moon_err e = moon_crypto_cipher(u->crypto, priv, &cipher);
+  size_t n;
+  if (e) { return e; }
+  if (key->len != moon_priv_key_len(priv)) { return MOON_E_LENGTH; }
+  n = (size_t)EVP_CIPHER_get_key_length(cipher);
+  if (is_des(u)) { memcpy(u->pre_iv, key->octets + n, DES_BLOCK); }
+  u->cipher = EVP_CIPHER_CTX_new();
+  if (!u->cipher || !EVP_CipherInit_ex2(u->cipher, cipher, key->octets, NULL, 1, NULL)) { return MOON_E_NOMEM; }
+  if (is_des(u) && !EVP_CIPHER_CTX_set_padding(u->cipher, 0)) { return MOON_E_NOMEM; }
+  return MOON_OK;
+}
+
+enum moon_err moon_usm_new(struct moon_crypto *c, enum moon_auth auth, const struct moon_key *auth_key, enum moon_priv priv,
+                           const struct moon_key *priv_key, struct moon_usm **out) {
+  struct moon_usm *u = moon_mem_zalloc(sizeof *u);
+  enum moon_err e;
+  if (!u) { return MOON_E_NOMEM; }
+  u->crypto = c;
+  u->priv = (uint8_t)priv;
+  ERR_set_mark();
+  e = make_hashes(u, auth, auth_key);
+  if (!e && priv != MOON_PRIV_NONE) { e = make_cipher(u, priv, priv_key); }
+  ERR_pop_to_mark();
+  if (e) {
+    moon_usm_free(u);
+    return e;
+  }
+  *out = u;
+  return MOON_OK;
+}
+
+void moon_usm_free(struct moon_usm *u) {
+  if (!u) { return; }
+  EVP_MD_CTX_free(u->inner); /* OpenSSL wipes the states */
+  EVP_MD_CTX_free(u->outer);
+  EVP_CIPHER_CTX_free(u->cipher);
+  moon_mem_wipe(u, sizeof *u);
+  moon_mem_free(u);
+}
+
+/* x: the inner hash, with the whole message in it. */
+static bool finish(struct moon_usm *u, EVP_MD_CTX *x, uint8_t out[EVP_MAX_MD_SIZE]) {
+  return EVP_DigestFinal_ex(x, out, NULL) && EVP_MD_CTX_copy_ex(x, u->outer) && EVP_DigestUpdate(x, out, u->key_len) &&
+         EVP_DigestFinal_ex(x, out, NULL);
+}
+
+static bool is_inside(const struct moon_usm *u, size_t n, size_t at) { return at <= n && n - at >= u->digest_len; }
+
+enum moon_err moon_usm_sign(struct moon_usm *u, uint8_t *msg, size_t n, size_t at) {
+  EVP_MD_CTX *x = u->crypto->scratch;
+  uint8_t out[EVP_MAX_MD_SIZE];
+  if (!is_inside(u, n, at)) { return MOON_E_LENGTH; }
+  memset(msg + at, 0, u->digest_len);
+  if (!EVP_MD_CTX_copy_ex(x, u->inner) || !EVP_DigestUpdate(x, msg, n) || !finish(u, x, out)) { return MOON_E_NOMEM; }
+  memcpy(msg + at, out, u->digest_len);
+  return MOON_OK;
+}
+
+enum moon_err moon_usm_verify(struct moon_usm *u, const uint8_t *msg, size_t n, size_t at, size_t digest_len) {
+  static const uint8_t zeros[MOON_KEY_MAX];
+  EVP_MD_CTX *x = u->crypto->scratch;
+  uint8_t out[EVP_MAX_MD_SIZE];
+  if (digest_len != u->digest_len || !is_inside(u, n, at)) { return MOON_E_AUTH; }
+  if (!EVP_MD_CTX_copy_ex(x, u->inner) || !EVP_DigestUpdate(x, msg, at) || !EVP_DigestUpdate(x, zeros, digest_len) ||
+      !EVP_DigestUpdate(x, msg + at + digest_len, n - at - digest_len) || !finish(u, x, out)) {
+    return MOON_E_NOMEM;
+  }
+  return CRYPTO_memcmp(msg + at, out, u->digest_len) == 0 ? MOON_OK : MOON_E_AUTH;
+}
+
+static void put_u32(uint8_t *p, uint32_t v) {
+  p[0] = (uint8_t)(v >> 24);
+  p[1] = (uint8_t)(v >> 16);
+  p[2] = (uint8_t)(v >> 8);
+  p[3] = (uint8_t)v;
+}
+
+/*  AES    IV = boots time salt          RFC 3826 3.1.2.1
+ *  DES    IV = pre-IV xor salt          RFC 3414 8.1.1.1, Reeder 5.1.1.1 for 3DES */
+static bool crypt_octets(struct moon_usm *u, int encrypt, uint32_t boots, uint32_t time, const uint8_t salt[MOON_SALT_LEN],
+                         const uint8_t *in, size_t n, uint8_t *out) {
+  uint8_t iv[IV_MAX];
+  int len, i;
+  if (is_des(u)) {
+    for (i = 0; i < DES_BLOCK; i++) { iv[i] = u->pre_iv[i] ^ salt[i]; }
+  } else {
+    put_u32(iv, boots);
+    put_u32(iv + 4, time);
+    memcpy(iv + 8, salt, MOON_SALT_LEN);
+  }
+  return EVP_CipherInit_ex2(u->cipher, NULL, NULL, iv, encrypt, NULL) && EVP_CipherUpdate(u->cipher, out, &len, in, (int)n) &&
+         (size_t)len == n;
+}
+
+size_t moon_usm_padding(const struct moon_usm *u, size_t n) { return is_des(u) ? (0 - n) % DES_BLOCK : 0; }
+
+enum moon_err moon_usm_encrypt(struct moon_usm *u, uint32_t boots, uint32_t time, uint8_t *p, size_t n,
+                               uint8_t salt[MOON_SALT_LEN]) {
+  uint64_t count;
+  if (!u->cipher) { return MOON_E_UNSUPPORTED_LEVEL; }
+  if (n == 0 || n > INT_MAX || moon_usm_padding(u, n)) { return MOON_E_LENGTH; }
+  count = u->crypto->salt++;
+  put_u32(salt, is_des(u) ? boots : (uint32_t)(count >> 32));
+  put_u32(salt + 4, (uint32_t)count);
+  return crypt_octets(u, 1, boots, time, salt, p, n, p) ? MOON_OK : MOON_E_NOMEM;
+}
+
+enum moon_err moon_usm_decrypt(struct moon_usm *u, uint32_t boots, uint32_t time, const uint8_t *salt, size_t salt_len,
+                               const uint8_t *in, size_t n, uint8_t *out) {
+  if (!u->cipher) { return MOON_E_UNSUPPORTED_LEVEL; }
+  if (salt_len != MOON_SALT_LEN || n == 0 || n > INT_MAX || moon_usm_padding(u, n)) { return MOON_E_DECRYPTION; }
+  return crypt_octets(u, 0, boots, time, salt, in, n, out) ? MOON_OK : MOON_E_DECRYPTION;
+}
+
+static bool can(const struct moon_usm *u, uint8_t flags) {
+  return !(flags & MOON_V3_LEVEL) || (u && (!(flags & MOON_V3_PRIV) || u->cipher));
+}
+
+/* Encrypts what w holds up to end. Padding belongs behind it, and how much is known only now: all moves down by it. */
+static void encrypt_written(struct moon_usm *u, struct moon_writer *w, const struct moon_v3 *m, const uint8_t *end,
+                            uint8_t salt[MOON_SALT_LEN]) {
+  size_t n = (size_t)(end - w->p), pad = moon_usm_padding(u, n);
+  enum moon_err e;
+  if (pad > (size_t)(w->p - w->start)) {
+    moon_writer_fail(w, MOON_E_SPACE);
+    return;
+  }
+  if (pad) {
+    w->p -= pad;
+    memmove(w->p, w->p + pad, n);
+    memset(w->p + n, 0, pad);
+  }
+  e = moon_usm_encrypt(u, m->boots, m->time, w->p, n + pad, salt);
+  if (e) { moon_writer_fail(w, e); }
+}
+
+void moon_usm_seal(struct moon_usm *u, struct moon_writer *w, const struct moon_v3 *m, const struct moon_scoped *s) {
+  struct moon_v3 v = *m;
+  uint8_t salt[MOON_SALT_LEN] = {0};
+  const uint8_t *end = w->p;
+  size_t at;
+  enum moon_err e;
+  if (!can(u, m->flags)) { moon_writer_fail(w, MOON_E_UNSUPPORTED_LEVEL); }
+  if (s->pdu.varbinds_len && s->pdu.varbinds == w->p) { end += s->pdu.varbinds_len; }
+  moon_scoped_encode(w, s);
+  if (w->err) { return; }
+  v.priv_len = 0;
+  if (v.flags & MOON_V3_PRIV) {
+    encrypt_written(u, w, m, end, salt);
+    if (w->err) { return; }
+    v.priv = salt;
+    v.priv_len = MOON_SALT_LEN;
+  }
+  v.auth = NULL;
+  v.auth_len = v.flags & MOON_V3_AUTH ? u->digest_len : 0;
+  v.scoped = w->p;
+  v.scoped_len = (size_t)(end - w->p);
+  at = moon_v3_encode(w, &v);
+  if (w->err || !(v.flags & MOON_V3_AUTH)) { return; }
+  e = moon_usm_sign(u, w->p, (size_t)(end - w->p), at);
+  if (e) { moon_writer_fail(w, e); }
+}
+
+enum moon_err moon_usm_open(struct moon_usm *u, uint8_t level, const uint8_t *p, const struct moon_v3 *m, uint8_t *buf,
+                            size_t cap, struct moon_scoped *out) {
+  enum moon_err e;
+  if ((m->flags & level & MOON_V3_LEVEL) != (level & MOON_V3_LEVEL) || !can(u, m->flags)) { return MOON_E_UNSUPPORTED_LEVEL; }
+  if (m->flags & MOON_V3_AUTH) {
+    e = moon_usm_verify(u, p, m->len, (size_t)(m->auth - p), m->auth_len);
+    if (e) { return e; }
+  }
+  if (!(m->flags & MOON_V3_PRIV)) { return moon_scoped_decode(m->scoped, m->scoped_len, out); }
+  if (cap < m->scoped_len) { return MOON_E_SPACE; }
+  e = moon_usm_decrypt(u, m->boots, m->time, m->priv, m->priv_len, m->scoped, m->scoped_len, buf);
+  if (e) { return e; }
+  return moon_scoped_decode(buf, m->scoped_len, out) ? MOON_E_DECRYPTION : MOON_OK;
+}

@@ -1,0 +1,144 @@
+#include "v3.h"
+
+/* INTEGER (0..2147483647) */
+static uint32_t get_u31(struct moon_reader *r) {
+  int32_t v = moon_ber_get_i32(r);
+  if (v < 0) {
+    moon_reader_fail(r, MOON_E_RANGE);
+    return 0;
+  }
+  return (uint32_t)v;
+}
+
+static const uint8_t *get_octets(struct moon_reader *r, size_t max, uint8_t *len) {
+  struct moon_reader body;
+  moon_ber_get_body(r, MOON_OCTET_STRING, &body);
+  if (moon_reader_left(&body) > max) { moon_reader_fail(r, MOON_E_LENGTH); }
+  *len = r->err ? 0 : (uint8_t)moon_reader_left(&body);
+  return body.p;
+}
+
+/* msgGlobalData */
+static void get_global(struct moon_reader *r, struct moon_v3 *m) {
+  struct moon_reader body, flags;
+  int32_t model;
+  moon_ber_get_body(r, MOON_SEQUENCE, &body);
+  m->id = get_u31(&body);
+  m->max_size = get_u31(&body);
+  if (!body.err && m->max_size < MOON_V3_SIZE_MIN) { moon_reader_fail(&body, MOON_E_RANGE); }
+  moon_ber_get_body(&body, MOON_OCTET_STRING, &flags);
+  if (!body.err && moon_reader_left(&flags) != 1) { moon_reader_fail(&body, MOON_E_LENGTH); }
+  model = moon_ber_get_i32(&body);
+  if (!body.err) {
+    m->flags = flags.p[0];
+    m->trailing |= moon_reader_left(&body) > 0;
+    if ((m->flags & MOON_V3_LEVEL) == MOON_V3_PRIV) { moon_reader_fail(&body, MOON_E_RANGE); }
+    if (model != MOON_V3_MODEL_USM) { moon_reader_fail(&body, MOON_E_VERSION); }
+  }
+  if (body.err) { moon_reader_fail(r, body.err); }
+}
+
+/* UsmSecurityParameters */
+static void get_parameters(struct moon_reader *r, struct moon_v3 *m) {
+  struct moon_reader wrap, body;
+  moon_ber_get_body(r, MOON_OCTET_STRING, &wrap);
+  moon_ber_get_body(&wrap, MOON_SEQUENCE, &body);
+  m->engine_id = get_octets(&body, MOON_ENGINE_ID_MAX, &m->engine_id_len);
+  m->boots = get_u31(&body);
+  m->time = get_u31(&body);
+  m->user = get_octets(&body, MOON_USER_MAX, &m->user_len);
+  m->auth = get_octets(&body, UINT8_MAX, &m->auth_len);
+  m->priv = get_octets(&body, UINT8_MAX, &m->priv_len);
+  m->trailing |= moon_reader_left(&body) > 0 || moon_reader_left(&wrap) > 0;
+  if (body.err) { moon_reader_fail(r, body.err); }
+}
+
+enum moon_err moon_v3_decode(const uint8_t *p, size_t n, struct moon_v3 *out) {
+  struct moon_v3 m = {.trailing = false};
+  struct moon_reader all, r, body;
+  int32_t version;
+  moon_reader_init(&all, p, n);
+  moon_ber_get_body(&all, MOON_SEQUENCE, &r);
+  version = moon_ber_get_i32(&r);
+  if (!r.err && version != MOON_V3) { return MOON_E_VERSION; }
+  get_global(&r, &m);
+  get_parameters(&r, &m);
+  m.scoped = r.p;
+  moon_ber_get_body(&r, m.flags & MOON_V3_PRIV ? MOON_OCTET_STRING : MOON_SEQUENCE, &body);
+  if (r.err) { return r.err; }
+  if (m.flags & MOON_V3_PRIV) { m.scoped = body.p; }
+  m.scoped_len = (size_t)(body.end - m.scoped);
+  m.len = (size_t)(r.end - p);
+  m.trailing |= moon_reader_left(&r) > 0 || moon_reader_left(&all) > 0;
+  *out = m;
+  return MOON_OK;
+}
+
+enum moon_err moon_scoped_decode(const uint8_t *p, size_t n, struct moon_scoped *out) {
+  struct moon_scoped s = {.trailing = false};
+  struct moon_reader all, r, context;
+  moon_reader_init(&all, p, n);
+  moon_ber_get_body(&all, MOON_SEQUENCE, &r);
+  s.engine_id = get_octets(&r, MOON_ENGINE_ID_MAX, &s.engine_id_len);
+  moon_ber_get_body(&r, MOON_OCTET_STRING, &context);
+  s.context = context.p;
+  s.context_len = moon_reader_left(&context);
+  if (r.err || moon_pdu_decode(&r, &s.pdu)) { return r.err; }
+  s.trailing = s.pdu.varbinds + s.pdu.varbinds_len != p + n;
+  *out = s;
+  return MOON_OK;
+}
+
+void moon_scoped_encode(struct moon_writer *w, const struct moon_scoped *s) {
+  const uint8_t *mark = w->p;
+  if (s->engine_id_len > MOON_ENGINE_ID_MAX || s->context_len > MOON_CONTEXT_MAX) { moon_writer_fail(w, MOON_E_LIMIT); }
+  if (s->pdu.varbinds_len && s->pdu.varbinds == w->p) { mark += s->pdu.varbinds_len; }
+  moon_pdu_encode(w, &s->pdu);
+  moon_ber_put_bytes(w, MOON_OCTET_STRING, s->context, s->context_len);
+  moon_ber_put_bytes(w, MOON_OCTET_STRING, s->engine_id, s->engine_id_len);
+  moon_ber_put_wrap(w, MOON_SEQUENCE, mark);
+}
+
+/* msgData; returns the end of the message. */
+static const uint8_t *put_data(struct moon_writer *w, const struct moon_v3 *m) {
+  const uint8_t *mark = w->p;
+  if (m->scoped_len && m->scoped == w->p) {
+    if (m->scoped_len > moon_writer_len(w)) { moon_writer_fail(w, MOON_E_LENGTH); }
+    mark += m->scoped_len;
+  } else {
+    moon_writer_put(w, m->scoped, m->scoped_len);
+  }
+  if (m->flags & MOON_V3_PRIV) { moon_ber_put_wrap(w, MOON_OCTET_STRING, mark); }
+  return mark;
+}
+
+size_t moon_v3_encode(struct moon_writer *w, const struct moon_v3 *m) {
+  static const uint8_t hole[UINT8_MAX];
+  const uint8_t *end, *mark, *auth;
+  if (m->engine_id_len > MOON_ENGINE_ID_MAX || m->user_len > MOON_USER_MAX) { moon_writer_fail(w, MOON_E_LIMIT); }
+  if ((m->id | m->max_size | m->boots | m->time) > INT32_MAX || m->max_size < MOON_V3_SIZE_MIN ||
+      (m->flags & MOON_V3_LEVEL) == MOON_V3_PRIV) {
+    moon_writer_fail(w, MOON_E_RANGE);
+  }
+  end = put_data(w, m);
+  mark = w->p;
+  moon_ber_put_bytes(w, MOON_OCTET_STRING, m->priv, m->priv_len);
+  moon_writer_put(w, m->auth ? m->auth : hole, m->auth_len);
+  auth = w->p;
+  moon_ber_put_header(w, MOON_OCTET_STRING, m->auth_len);
+  moon_ber_put_bytes(w, MOON_OCTET_STRING, m->user, m->user_len);
+  moon_ber_put_i64(w, MOON_INTEGER, m->time);
+  moon_ber_put_i64(w, MOON_INTEGER, m->boots);
+  moon_ber_put_bytes(w, MOON_OCTET_STRING, m->engine_id, m->engine_id_len);
+  moon_ber_put_wrap(w, MOON_SEQUENCE, mark);
+  moon_ber_put_wrap(w, MOON_OCTET_STRING, mark);
+  mark = w->p;
+  moon_ber_put_i64(w, MOON_INTEGER, MOON_V3_MODEL_USM);
+  moon_ber_put_bytes(w, MOON_OCTET_STRING, &m->flags, 1);
+  moon_ber_put_i64(w, MOON_INTEGER, m->max_size);
+  moon_ber_put_id(w, m->id);
+  moon_ber_put_wrap(w, MOON_SEQUENCE, mark);
+  moon_ber_put_i64(w, MOON_INTEGER, MOON_V3);
+  moon_ber_put_wrap(w, MOON_SEQUENCE, end);
+  return w->err ? 0 : (size_t)(auth - w->p);
+}
