@@ -205,8 +205,6 @@ snmpget -v2c -c public D1 NO-MIB::x 1.3.6.1.2.1.1.5.0
 snmpget -v2c -c public D1 :
 snmpget -v2c -c public D1 a:b
 snmpget -v2c -c public D1 foo bar.1 1.3.6.1.2.1.1.5.0
-snmpget -v2c -c public D1 1.3.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1
-snmpget -v2c -c public D1 1.3.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.7
 snmpget -v2c -c public -Is .0 D1 1.3.6.1.2.1.1.5
 snmpget -v2c -c public -Is0 D1 1.3.6.1.2.1.1.5
 snmpget -v2c -c public -IS 1.3.6.1.2.1.1. D1 5.0
@@ -396,6 +394,9 @@ snmpset -v2c -c public D1 1.3.6.1.2.1.1.99.0 s wrong
 snmpset -v2c -c public D1 1.3.6.1.4.1.99999.20.105.0 i 1 1.3.6.1.2.1.1.99.0 s wrong
 snmpset -v2c -c public D1 bad.name i 1 1.3 i x
 ]]
+-- As many arcs as there may be, and more.
+sets[#sets + 1] = "snmpget -v2c -c public D1 1.3" .. (".1"):rep(126)
+sets[#sets + 1] = "snmpget -v2c -c public D1 1.3" .. (".1"):rep(126) .. ".7"
 for status = 0, 19 do
   sets[#sets + 1] = ("!faults 127.0.2.40 error_status(%d, 1)"):format(status)
   sets[#sets + 1] = "snmpget -v2c -c public D40 1.3.6.1.2.1.1.1.0"

@@ -1,5 +1,6 @@
 -- What the agent of cli_spec.lua serves: every type with values that are hard to show, the same at every request; one address
 -- per fault. Globals mib, faults, ber come from the agent.
+-- luacheck: globals mib faults ber
 local char, rep = string.char, string.rep
 
 local base = "1.3.6.1.4.1.99999."
