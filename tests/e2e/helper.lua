@@ -164,7 +164,7 @@ function _M.agent(args)
 end
 
 -- What all scripted agents counted until now; nil when there are none.
-local function counted()
+local function counted_now()
   local sum
   for a in pairs(agents) do
     local s = a:settled()
@@ -241,7 +241,7 @@ end
 -- So are the counts of scripted agents that run, unless opts.others: somebody else is asked too.
 function _M.poll(args, opts)
   local stats = _M.path "stats"
-  local before = not (opts and opts.others) and counted()
+  local before = not (opts and opts.others) and counted_now()
   local all = { "-o", "json" }
   for _, a in ipairs(args) do all[#all + 1] = a end
   local status, out, err = _M.run(run_words(all, stats), opts or { seconds = 60 })
@@ -251,7 +251,7 @@ function _M.poll(args, opts)
     result.stats = cjson.decode(text)
     _M.assert_balances(result.stats, true)
     if before then
-      local after = counted()
+      local after = counted_now()
       _M.assert_agent(result.stats, { datagrams_in = after.datagrams_in - before.datagrams_in,
         datagrams_out = after.datagrams_out - before.datagrams_out })
     end
