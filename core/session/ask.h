@@ -14,7 +14,7 @@
 /* Octets a TLV takes whose content has n of them, n < 65536. */
 static inline size_t moon_ask_tlv(size_t n) { return n + (n < 128 ? 2 : n < 256 ? 3 : 4); }
 /* Octets one name takes in a request. */
-static inline size_t moon_ask_cost(size_t oid_len) { return moon_ask_tlv(moon_ask_tlv(oid_len) + 2); }
+static inline size_t moon_ask_cost(size_t oid_len) { return oid_len < 120 ? oid_len + 6 : moon_ask_tlv(moon_ask_tlv(oid_len) + 2); }
 /* Octets of a message around its varbinds, at most. */
 static inline size_t moon_ask_overhead(const struct moon_target *t) { return 4 + 3 + 3 + t->credential->community_len + 4 + 6 + 6 + 6 + 4; }
 

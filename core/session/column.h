@@ -56,6 +56,9 @@ static inline uint64_t moon_index_key(const uint8_t *p, size_t n) {
 
 /* Order by arcs. Where all arcs of both keys are single octets the keys decide. */
 static inline int moon_index_compare(const struct moon_index *a, const struct moon_index *b) {
+  if (a->key == b->key && a->len == b->len && a->len <= 8) {
+    return 0;
+  }
   if (((a->key | b->key) & 0x8080808080808080u) == 0) {
     if (a->key != b->key) {
       return a->key < b->key ? -1 : 1;

@@ -13,10 +13,10 @@ struct candidates {
   uint8_t order[MOON_PLAN_COLUMNS_MAX];
 };
 
-/* Items of c behind `index`, counted up to max + 1. */
+/* Items of c behind `index`, no cursor is before it; counted up to max + 1. */
 static uint32_t lead(const struct moon_column *c, const struct moon_index *index, uint32_t max) {
-  uint32_t n = 0;
-  if (c->last.key == index->key && moon_index_compare(&c->last, index) == 0) {
+  uint32_t n = c->count ? 1 : 0; /* the latest, unless it was given out */
+  if (moon_index_compare(&c->last, index) == 0) {
     return 0;
   }
   for (; n < c->count && n <= max; n++) {
@@ -30,26 +30,23 @@ static uint32_t lead(const struct moon_column *c, const struct moon_index *index
 
 /* Live columns, the furthest behind first, without those far ahead. */
 static void collect(struct candidates *k, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits) {
-  uint8_t leads[MOON_PLAN_COLUMNS_MAX];
+  uint8_t live[MOON_PLAN_COLUMNS_MAX], leads[MOON_PLAN_COLUMNS_MAX];
   uint16_t at[LEAD_MAX + 3] = {0}; /* how many have this lead; then where they begin in the order */
   const struct moon_column *least = NULL;
+  uint16_t n_live = 0;
   size_t row = 0;
   k->columns = columns;
   k->n = 0;
-  k->row = k->ask = 0;
   k->known = 0;
+  k->row = k->ask = 0;
   for (uint16_t i = 0; i < n; i++) {
     const struct moon_column *c = &columns[i];
     if (c->over) {
       k->known = c->seen > k->known ? c->seen : k->known;
-      continue;
-    }
-    if (c->broken) {
-      continue;
-    }
-    row += c->eighths;
-    if (!least || moon_index_compare(&c->last, &least->last) < 0) {
-      least = c;
+    } else if (!c->broken) {
+      live[n_live++] = (uint8_t)i;
+      row += c->eighths;
+      least = !least || moon_index_compare(&c->last, &least->last) < 0 ? c : least;
     }
   }
   if (!least) {
@@ -57,52 +54,52 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
   }
   size_t slack = 8 * limits->reply / row + 2;
   uint32_t max = slack < LEAD_MAX ? (uint32_t)slack : LEAD_MAX;
-  for (uint16_t i = 0; i < n; i++) {
-    if (!columns[i].over && !columns[i].broken) {
-      leads[i] = (uint8_t)lead(&columns[i], &least->last, max);
-      at[leads[i] + 1]++;
-    }
+  for (uint16_t i = 0; i < n_live; i++) {
+    leads[i] = (uint8_t)lead(&columns[live[i]], &least->last, max);
+    at[leads[i] + 1]++;
   }
   for (uint32_t i = 1; i <= max; i++) {
     at[i] = (uint16_t)(at[i] + at[i - 1]);
   }
-  for (uint16_t i = 0; i < n; i++) {
-    if (!columns[i].over && !columns[i].broken && leads[i] <= max) {
-      k->order[at[leads[i]]++] = (uint8_t)i;
+  for (uint16_t i = 0; i < n_live; i++) {
+    const struct moon_column *c = &columns[live[i]];
+    if (leads[i] <= max) {
+      k->order[at[leads[i]]++] = live[i];
       k->n++;
-      k->row += columns[i].eighths;
-      k->ask += moon_ask_cost(moon_column_name_len(&columns[i], &columns[i].last));
+      k->row += c->eighths;
+      k->ask += moon_ask_cost(moon_column_name_len(c, &c->last));
     }
   }
 }
 
 /* Varbinds worth asking of a column: what is left of it and its end. */
 static uint32_t worth(const struct candidates *k, const struct moon_column *c) {
-  return c->seen <= k->known && k->known ? k->known - c->seen + 1 : UINT32_MAX;
+  return k->known && c->seen <= k->known ? k->known - c->seen + 1 : UINT32_MAX;
 }
 
 /* The columns that fit with these repetitions; returns the eighths of octets they are good for. */
 static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits, struct moon_plan *p) {
-  size_t reply = 0, ask = 0, useful = 0;
+  size_t reply = 0, ask = 0, useful = 0, room = 8 * limits->reply;
+  uint16_t n = 0;
   uint32_t most = limits->varbinds / reps;
   most = most < limits->columns ? most : limits->columns;
-  p->n = 0;
-  p->reps = (uint16_t)reps;
-  for (uint16_t i = 0; i < k->n && p->n < most; i++) {
+  for (uint16_t i = 0; i < k->n && n < most; i++) {
     const struct moon_column *c = &k->columns[k->order[i]];
     uint32_t left = worth(k, c);
-    if (p->n && left < reps - reps / 2) {
+    if (n && left < reps - reps / 2) {
       continue; /* more than half would be beyond its end */
     }
-    reply += (size_t)reps * c->eighths;
+    size_t more = (size_t)reps * c->eighths;
     ask += moon_ask_cost(moon_column_name_len(c, &c->last));
-    if (p->n && (reply > 8 * limits->reply || ask > limits->ask)) {
-      reply -= (size_t)reps * c->eighths;
+    if (n && (reply + more > room || ask > limits->ask)) {
       break;
     }
-    useful += (size_t)(left < reps ? left : reps) * c->eighths;
-    p->column[p->n++] = k->order[i];
+    reply += more;
+    useful += left < reps ? (size_t)left * c->eighths : more;
+    p->column[n++] = k->order[i];
   }
+  p->n = n;
+  p->reps = (uint16_t)reps;
   p->octets = (uint32_t)(reply / 8);
   return useful;
 }

@@ -11,11 +11,15 @@ static bool is_cursor(const struct moon_column *c, const struct moon_varbind *vb
          (c->last.len == 0 || memcmp(vb->oid + c->root_len, c->last.octets, c->last.len) == 0);
 }
 
-static bool is_well_typed(const struct moon_varbind *vb) {
-  if ((vb->type == MOON_INTEGER || (vb->type >= MOON_COUNTER32 && vb->type <= MOON_TIME_TICKS)) && vb->value_len <= 4) {
-    return true;
-  }
-  return vb->type == MOON_OCTET_STRING || moon_varbind_check(vb) == MOON_OK;
+/* Up to so many octets any content is one the type can have. */
+static const uint8_t ALWAYS_GOOD[256] = {
+  [MOON_INTEGER] = 8,    [MOON_COUNTER32] = 4, [MOON_GAUGE32] = 4, [MOON_TIME_TICKS] = 4,
+  [MOON_COUNTER64] = 8,  [MOON_OCTET_STRING] = UINT8_MAX,
+};
+
+static inline bool is_well_typed(uint8_t type, const uint8_t *value, uint32_t len) {
+  const struct moon_varbind vb = {.value = value, .value_len = len, .type = type};
+  return (len && len <= ALWAYS_GOOD[type]) || moon_varbind_check(&vb) == MOON_OK;
 }
 
 static struct moon_index index_of(const struct moon_column *c, const struct moon_varbind *vb) {
@@ -48,9 +52,8 @@ static bool read_end(struct moon_reading *rd, uint8_t at, const struct moon_varb
 }
 
 /* The next value of column `at`. false: reading stops. */
-static inline bool put(struct moon_reading *rd, uint8_t at, const struct moon_varbind *vb) {
+static inline bool put(struct moon_reading *rd, uint8_t at, const struct moon_varbind *vb, struct moon_index index) {
   struct moon_column *c = &rd->columns[at];
-  struct moon_index index = index_of(c, vb);
   if (moon_index_compare(&index, &c->last) <= 0) {
     rd->err = MOON_E_LOOP;
     return false;
@@ -67,7 +70,7 @@ static inline bool put(struct moon_reading *rd, uint8_t at, const struct moon_va
     .value_at = (uint16_t)(vb->value - index.octets),
     .value_len = (uint16_t)vb->value_len,
     .type = vb->type,
-    .err = is_well_typed(vb) ? MOON_OK : MOON_E_DECODE,
+    .err = is_well_typed(vb->type, vb->value, vb->value_len) ? MOON_OK : MOON_E_DECODE,
   };
   c->last = index;
   c->count++;
@@ -76,52 +79,55 @@ static inline bool put(struct moon_reading *rd, uint8_t at, const struct moon_va
   return true;
 }
 
+/* Any varbind at the place of column `at`. Returns what follows it; NULL: reading stops. */
+static __attribute__((noinline)) const uint8_t *read_any(struct moon_reading *rd, uint8_t at, const uint8_t *p) {
+  const struct moon_column *c = &rd->columns[at];
+  struct moon_varbind vb;
+  bool good = true;
+  rd->r.p = p;
+  if (!moon_varbind_get(&rd->r, &vb)) {
+    return NULL;
+  }
+  rd->varbinds++;
+  if (!c->fresh_over) {
+    bool under = is_under(c, &vb) && !moon_varbind_is_exception(&vb);
+    good = under ? put(rd, at, &vb, index_of(c, &vb)) : read_end(rd, at, &vb);
+  }
+  return good ? rd->r.p : NULL;
+}
+
 void moon_reading_run(struct moon_reading *rd) {
   const struct moon_plan *plan = rd->plan;
   const uint8_t *p = rd->r.p, *stop = rd->r.end;
-  uint32_t all = (uint32_t)plan->n * plan->reps, n = 0, items = 0, octets = 0;
+  uint32_t left = (uint32_t)plan->n * plan->reps, quick = 0;
   uint16_t slot = 0;
   for (uint16_t i = 0; i < plan->n; i++) {
     struct moon_mark *mark = &rd->marks[plan->column[i]];
     mark->before = rd->columns[plan->column[i]].last;
     mark->octets = 0;
   }
-  while (n < all) {
+  for (; left && p; left--) {
     uint8_t at = plan->column[slot];
     const struct moon_column *c = &rd->columns[at];
     struct moon_varbind vb;
-    const uint8_t *next = moon_varbind_under(p, stop, c->root, c->root_len, &vb);
-    bool under = next != NULL;
-    if (!under) {
-      struct moon_varbind any; /* a copy: vb itself can live in registers */
-      rd->r.p = p;
-      if (!moon_varbind_get(&rd->r, &any)) {
-        break;
-      }
-      vb = any;
-      next = rd->r.p;
-      under = is_under(c, &vb) && !moon_varbind_is_exception(&vb);
-    }
-    p = next;
-    n++;
+    struct moon_index index;
+    const uint8_t *next = moon_varbind_under(p, stop, c->root, c->root_len, &vb, &index.key);
     slot = (uint16_t)(slot + 1 < plan->n ? slot + 1 : 0);
-    if (c->fresh_over) {
+    if (!next || c->fresh_over) {
+      p = read_any(rd, at, p);
       continue;
     }
-    if (!(under ? put(rd, at, &vb) : read_end(rd, at, &vb))) {
-      break;
-    }
-    if (under) {
-      items++;
-      octets += vb.oid_len - c->root_len + vb.value_len;
-    }
+    index.octets = vb.oid + c->root_len;
+    index.len = (uint16_t)(vb.oid_len - c->root_len);
+    quick++;
+    p = put(rd, at, &vb, index) ? next : NULL;
   }
-  if (!rd->r.err) {
-    rd->r.p = p;
+  rd->varbinds += quick;
+  for (uint16_t i = 0; i < plan->n; i++) {
+    const struct moon_column *c = &rd->columns[plan->column[i]];
+    rd->items += c->fresh;
+    rd->octets += rd->marks[plan->column[i]].octets - c->fresh * (VARBIND_FRAME + c->root_len);
   }
-  rd->varbinds = n;
-  rd->items = items;
-  rd->octets = octets;
 }
 
 /* The column this name lies in, NULL: none. */

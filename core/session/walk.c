@@ -447,36 +447,44 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
 
 /* ---- rows ---- */
 
-/* The least index waiting; columns that have it carry the turn returned. 0: a live column may still come before it. */
-static uint8_t find_row(const struct moon_walk *w, struct moon_index *index, uint8_t *turns) {
-  struct moon_index least = {0};
+/* The first items of the columns, and how they make up the next row. */
+struct candidates {
+  struct moon_index index;                               /* the least */
+  uint8_t turn;                                          /* of the columns that have it; 0: a live column may still come before it */
+  uint8_t turns[MOON_WALK_COLUMNS_MAX];
+  const struct moon_item *items[MOON_WALK_COLUMNS_MAX];
+};
+
+static void find_row(const struct moon_walk *w, struct candidates *k) {
+  uint16_t n = w->n_columns;
   uint8_t turn = 0;
-  for (uint16_t i = 0; i < w->n_columns; i++) {
+  k->turn = 0;
+  for (uint16_t i = 0; i < n; i++) {
     const struct moon_column *c = &w->columns[i];
-    turns[i] = 0;
+    k->turns[i] = 0;
     if (c->count == 0) {
       if (!c->over) {
-        return 0;
+        return;
       }
       continue;
     }
-    struct moon_index at = moon_item_index(moon_column_first(c));
-    int order = turn ? moon_index_compare(&at, &least) : -1;
+    const struct moon_item *item = moon_column_first(c);
+    struct moon_index at = moon_item_index(item);
+    int order = turn ? moon_index_compare(&at, &k->index) : -1;
+    k->items[i] = item;
     if (order < 0) {
-      least = at;
+      k->index = at;
       turn++;
     }
-    turns[i] = order <= 0 ? turn : 0;
+    k->turns[i] = order <= 0 ? turn : 0;
   }
-  *index = least;
-  return turn;
+  k->turn = turn;
 }
 
 bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
-  struct moon_index index;
-  uint8_t turns[MOON_WALK_COLUMNS_MAX];
-  struct moon_column *columns = w->columns;
-  struct moon_cell *cells = w->cells;
+  struct candidates k;
+  struct moon_chunk *chunk = NULL;
+  uint32_t refs = 0; /* of chunk, to be dropped */
   if (w->pick) {
     return moon_pick_row(w->pick, out);
   }
@@ -484,8 +492,8 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
   if (w->heads.left || w->is_stopped) {
     return false;
   }
-  uint8_t turn = find_row(w, &index, turns);
-  if (!turn) {
+  find_row(w, &k);
+  if (!k.turn) {
     return false;
   }
   if (w->rows >= w->max_rows) {
@@ -493,18 +501,16 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
     fail(w, MOON_E_BUDGET, NULL);
     return false;
   }
-  out->index = index.octets;
-  out->index_len = index.len;
-  out->cells = cells;
-  struct moon_chunk *chunk = NULL;
-  uint32_t refs = 0; /* of it, to be dropped */
+  out->index = k.index.octets;
+  out->index_len = k.index.len;
+  out->cells = w->cells;
   for (uint16_t i = 0, n = w->n_columns; i < n; i++) {
-    struct moon_column *c = &columns[i];
-    if (turns[i] != turn) {
-      cells[i] = (struct moon_cell){.type = 0};
+    struct moon_cell *cell = &w->cells[i];
+    if (k.turns[i] != k.turn) {
+      *cell = (struct moon_cell){.type = 0};
       continue;
     }
-    const struct moon_item *item = moon_column_first(c);
+    const struct moon_item *item = k.items[i];
     if (item->chunk != chunk) {
       if (chunk) {
         moon_store_drop(&w->store, chunk, refs);
@@ -513,15 +519,15 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
       refs = 0;
     }
     refs++;
-    cells[i] = (struct moon_cell){
+    *cell = (struct moon_cell){
       .value = item->index + item->value_at,
       .received_us = chunk->received_us,
       .value_len = item->value_len,
       .type = item->type,
       .err = item->err,
     };
-    c->head++;
-    c->count--;
+    w->columns[i].head++;
+    w->columns[i].count--;
   }
   moon_store_drop(&w->store, chunk, refs);
   w->rows++;

@@ -64,35 +64,42 @@ MOON_API void moon_trap_v1_encode(struct moon_writer *w, const struct moon_trap_
 /* Next varbind of a list; set the reader on pdu->varbinds first. false: the list is over, r->err tells whether cleanly.
  * The name is checked to be a well-formed OID, the value only to lie inside. MOON_E_TRAILING: octets behind the value. */
 MOON_API bool moon_varbind_get(struct moon_reader *r, struct moon_varbind *out);
+#define MOON_VARBIND_AHEAD 40 /* octets moon_varbind_under() looks at, at most, besides the value */
+
 /* The same for what tables mostly hold, quickly: a name of the root (8 to 16 octets) and 1 to 8 arcs of an octet each, a value
- * of some universal or application type, all lengths in one octet. Returns what follows it; NULL: it is another, or none. */
+ * of some universal or application type, all lengths in one octet. *arcs: the arcs, first in the highest octet, zero-filled.
+ * Returns what follows it; NULL: it is another, or none, or less than MOON_VARBIND_AHEAD octets are left. */
 static inline const uint8_t *moon_varbind_under(const uint8_t *p, const uint8_t *stop, const uint8_t *root, size_t n,
-                                                struct moon_varbind *out) {
-  size_t left = (size_t)(stop - p), all, name, len;
-  uint64_t a, b, c, d, arcs;
+                                                struct moon_varbind *out, uint64_t *arcs) {
+  size_t left = (size_t)(stop - p), all, name, count, len, wrong;
+  uint64_t a, b, c, d, last;
   uint8_t type;
-  if (left < n + 7 || n < 8 || n > 16) { return NULL; }
+  if (left < MOON_VARBIND_AHEAD) { return NULL; }
   all = p[1];
   name = p[3];
-  if (p[0] != MOON_SEQUENCE || p[2] != MOON_OBJECT_ID || all >= 0x80 || all > left - 2) { return NULL; }
-  if (name - n - 1 >= 8 || name + 4 > all) { return NULL; }
+  count = name - n; /* of arcs */
+  if (all > left - 2 || n - 8 > 8 || count - 1 > 7) { return NULL; }
   memcpy(&a, root, 8);
   memcpy(&b, p + 4, 8);
   memcpy(&c, root + n - 8, 8);
   memcpy(&d, p + 4 + n - 8, 8);
-  memcpy(&arcs, p + 4 + name - 8, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  arcs = __builtin_bswap64(arcs);
+  memcpy(&last, p + 4 + name - 8, 8); /* octets of the name */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  last = __builtin_bswap64(last);
 #endif
-  arcs = (arcs & 0x8080808080808080u) >> (64 - 8 * (name - n)); /* of the last name - n octets */
+  last <<= 64 - 8 * count;
   type = p[4 + name];
   len = p[5 + name];
-  if (((a ^ b) | (c ^ d) | arcs) || name + 4 + len != all || type >= 0x80 || (type & 0x1f) == 0x1f) { return NULL; }
+  /* One branch for what hardly ever is: tags, long forms, lengths that do not add up. */
+  wrong = (p[0] ^ MOON_SEQUENCE) | (p[2] ^ MOON_OBJECT_ID) | ((all | type) & 0x80) | (((type & 0x1fu) + 1) & 0x20);
+  wrong |= (name + 4 + len) ^ all;
+  if ((a ^ b) | (c ^ d) | (last & 0x8080808080808080u) | wrong) { return NULL; }
   out->oid = p + 4;
   out->value = p + 6 + name;
   out->value_len = (uint32_t)len;
   out->oid_len = (uint16_t)name;
   out->type = type;
+  *arcs = last;
   return p + 2 + all;
 }
 /* Written in front; a caller adds them last to first. */

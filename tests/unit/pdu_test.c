@@ -393,7 +393,8 @@ static void traps_of_v1(void **state) {
 static bool is_read_alike(const uint8_t *p, size_t n, const uint8_t *root, size_t root_len) {
   struct moon_reader r = reader(p, n);
   struct moon_varbind quick, slow;
-  const uint8_t *next = moon_varbind_under(r.p, r.end, root, root_len, &quick);
+  uint64_t arcs = 0, expected = 0;
+  const uint8_t *next = moon_varbind_under(r.p, r.end, root, root_len, &quick, &arcs);
   bool good = moon_varbind_get(&r, &slow);
   if (!next) { return false; }
   assert_true(good);
@@ -405,6 +406,8 @@ static bool is_read_alike(const uint8_t *p, size_t n, const uint8_t *root, size_
   assert_int_equal(quick.type, slow.type);
   assert_false(moon_varbind_is_exception(&slow));
   assert_true(slow.oid_len > root_len && moon_oid_under(root, root_len, slow.oid, slow.oid_len));
+  for (size_t i = 0; i < 8; i++) { expected = expected << 8 | (root_len + i < slow.oid_len ? slow.oid[root_len + i] : 0); }
+  assert_true(arcs == expected);
   return true;
 }
 
@@ -414,16 +417,19 @@ static void varbinds_under_a_root(void **state) {
   for (size_t root = 7; root <= 18; root++) {
     if (root == 10) { continue; } /* ends within an arc */
     for (size_t n = root; n <= root + 9 && n <= sizeof name; n++) {
-      uint8_t buf[80], at[80];
+      uint8_t buf[120], at[120];
       struct moon_writer w;
       moon_writer_init(&w, buf, sizeof buf);
+      moon_varbind_put(&w, &(struct moon_varbind){name, buf, MOON_VARBIND_AHEAD, 8, MOON_OCTET_STRING}); /* another follows */
+      size_t rest = moon_writer_len(&w);
       moon_varbind_put(&w, &(struct moon_varbind){name, (const uint8_t *)"value", 5, (uint16_t)n, MOON_OCTET_STRING});
       size_t len = moon_writer_len(&w);
       memcpy(at, w.p, len);
       bool plain = root >= 8 && root <= 16 && n > root && n <= root + 8 && (n <= 9 || root >= 10);
       assert_int_equal(is_read_alike(at, len, name, root), plain);
-      for (size_t cut = 0; cut < len; cut++) { assert_false(is_read_alike(at, cut, name, root)); }
-      for (size_t i = 0; i < len; i++) { /* each octet as each other */
+      for (size_t cut = 0; cut < len - rest; cut++) { assert_false(is_read_alike(at, cut, name, root)); }
+      for (size_t cut = len - rest; cut < len; cut++) { is_read_alike(at, cut, name, root); }
+      for (size_t i = 0; i < len - rest; i++) { /* each octet as each other */
         uint8_t was = at[i];
         for (unsigned v = 0; v < 256; v++) {
           at[i] = (uint8_t)v;
