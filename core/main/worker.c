@@ -93,6 +93,14 @@ static enum moon_err answer(void *arg, const struct moon_plan_target *t, struct 
   return moon_inhouse_open(&w->inhouse, w->engine, t, p);
 }
 
+/* Nobody of ours is on a network. */
+static bool all_recorded(const struct worker *w) {
+  for (uint32_t i = 0; i < w->n_shard; i++) {
+    if (!w->c->plan->targets[w->shard[i]].recording) { return false; }
+  }
+  return w->n_shard > 0;
+}
+
 static enum moon_err start(struct worker *w) {
   const struct moon_plan *plan = w->c->plan;
   struct moon_engine_config e;
@@ -104,6 +112,7 @@ static enum moon_err start(struct worker *w) {
   moon_engine_config_init(&e);
   e.max_in_flight = plan->max_in_flight;
   e.packets_per_s = plan->packets_per_s;
+  e.closed = all_recorded(w);
   e.counters = &w->c->block->live;
   e.notice = notice;
   e.ready = ready;

@@ -176,6 +176,21 @@ end }]]
     assert.matches("^usage: moonpoll test ", out)
   end)
 
+  it("a probe that sets", function()
+    local d = dir { ["probe.lua"] = [[
+return { every = 60, run = function(device, out)
+  local was = assert(device:get "1.3.6.1.2.1.1.5.0")
+  assert(device:set { { oid = "1.3.6.1.2.1.1.5.0", type = "string", value = was .. "!" } })
+  out:info("name", device:get "1.3.6.1.2.1.1.5.0")
+end }]], ["may.test.lua"] = case "runs = 2, allow_set = true", ["may_not.test.lua"] = case "" }
+    local status, out = test(d, "--update")
+    assert.equal(1, status)
+    assert.matches("FAIL  may_not: the script raised an error", out)
+    local l = lines(t.read(d .. "/may.json"))
+    assert.equal("box-1!", l[2].value)
+    assert.equal("box-1!!", l[4].value)
+  end)
+
   it("a line of a recording that cannot be served is told when the case fails", function()
     local d = dir { ["box.snmprec"] = recording .. "1.3.REDACTED|4|x\n", ["box.test.lua"] = case "" }
     local status, out = test(d)

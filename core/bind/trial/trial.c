@@ -78,7 +78,7 @@ static void read_args(struct reading *t) {
 /* What the file returned, at the top. */
 static void read_trial(struct reading *t) {
   static const char *const KEYS[] = {"probe", "recording", "recordings", "runs", "every", "args", "version", "community", "timeout", "retries",
-                                     "seed", "live", "rates", "values", "vary", "delay", "jitter", "loss", "faults", "max_octets", "snmp",
+                                     "seed", "allow_set", "live", "rates", "values", "vary", "delay", "jitter", "loss", "faults", "max_octets", "snmp",
                                      "timing", "create", NULL};
   struct moon_fields *f = &t->r.fields;
   struct moon_trial *o = &t->trial;
@@ -96,6 +96,7 @@ static void read_trial(struct reading *t) {
   if (retries != UINT32_MAX) { o->retries = (int32_t)retries; }
   moon_fields_number(f, "seed", 1, 9007199254740992.0, &seed);
   o->seed = (uint64_t)seed;
+  moon_fields_bool(f, "allow_set", &o->allow_set);
   moon_fields_text(f, "community", &o->community);
   moon_fields_text(f, "version", &o->version);
   if (strcmp(o->version, "1") != 0 && strcmp(o->version, "2c") != 0) {

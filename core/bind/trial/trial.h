@@ -24,6 +24,7 @@ struct moon_trial {
   uint32_t n_args;
   uint32_t runs;                 /* of the job that is due most often */
   uint64_t seed;
+  bool allow_set;
 };
 
 /* On failure `error` holds one line: file, line, what is wrong. notice: mistakes of its function `vary` while it serves; may be
