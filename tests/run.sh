@@ -1,61 +1,70 @@
 #!/bin/sh
 # run.sh STAGE...: runs the tests that are built in $B and adds them up. Everything speaks TAP: cmocka binaries, corpus
 # replays, busted specs, scripts. A test program that dies, hangs, or ends with fewer results than it announced is one more
-# failure. Last line: "N passed, N failed"; exit 1 when anything failed or nothing ran.
+# failure; what is skipped is told with its reason and counts as nothing. Last line: "N passed, N failed"; exit 1 when anything
+# failed or nothing ran.
 #   unit  tests/unit/*_test.c       fuzz  corpora through tests/fuzz/*_fuzz.c   lua  tests/lua/*_spec.lua
 #   e2e   tests/e2e/*_spec.lua      lint  tests/lint.sh                         long tests/long/*
-# ONLY=word runs only the programs with that word in their name.
+# ONLY=word runs only the programs with that word in their name. Two programs run at once, JOBS=1: one after the other.
 set -u
-: "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}"
+: "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}" "${JOBS:=2}"
 case $B in /*) ;; *) B=$PWD/$B ;; esac
 log=$B/log
-mkdir -p "$log"
-passed=0 failed=0 bad=
-export MIBS= MOONPOLL_MIBS="$log/no-mibs" LC_ALL=C.UTF-8 TZ=UTC B CC
-export SNMP_PERSISTENT_DIR="$log/snmp" SNMPCONFPATH="$log/snmp"
-mkdir -p "$log/snmp/cert_indexes"
-export XDG_RUNTIME_DIR="$log" # where run directories go
-export CMOCKA_MESSAGE_OUTPUT=TAP
-export UBSAN_OPTIONS=print_stacktrace=1
-export MOONPOLL="$B/moonpoll"
-export LUA_PATH="$PWD/lua/?.lua;$PWD/lua/?/init.lua;$PWD/tests/?.lua;;" LUA_CPATH="$B/lib/?.so;;"
 
-# tap NAME SECONDS CMD...
-tap() {
-  name=$1 limit=$2
-  shift 2
-  case $name in *"$ONLY"*) ;; *) return ;; esac
+# One program: NAME SECONDS COMMAND... Its figures go to a file, its line and what failed to the screen.
+if [ "${1:-}" = --one ]; then
+  name=$2 limit=$3
+  shift 3
   file=$log/$(echo "$name" | tr / _).tap
   begun=$(date +%s.%N)
   timeout -k 5 "$limit" "$@" >"$file" 2>&1 </dev/null
   status=$?
-  # cmocka says "not ok 1 # SKIP" of what cannot be tested here.
   counts=$(awk '/^(not )?ok .*# SKIP/{s++; next} /^ok /{p++} /^not ok /{f++} /^1\.\.[0-9]+/{sub(/^1\.\./, ""); plan += $1 + 0}
-                END{printf "%d %d %d %d", p, f, plan, s}' "$file")
+                END{printf "%d %d %d %d", p, f, s, plan}' "$file")
   # shellcheck disable=SC2086 # four numbers
   set -- $counts
-  p=$1 f=$2 why= skipped=
-  [ "$4" -eq 0 ] || skipped=", $4 skipped"
+  p=$1 f=$2 skipped=$3 plan=$4 why=
   if [ "$status" -eq 127 ]; then
     f=1 why="is not built"
   elif [ "$status" -ge 124 ] && [ "$status" -le 137 ]; then
     f=$((f + 1)) why="stopped after $limit s or killed"
   elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
     f=1 why="exit status $status"
-  elif [ $((p + f + $4)) -lt "$3" ] || [ $((p + f + $4)) -eq 0 ]; then
-    f=$((f + 1)) why="$((p + f + $4 - 1)) of $3 results"
+  elif [ $((p + f + skipped)) -lt "$plan" ] || [ $((p + f + skipped)) -eq 0 ]; then
+    f=$((f + 1)) why="$((p + f + skipped)) of $plan results"
   fi
-  passed=$((passed + p)) failed=$((failed + f))
+  echo "$p $f $name" >"${file%.tap}.sum"
   took=$(echo "$begun $(date +%s.%N)" | awk '{printf "%.1f", $2 - $1}')
-  if [ "$f" -eq 0 ]; then
-    printf '  ok    %-34s %4d  %5s s%s\n' "$name" "$p" "$took" "$skipped"
-  else
-    bad="$bad $name"
-    printf '  FAIL  %-34s %4d passed, %d failed  %s s  %s\n' "$name" "$p" "$f" "$took" "$why"
-    # What failed with what was said about it; the end of the log when the program died.
-    awk '/^not ok /{on = 25} /^ok |# SKIP/{on = 0} on > 0{print "        " $0; on--}' "$file" | head -n 120
-    if [ -n "$why" ]; then tail -n 60 "$file" | sed 's/^/        | /'; fi
-  fi
+  {
+    if [ "$f" -eq 0 ]; then
+      printf '  ok    %-34s %4d  %5s s\n' "$name" "$p" "$took"
+    else
+      printf '  FAIL  %-34s %4d passed, %d failed  %s s  %s\n' "$name" "$p" "$f" "$took" "$why"
+      # What failed with what was said about it; the end of the log when the program died.
+      awk '/^not ok /{on = 25} /^ok /{on = 0} on > 0{print "        " $0; on--}' "$file" | head -n 120
+      if [ -n "$why" ]; then tail -n 60 "$file" | sed 's/^/        | /'; fi
+    fi
+    if [ "$skipped" -gt 0 ]; then grep -iE 'skip' "$file" | sed 's/^/        /' | head -n 4; fi
+  } >"${file%.tap}.said"
+  cat "${file%.tap}.said" # at once, so that two programs do not mix
+  exit 0
+fi
+
+rm -rf "$log"
+mkdir -p "$log/snmp/cert_indexes"
+export B CC MIBS= LC_ALL=C.UTF-8 TZ=UTC
+export SNMP_PERSISTENT_DIR="$log/snmp" SNMPCONFPATH="$log/snmp"
+export CMOCKA_MESSAGE_OUTPUT=TAP
+export UBSAN_OPTIONS=print_stacktrace=1
+export MOONPOLL="$B/moonpoll"
+export LUA_PATH="$PWD/lua/?.lua;$PWD/lua/?/init.lua;$PWD/tests/?.lua;;" LUA_CPATH="$B/lib/?.so;;"
+: >"$log/list"
+
+# tap NAME SECONDS CMD...: one more to run.
+tap() {
+  case $1 in *"$ONLY"*) ;; *) return ;; esac
+  for word in "$@"; do printf " '%s'" "$word"; done >>"$log/list" # no blank at the end: xargs would go on with the next line
+  echo >>"$log/list"
 }
 
 busted_tap() { # NAME SECONDS FILE [VAR=VALUE...]
@@ -103,6 +112,10 @@ for stage in "$@"; do
     *) echo "run.sh: no stage $stage"; exit 2 ;;
   esac
 done
-[ -z "$bad" ] || echo "failed in:$bad (logs in ${log#"$PWD"/})"
+xargs -P "$JOBS" -L 1 sh tests/run.sh --one <"$log/list"
+# A program without figures is one more failure.
+counts=$(cat "$log"/*.sum 2>/dev/null | awk -v programs="$(wc -l <"$log/list")" '{p += $1; f += $2} END{printf "%d %d", p, f + programs - NR}')
+passed=${counts% *} failed=${counts#* }
+[ "$failed" -eq 0 ] || echo "failed in:$(awk '$2{printf " %s", $3}' "$log"/*.sum) (logs in ${log#"$PWD"/})"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
