@@ -64,7 +64,7 @@ static uint8_t status_of(SmiStatus s) {
 static uint8_t base_named(const char *name) {
   static const struct { const char *name; uint8_t base; } table[] = {
       {"Counter32", MOON_BASE_COUNTER32}, {"Counter", MOON_BASE_COUNTER32}, {"Gauge32", MOON_BASE_GAUGE32}, {"Gauge", MOON_BASE_GAUGE32},
-      {"TimeTicks", MOON_BASE_TICKS}, {"IpAddress", MOON_BASE_IP}, {"NetworkAddress", MOON_BASE_IP}, {"Opaque", MOON_BASE_OPAQUE},
+      {"TimeTicks", MOON_BASE_TICKS}, {"IpAddress", MOON_BASE_IP}, {"NetworkAddress", MOON_BASE_NETWORK}, {"Opaque", MOON_BASE_OPAQUE},
       {"Counter64", MOON_BASE_COUNTER64}, {"Unsigned32", MOON_BASE_UNSIGNED32}, {"UInteger32", MOON_BASE_UNSIGNED32},
       {"Integer32", MOON_BASE_INT}, {"INTEGER", MOON_BASE_INT}, {"OctetString", MOON_BASE_OCTETS}, {"ObjectIdentifier", MOON_BASE_OID},
       {"Bits", MOON_BASE_BITS}, {"Enumeration", MOON_BASE_INT}};

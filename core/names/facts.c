@@ -6,7 +6,7 @@ static const char *const KINDS[MOON_MIB_KINDS] = {"node", "scalar", "table", "ro
 static const char *const ACCESSES[MOON_MIB_ACCESSES] = {"", "na", "notify", "ro", "rw", "rc"};
 static const char *const STATUSES[MOON_MIB_STATUSES] = {"", "deprecated", "obsolete", "mandatory", "optional"};
 static const char *const BASES[MOON_BASES] = {"",           "int",   "octets", "oid",       "ip",  "counter32", "gauge32",
-                                              "unsigned32", "ticks", "opaque", "counter64", "bits"};
+                                              "unsigned32", "ticks", "opaque", "counter64", "bits", "network"};
 
 struct reader {
   struct moon_block *d;

@@ -11,7 +11,7 @@
  *   column ifHighSpeed ifXEntry.15 gauge32 ro units "..."
  *
  * Others than those: node, scalar, notification, group, compliance, capabilities. Base types: int octets oid ip counter32
- * gauge32 unsigned32 ticks opaque counter64 bits. Access: na notify ro rw rc. Status, when not current: deprecated obsolete
+ * gauge32 unsigned32 ticks opaque counter64 bits network. Access: na notify ro rw rc. Status, when not current: deprecated obsolete
  * mandatory optional. An OID begins with a number or a node above, of this module or of one before. "#" begins a comment. */
 #ifndef MOON_NAMES_FACTS_H
 #define MOON_NAMES_FACTS_H

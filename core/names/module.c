@@ -57,10 +57,11 @@ static void import(struct writer *w, struct moon_text_view module, struct moon_t
 
 static const char *base_name(uint8_t base) {
   static const char *const names[MOON_BASES] = {"Opaque",  "Integer32",  "OCTET STRING", "OBJECT IDENTIFIER", "IpAddress", "Counter32", "Gauge32",
-                                                "Unsigned32", "TimeTicks", "Opaque",     "Counter64",         "BITS"};
+                                                "Unsigned32", "TimeTicks", "Opaque",     "Counter64",         "BITS", "NetworkAddress"};
   return names[base < MOON_BASES ? base : 0];
 }
 
+static const char *smi_of(uint8_t base) { return base == MOON_BASE_NETWORK ? "RFC1155-SMI" : "SNMPv2-SMI"; }
 static bool imported_base(uint8_t base) { return base != MOON_BASE_OCTETS && base != MOON_BASE_OID && base != MOON_BASE_BITS; }
 
 /* The convention a type is or refines; NONE. */
@@ -78,7 +79,7 @@ static void collect_type(struct writer *w, uint32_t type) {
   if (c != MOON_MIB_NONE && moon_mib_type(w->m, c, &t)) {
     import(w, moon_mib_module_name(w->m, t.module), t.name);
   } else if (moon_mib_type(w->m, type, &t) && imported_base(t.base)) {
-    import(w, view("SNMPv2-SMI"), view(base_name(t.base)));
+    import(w, view(smi_of(t.base)), view(base_name(t.base)));
   }
 }
 
@@ -95,7 +96,7 @@ static void collect(struct writer *w) {
   struct moon_mib_element e;
   for (uint32_t i = 0; moon_mib_type(w->m, i, &t); i++) {
     if (t.module == w->module && t.name.n) { collect_type(w, t.parent != MOON_MIB_NONE ? t.parent : i); }
-    if (t.module == w->module && t.name.n && imported_base(t.base) && t.parent == MOON_MIB_NONE) { import(w, view("SNMPv2-SMI"), view(base_name(t.base))); }
+    if (t.module == w->module && t.name.n && imported_base(t.base) && t.parent == MOON_MIB_NONE) { import(w, view(smi_of(t.base)), view(base_name(t.base))); }
   }
   for (uint32_t i = 0; moon_mib_node(w->m, i, &n); i++) {
     if (n.module != w->module) { continue; }

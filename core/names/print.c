@@ -58,6 +58,8 @@ static void put_arcs(struct moon_out *o, const uint32_t *arc, uint32_t n) {
 
 static void print_arcs(const struct moon_names *s, const uint32_t *arc, uint32_t n, uint32_t options, struct moon_out *out);
 
+static const char *root_name(uint32_t arc) { return arc == 0 ? "ccitt" : arc == 1 ? "iso" : "joint-iso-ccitt"; }
+
 /* One part of an index that is an octet string; how many arcs it takes, 0: it does not fit. */
 static uint32_t put_octets(const struct moon_mib *m, uint32_t type, const struct moon_mib_type *t, bool implied, uint32_t before, bool after_type,
                            const uint32_t *arc, uint32_t n, uint32_t options, struct moon_out *o) {
@@ -114,6 +116,10 @@ static uint32_t put_part(const struct moon_names *s, const struct moon_mib *m, u
       put_arcs(o, arc, len + !implied);
     }
     return len + !implied;
+  case MOON_BASE_NETWORK:
+    if (arc[0] != 1 || n < 5) { return 0; }
+    put_arcs(o, arc, 5);
+    return 5;
   case MOON_BASE_IP:
     if (n < 4) { return 0; }
     put_arcs(o, arc, 4);
@@ -162,8 +168,6 @@ static uint32_t arcs_of(const uint8_t *p, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) { arcs += !(p[i] & 0x80); }
   return arcs;
 }
-
-static const char *root_name(uint32_t arc) { return arc == 0 ? "ccitt" : arc == 1 ? "iso" : "joint-iso-ccitt"; }
 
 /* Names from the root down, numbers where there is none: ".iso.org.dod". Where the last name begins goes to *last. */
 static void put_path(const struct moon_ref *ref, const uint32_t *arc, uint32_t known, struct moon_out *o, size_t *last) {
@@ -243,6 +247,10 @@ static void print_arcs(const struct moon_names *s, const uint32_t *arc, uint32_t
   uint8_t octets[MOON_OID_MAX_LEN];
   size_t len;
   if (n <= MOON_OID_MAX_ARCS) { memcpy(oid.arc, arc, n * sizeof *arc); }
+  if (n == 1 && arc[0] <= 2) {
+    moon_out_text(out, root_name(arc[0]));
+    return;
+  }
   if (n < 2 || n > MOON_OID_MAX_ARCS || moon_oid_encode(&oid, octets, sizeof octets, &len)) {
     moon_out_char(out, '.');
     put_arcs(out, arc, n);

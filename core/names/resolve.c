@@ -238,6 +238,14 @@ static enum moon_err read_part(struct state *s, const struct moon_mib *m, const 
       return out_of_range(s, w, e->name);
     }
     return add(s, v);
+  case MOON_BASE_NETWORK:
+    w = next_word(s);
+    if (!number(w, &v)) { return out_of_range(s, w, e->name); }
+    err = add(s, v);
+    if (err || s->p == s->end) { return err; }
+    if (v != 1) { return separator(s) ? MOON_E_MISSING : out_of_range(s, w, e->name); }
+    if (!separator(s)) { return out_of_range(s, w, e->name); }
+    __attribute__((fallthrough));
   case MOON_BASE_IP:
     for (uint32_t i = 0; i < 4 && !err; i++) {
       w = next_word(s);
@@ -373,7 +381,10 @@ enum moon_err moon_names_resolve(const struct moon_names *names, const char *tex
   if (s.p < s.end && *s.p == ':') {
     module.n = (size_t)(s.p - text);
     s.p += s.end - s.p > 1 && s.p[1] == ':' ? 2 : 1;
-    if (!module.n || !moon_names_module(names, module.p, module.n)) { return fail(&s, "Unknown module ", module, ""); }
+    if (!module.n || !moon_names_module(names, module.p, module.n)) {
+      fail(&s, "Unknown module ", module, "");
+      return MOON_E_MISSING;
+    }
   } else {
     s.p = text + (n && text[0] == '.');
   }

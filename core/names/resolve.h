@@ -14,7 +14,7 @@
 #define MOON_RESOLVE_ANY_VALUE 1u /* indexes out of the range of their type are taken: -Ir */
 
 /* Content octets to out, cap >= MOON_OID_MAX_LEN. MOON_E_SYNTAX: no such name or index, and *why (may be NULL) says what, as net-snmp
- * words it; MOON_E_RANGE: an OID no encoding has; MOON_E_LIMIT: too long. */
+ * words it; MOON_E_MISSING: no such module; MOON_E_RANGE: an OID no encoding has; MOON_E_LIMIT: too long. */
 MOON_API enum moon_err moon_names_resolve(const struct moon_names *s, const char *text, size_t n, uint32_t options, uint8_t *out, size_t *len,
                                           struct moon_out *why);
 

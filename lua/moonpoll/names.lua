@@ -1,6 +1,7 @@
---- Names of objects, for people: what they type becomes an OID, an OID and its value become text. This is the numeric
--- one, as net-snmp is without MIB modules: only the three top arcs have names. `c` are the functions of core/bind/tool.
-local getenv = os.getenv
+--- Names of objects, for people: what they type becomes an OID, an OID and its value become text. `c` are the functions of
+-- core/bind/tool. With MIBS= in the environment, or -m "", only the three top arcs have names, as with net-snmp without MIB
+-- modules; otherwise every module has that is built in or was added. Which modules -m and MIBS list makes no difference.
+local getenv, tostring = os.getenv, tostring
 
 local _M = {}
 
@@ -17,6 +18,37 @@ local function mib_dirs(settings)
   return dirs
 end
 
+--- Are there names? Not with an empty list of modules, nor when modules are looked for (-M) where no directory is.
+-- @tparam table c
+-- @tparam table settings  mibs: the value of -m; mib_dirs: that of -M
+function _M.wanted(c, settings)
+  if (settings.mibs or getenv "MIBS") == "" then return false end
+  local found = not settings.mib_dirs
+  for dir in mib_dirs(settings):gmatch "[^:]+" do found = found or c.is_directory(dir) end
+  return found
+end
+
+-- An OID, or why it is none; neither: whoever knows numbers has to say.
+local function by_name(c, settings, text)
+  if text:find "^%.?%d[%d.]*$" then return nil end
+  local octets, code, detail = c.parse_name(text, settings.no_range)
+  if octets then return octets end
+  if code == "missing" or tops[text:match "^%.?([^.]*)"] then return nil end
+  if code ~= "syntax" then return nil, "Unknown Object Identifier" end
+  return nil, "Unknown Object Identifier (" .. detail .. ")"
+end
+
+--- The type letter and text of a value of a SET as the object has it: "=" is its own type, labels are numbers.
+-- @treturn string letter
+-- @treturn string text
+function _M.value(c, settings, octets, letter, text)
+  if not settings.names or octets == "" or (letter ~= "=" and letter ~= "i" and letter ~= "3") then return letter, text end
+  local own, value = c.object(octets, text)
+  if letter == "=" then letter = own or letter end
+  if value and letter ~= "b" then text = tostring(value) end
+  return letter, text
+end
+
 --- An OID as somebody typed it.
 -- @tparam table c
 -- @tparam table settings  with prefix and suffix to put around it
@@ -31,6 +63,10 @@ function _M.parse(c, settings, text)
     text = prefix .. text .. ((suffix == "" or suffix:sub(1, 1) == ".") and "" or ".") .. suffix
   end
   if settings.ucd and text:sub(1, 1) ~= "." then text = MIB_2 .. text end
+  if settings.names then
+    local octets, why = by_name(c, settings, text)
+    if octets or why then return octets, why end
+  end
   if text:find(":", 1, true) then
     local module = text:match "^([%w-]*):"
     if module then

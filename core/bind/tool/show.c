@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../base/mem.h"
+#include "named.h"
 #include "given.h"
 
 #define REAL_MAX 127 /* longer numbers are cut there, as net-snmp cuts them */
@@ -67,6 +68,10 @@ void moon_show_oid(const struct moon_show *s, const uint8_t *oid, size_t n, stru
   static const char *const top[] = {"ccitt", "iso", "joint-iso-ccitt"};
   char text[MOON_OID_TEXT_MAX];
   bool alone = moon_given_is_top(oid, n);
+  if (s->names && !alone && n && s->oid != MOON_SHOW_OID_NUMERIC) {
+    moon_named_oid(s, oid, n, out);
+    return;
+  }
   size_t len = alone ? 1 : moon_oid_format(oid, n, text, sizeof text);
   if (alone) { text[0] = (char)('0' + oid[1]); }
   if (len == 0 || s->oid == MOON_SHOW_OID_NONE) { return; }
@@ -99,7 +104,7 @@ static void put_hex_line(const struct moon_show *s, const uint8_t *p, size_t n, 
   out->n = (size_t)(to - out->p);
 }
 
-static void put_hex(const struct moon_show *s, const uint8_t *p, size_t n, struct moon_show_text *out) {
+void moon_show_hex(const struct moon_show *s, const uint8_t *p, size_t n, struct moon_show_text *out) {
   size_t line = s->hex_line > 0 ? (size_t)s->hex_line : n;
   for (; n > line; n -= line, p += line) {
     put_hex_line(s, p, line, out);
@@ -127,13 +132,13 @@ static void put_string(const struct moon_show *s, const uint8_t *p, size_t n, st
   for (size_t i = 0; i < n && s->string != MOON_SHOW_STRING_ASCII && !hex; i++) { hex = !is_text(p[i]); }
   if (hex && !s->quick) {
     PUT(out, "Hex-STRING: ");
-    put_hex(s, p, n, out);
+    moon_show_hex(s, p, n, out);
     return;
   }
   if (!s->quick) { PUT(out, "STRING: "); }
   PUT(out, "\"");
   if (hex) {
-    put_hex(s, p, n, out);
+    moon_show_hex(s, p, n, out);
   } else {
     put_text(p, n, out);
   }
@@ -190,7 +195,7 @@ static void put_opaque(const struct moon_show *s, const struct moon_varbind *vb,
   union moon_opaque v = {0};
   if (moon_varbind_opaque(vb, &kind, &v)) {
     if (!s->quick) { PUT(out, "OPAQUE: "); }
-    put_hex(s, vb->value, vb->value_len, out);
+    moon_show_hex(s, vb->value, vb->value_len, out);
     return;
   }
   static const char *const names[] = {"Counter64: ", NULL, "Float: ", "Float: ", "Int64: ", "UInt64: "};
@@ -220,6 +225,10 @@ static void put_unsigned(const struct moon_show *s, const struct moon_varbind *v
 }
 
 void moon_show_value(const struct moon_show *s, const struct moon_varbind *vb, struct moon_show_text *out) {
+  if (!s->names || !moon_named_value(s, vb, out)) { moon_show_plain(s, vb, out); }
+}
+
+void moon_show_plain(const struct moon_show *s, const struct moon_varbind *vb, struct moon_show_text *out) {
   int64_t sint = 0;
   switch (vb->type) {
     case MOON_NO_SUCH_OBJECT: PUT(out, "No Such Object available on this agent at this OID"); break;

@@ -13,6 +13,8 @@
 #include <time.h>
 
 #include "../../moonpoll.h"
+#include "../../names/resolve.h"
+#include "../value/mib.h"
 #include "../value/value.h"
 #include "client.h"
 #include "given.h"
@@ -129,7 +131,8 @@ static lua_Number number(lua_State *L, int idx, const char *key) {
   return v;
 }
 
-/* style{oid=, string=, quick=, equals=, hex_text=, ticks=, bare=, hex_line=, precision=}: of all that is shown from now on.
+/* style{oid=, string=, quick=, equals=, hex_text=, ticks=, bare=, hex_line=, precision=, names=, whole_indexes=, extended=,
+ * escape_quotes=, numeric_enums=, no_units=, no_hint=, two_digits=}: of all that is shown from now on.
  * [-1, +0, e] */
 static int set_style(lua_State *L) {
   struct tool *t = tool_of(L);
@@ -143,6 +146,14 @@ static int set_style(lua_State *L) {
     .ticks = flag(L, "ticks"),
     .bare = flag(L, "bare"),
     .hex_line = (int32_t)number(L, 1, "hex_line"),
+    .names = flag(L, "names") ? moon_mib_names() : NULL,
+    .whole_indexes = flag(L, "whole_indexes"),
+    .extended = flag(L, "extended"),
+    .escape_quotes = flag(L, "escape_quotes"),
+    .numeric_enums = flag(L, "numeric_enums"),
+    .no_units = flag(L, "no_units"),
+    .no_hint = flag(L, "no_hint"),
+    .two_digits = flag(L, "two_digits"),
   };
   lua_getfield(L, 1, "precision");
   if (lua_isstring(L, -1)) { moon_show_precision(&t->show, lua_tostring(L, -1)); }
@@ -204,6 +215,41 @@ static int parse_oid(lua_State *L) {
   if (err) { return refuse(L, err, detail); }
   lua_pushlstring(L, (char *)octets, n);
   return 1;
+}
+
+/* parse_name(text, any) -> octets; nil, code, detail of moon_names_resolve; any: values out of range are taken. [-2, +3, e] */
+static int parse_name(lua_State *L) {
+  uint8_t octets[MOON_OID_MAX_LEN];
+  char detail[MOON_GIVEN_DETAIL] = "";
+  struct moon_out why = {.p = detail, .cap = sizeof detail};
+  size_t len, n = 0;
+  const char *text = luaL_checklstring(L, 1, &len);
+  enum moon_err err = moon_names_resolve(moon_mib_names(), text, len, lua_toboolean(L, 2) ? MOON_RESOLVE_ANY_VALUE : 0, octets, &n, &why);
+  if (err) { return refuse(L, err, detail); }
+  lua_pushlstring(L, (char *)octets, n);
+  return 1;
+}
+
+/* object(octets, label) -> the type letter of a SET for the object, the value its label stands for; nil: nothing is known of it.
+ * [-2, +2, e] */
+static int object_of(lua_State *L) {
+  static const char letters[MOON_BASES + 1] = {[MOON_BASE_INT] = 'i', [MOON_BASE_OCTETS] = 's', [MOON_BASE_OID] = 'o', [MOON_BASE_IP] = 'a',
+                                               [MOON_BASE_COUNTER32] = 'c', [MOON_BASE_GAUGE32] = 'u', [MOON_BASE_UNSIGNED32] = 'u',
+                                               [MOON_BASE_TICKS] = 't', [MOON_BASE_COUNTER64] = 'C', [MOON_BASE_BITS] = 'b', [MOON_BASE_NETWORK] = 'a'};
+  size_t n, label_n;
+  const uint8_t *oid = (const uint8_t *)luaL_checklstring(L, 1, &n);
+  const char *label = luaL_optlstring(L, 2, "", &label_n);
+  struct moon_ref ref;
+  struct moon_mib_type type;
+  int32_t value;
+  if (!moon_names_find(moon_mib_names(), oid, n, &ref) || !moon_mib_type(ref.mib, ref.node.type, &type) || !letters[type.base]) { return 0; }
+  lua_pushlstring(L, &letters[type.base], 1);
+  if (moon_mib_labelled(ref.mib, &type, label, label_n, &value)) {
+    lua_pushinteger(L, value);
+  } else {
+    lua_pushnil(L);
+  }
+  return 2;
 }
 
 /* parse_value(letter, text) -> tag, octets, cut; nil, code, detail of moon_given_value. [-2, +3, e] */
@@ -445,7 +491,7 @@ static int run(lua_State *L) {
   static const luaL_Reg functions[] = {
     {"getopt", get_option}, {"take", take_argument}, {"wipe", wipe_option}, {"out", put_out}, {"err", put_err}, {"log", put_log},
     {"flush", flush_out}, {"log_to", log_to}, {"style", set_style}, {"print", print_varbind}, {"show_oid", show_oid},
-    {"parse_oid", parse_oid}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory},
+    {"parse_oid", parse_oid}, {"parse_name", parse_name}, {"object", object_of}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory},
     {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {"reply", reply_of}, {"octets", octets_of}, {"stretch", show_stretch}, {NULL, NULL}};
   struct tool *t = lua_touserdata(L, 1);
   luaL_openlibs(L);

@@ -227,6 +227,7 @@ static bool parts_of(const struct moon_ref *row, struct spec *out) {
   bool typed = false;
   *out = (struct spec){0};
   for (uint32_t i = 0; moon_mib_element(row->mib, &row->node, i, &e); i++) {
+    if (out->n == PARTS_MAX) { return false; }
     struct part *p = &out->part[out->n++];
     if (!moon_mib_type(row->mib, e.type, &t)) { return false; }
     uint32_t fixed = t.base == MOON_BASE_OCTETS ? moon_mib_fixed_size(row->mib, &t) : 0;
@@ -239,6 +240,11 @@ static bool parts_of(const struct moon_ref *row, struct spec *out) {
       p->n = (uint16_t)fixed;
       break;
     case MOON_BASE_OID: p->kind = PART_OID; break;
+    case MOON_BASE_NETWORK: /* the 1 in front is a part of its own */
+      if (out->n == PARTS_MAX) { return false; }
+      p->kind = PART_INT;
+      p = &out->part[out->n++];
+      __attribute__((fallthrough));
     case MOON_BASE_IP:
       p->kind = PART_IP;
       p->n = 4;

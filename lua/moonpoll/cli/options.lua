@@ -1,8 +1,9 @@
 --- The command line of net-snmp's tools: options, snmp.conf, then the agent and what is left of the arguments.
 --
--- settings: oid, string, quick, equals, hex_text, ticks, bare, hex_line, precision (how things are shown); prefix, suffix (OIDs typed);
+-- settings: oid, string, quick, equals, hex_text, ticks, bare, hex_line, precision (how things are shown); names (there are any), prefix, suffix (OIDs typed);
 -- version "1"|"2c"|"3", community, timeout in seconds, retries, port, dump, source, agent
 local conf = require "moonpoll.cli.conf"
+local names = require "moonpoll.names"
 local tonumber = tonumber
 
 local _M = {}
@@ -131,7 +132,7 @@ local taken = {
   end,
   ["-"] = take_long,
   Y = function(t, value) t.remembered[#t.remembered + 1] = value end,
-  m = function() end, -- MIB modules to load
+  m = function(t, value) t.settings.mibs = value end,
   M = function(t, value) t.settings.mib_dirs = value end,
   O = take_output,
   I = take_input,
@@ -205,6 +206,7 @@ function _M.read(t)
     s.community = s.community or s.def_community
     if not s.community then misuse(t, "No community name specified.") end
   end
+  s.names = names.wanted(c, s)
   c.style(s)
   return s
 end

@@ -1,4 +1,5 @@
 --- set: OID TYPE VALUE, any number of them, in one request.
+local names = require "moonpoll.names"
 local options = require "moonpoll.cli.options"
 local session = require "moonpoll.cli.session"
 local ipairs = ipairs
@@ -37,7 +38,7 @@ local function varbind(s, a)
     local value = s:parse(a.value, a.name)
     return value and { oid = oid, type = session.OID, value = value }
   end
-  local tag, octets, detail = s.c.parse_value(a.kind, a.value)
+  local tag, octets, detail = s.c.parse_value(names.value(s.c, s.settings, oid, a.kind, a.value))
   if tag then
     if detail then s.c.log "truncating integer value > 32 bits\n" end
     return { oid = oid, type = tag, value = octets }
