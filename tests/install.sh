@@ -35,5 +35,5 @@ Libs: -L\${libdir} -l$1
 Libs.private: $3
 PC
 }
-pc moonpoll "SNMP without sockets, clocks or threads" ""
-pc moonpoll-engine "SNMP requests on an event loop (contains moonpoll)" "-lev -lm"
+pc moonpoll "SNMP without sockets, clocks or threads" "-lcrypto"
+pc moonpoll-engine "SNMP requests on an event loop (contains moonpoll)" "-lev -lcrypto -lm"

@@ -1,6 +1,7 @@
 /* evp: what crypto.c, keys.c and usm.c share of OpenSSL. Not public.
  *
- * Every function that may fail leaves OpenSSL's error queue as it was: a host that looks at it sees only its own. */
+ * Setting up, which may well fail, leaves OpenSSL's error queue as it was: a host that looks at it sees only its own. What
+ * is done per message fails only for want of memory, and leaves OpenSSL's word of that. */
 #ifndef MOON_WIRE_EVP_H
 #define MOON_WIRE_EVP_H
 

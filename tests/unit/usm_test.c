@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "columns.h"
@@ -469,6 +470,82 @@ static void what_makes_no_keys(void **state) {
   assert_int_equal(ERR_peek_error(), 0);
 }
 
+/* OpenSSL's own allocations: the nth from now fails. */
+static unsigned openssl_countdown;
+static bool openssl_fired;
+
+static bool openssl_fails(void) {
+  if (!openssl_countdown || --openssl_countdown) { return false; }
+  openssl_fired = true;
+  return true;
+}
+static void *openssl_malloc(size_t n, const char *file, int line) {
+  (void)file;
+  (void)line;
+  return openssl_fails() ? NULL : malloc(n);
+}
+static void *openssl_realloc(void *p, size_t n, const char *file, int line) {
+  (void)file;
+  (void)line;
+  return openssl_fails() ? NULL : realloc(p, n);
+}
+static void openssl_free(void *p, const char *file, int line) {
+  (void)file;
+  (void)line;
+  free(p);
+}
+static void openssl_arm(unsigned n) {
+  openssl_countdown = n;
+  openssl_fired = false;
+}
+
+static void openssl_without_memory(void **state) {
+  static struct moon_key a = {.len = 20}, p = {.len = 16};
+  uint8_t buf[MESSAGE_MAX], out[MESSAGE_MAX], message[MESSAGE_MAX];
+  struct moon_usm *u, *good;
+  struct moon_writer w;
+  struct moon_v3 m;
+  struct moon_scoped s;
+  size_t len;
+  unsigned n;
+  enum moon_err e;
+  (void)state;
+  assert_int_equal(moon_usm_new(crypto, MOON_AUTH_SHA1, &a, MOON_PRIV_AES128, &p, &good), MOON_OK);
+  len = sealed(good, MOON_V3_LEVEL, 20, buf, sizeof buf, &w);
+  memcpy(message, w.p, len);
+  assert_int_equal(moon_v3_decode(message, len, &m), MOON_OK);
+  for (n = 1;; n++) { /* keys made ready */
+    u = NULL;
+    openssl_arm(n);
+    e = moon_usm_new(crypto, MOON_AUTH_SHA1, &a, MOON_PRIV_AES128, &p, &u);
+    openssl_countdown = 0;
+    if (!openssl_fired) { break; }
+    assert_int_equal(e, MOON_E_NOMEM);
+    assert_null(u);
+  }
+  assert_true(n > 4);
+  moon_usm_free(u);
+  for (n = 1;; n++) { /* nothing goes out unsigned */
+    openssl_arm(n);
+    sealed(good, MOON_V3_LEVEL, 20, buf, sizeof buf, &w);
+    openssl_countdown = 0;
+    if (!openssl_fired) { break; }
+    assert_int_equal(w.err, MOON_E_NOMEM);
+  }
+  assert_true(n > 1);
+  for (n = 1;; n++) { /* nothing comes in unverified */
+    openssl_arm(n);
+    e = moon_usm_open(good, MOON_V3_LEVEL, message, &m, out, sizeof out, &s);
+    openssl_countdown = 0;
+    if (!openssl_fired) { break; }
+    assert_int_equal(e, MOON_E_NOMEM);
+  }
+  assert_true(n > 1);
+  assert_int_equal(e, MOON_OK);
+  ERR_clear_error();
+  moon_usm_free(good);
+}
+
 static int setup(void **state) {
   (void)state;
   failmem_install();
@@ -496,6 +573,8 @@ int main(void) {
     cmocka_unit_test(bounds),
     cmocka_unit_test(room_that_runs_out),
     cmocka_unit_test(what_makes_no_keys),
+    cmocka_unit_test(openssl_without_memory),
   };
+  if (!CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free)) { return 1; }
   return cmocka_run_group_tests(tests, setup, teardown);
 }
