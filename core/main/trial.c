@@ -153,7 +153,7 @@ static bool load_plan(struct run *r) {
                                 .every_s = t->every_s, .retries = t->retries, .once = t->runs == 1};
   if (good && moon_load(&o, &r->plan, r->out->error, sizeof r->out->error)) { good = fail(r, "the probe could not be loaded"); }
   if (good) { ((struct moon_plan_probe *)(uintptr_t)r->plan->probes)->allow_set = t->allow_set; } /* the plan is ours */
-  if (good && r->plan->n_targets != fleet->n_agents) { good = fail(r, "a comma in the path of a recording"); }
+  if (good && r->plan->n_targets != fleet->n_agents) { good = fail(r, "recordings: they do not make a device each"); }
   moon_mem_free(targets);
   moon_mem_free(names);
   return good;

@@ -423,6 +423,9 @@ enum moon_err moon_inventory_file(struct moon_draft *d, const struct moon_invent
 
 enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_inventory *in, const char *text) {
   struct stat st;
+  if (strncmp(text, RECORDING, RECORDING_LEN) == 0 && stat(text + RECORDING_LEN, &st) == 0) { /* a comma is part of its path */
+    return moon_inventory_host(d, in, text, strlen(text));
+  }
   if (!strchr(text, ',')) {
     bool there = stat(text, &st) == 0;
     bool recording = strncmp(text, RECORDING, RECORDING_LEN) == 0;
