@@ -89,10 +89,14 @@ enum moon_err moon_ber_i64(const uint8_t *p, size_t n, int64_t *out) {
 }
 
 enum moon_err moon_ber_u32(const uint8_t *p, size_t n, uint32_t *out) {
-  int64_t v;
+  uint64_t v;
   if (n > 8) { return MOON_E_RANGE; }
-  v = n ? load_signed(p, n) : 0;
-  if (v < INT32_MIN || v > UINT32_MAX) { return MOON_E_RANGE; }
+  v = n ? load(p, n) : 0;
+  if (v > UINT32_MAX) { /* more than four octets: only a negative number can be meant */
+    int64_t negative = load_signed(p, n);
+    if (negative < INT32_MIN || negative >= 0) { return MOON_E_RANGE; }
+    v = (uint64_t)negative;
+  }
   *out = (uint32_t)v;
   return MOON_OK;
 }
@@ -103,7 +107,7 @@ enum moon_err moon_ber_u64(const uint8_t *p, size_t n, uint64_t *out) {
     *out = load(p + 1, 8);
     return MOON_OK;
   }
-  *out = n ? (uint64_t)load_signed(p, n) : 0;
+  *out = n ? load(p, n) : 0;
   return MOON_OK;
 }
 

@@ -41,8 +41,9 @@ MOON_API int32_t moon_ber_get_i32(struct moon_reader *r);
 MOON_API uint64_t moon_ber_get_u64(struct moon_reader *r, uint8_t tag);
 
 /* Content octets to a number. MOON_E_RANGE: does not fit. Empty content is 0.
- * Unsigned types encoded as negative (Counter32 0xff = -1, many agents leave out the leading zero) are taken modulo
- * 2^32 or 2^64: the bits the agent meant. *out is untouched on error. */
+ * Unsigned types: the octets as they stand, since many agents leave out the leading zero (TimeTicks 83 d6 00 is 8640000, as
+ * net-snmp and gosnmp read it too); 32-bit types of more octets may be negative numbers, taken modulo 2^32.
+ * *out is untouched on error. */
 MOON_API enum moon_err moon_ber_i64(const uint8_t *p, size_t n, int64_t *out);
 MOON_API enum moon_err moon_ber_u32(const uint8_t *p, size_t n, uint32_t *out);
 MOON_API enum moon_err moon_ber_u64(const uint8_t *p, size_t n, uint64_t *out);

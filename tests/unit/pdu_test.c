@@ -297,16 +297,16 @@ static void numbers(void **state) {
   assert_int_equal(moon_varbind_u64(&vb, &u), MOON_E_TAG);
   vb.type = MOON_COUNTER32;
   assert_int_equal(moon_varbind_u64(&vb, &u), MOON_OK);
-  assert_true(u == 0xffffff00u); /* modulo 2^32, not 2^64 */
+  assert_true(u == 0xff00);
   assert_int_equal(moon_varbind_i64(&vb, &i), MOON_E_TAG);
   vb.type = MOON_COUNTER64;
   assert_int_equal(moon_varbind_u64(&vb, &u), MOON_OK);
-  assert_true(u == UINT64_C(0xffffffffffffff00));
+  assert_true(u == 0xff00);
   vb.value = (const uint8_t *)"\x01\x00\x00\x00\x00";
   vb.value_len = 5;
   vb.type = MOON_GAUGE32;
   assert_int_equal(moon_varbind_u64(&vb, &u), MOON_E_RANGE);
-  assert_true(u == UINT64_C(0xffffffffffffff00));
+  assert_true(u == 0xff00);
 }
 
 static void opaques(void **state) {
