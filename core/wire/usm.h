@@ -19,7 +19,7 @@
 
 struct moon_usm;
 
-/* Copies the keys. priv_key lends from nothing and is not looked at when priv is none; privacy needs authentication.
+/* Copies the keys. priv_key may be NULL when priv is none; auth may not be none, as there is no privacy by itself.
  * c must outlive it and is used by every call below: one thread. MOON_E_LENGTH: a key is not as long as its protocol needs;
  * MOON_E_RANGE; MOON_E_NO_ALGORITHM; MOON_E_NOMEM. */
 MOON_API enum moon_err moon_usm_new(struct moon_crypto *c, enum moon_auth auth, const struct moon_key *auth_key,

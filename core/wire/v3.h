@@ -59,7 +59,8 @@ struct moon_scoped {
  * number below or above what the RFC allows, or privacy without authentication. MOON_E_LENGTH: an engine id, user name or
  * other parameter that is too long. MOON_E_TAG: also when encrypted and plain do not go with the flags. */
 MOON_API enum moon_err moon_v3_decode(const uint8_t *p, size_t n, struct moon_v3 *out);
-/* The ScopedPDU, plain or decrypted. A wrong privacy key shows as an error of any kind, or not at all in some 1 of 2^32. */
+/* The ScopedPDU, plain or decrypted. A wrong privacy key shows as an error of any kind, since
+ * noise hardly ever nests well. */
 MOON_API enum moon_err moon_scoped_decode(const uint8_t *p, size_t n, struct moon_scoped *out);
 
 /* Backwards in front of what w holds; s->pdu.varbinds must not lie inside w's buffer unless it is w->p. MOON_E_LIMIT: engine
