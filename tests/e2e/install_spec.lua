@@ -48,8 +48,8 @@ describe("what is installed", function()
     local code, out, err = sh("exec " .. program .. " " .. agent:target "127.0.3.1", env)
     assert.equal(0, code, err)
     assert.truthy(out:match "^up %d+%.%d%d s\n$", out)
-    _, out = sh("exec " .. program .. " 127.0.3.1:" .. t.free_port(), env)
-    assert.truthy(out:find("refused: ", 1, true), out)
+    local _, refused = sh("exec " .. program .. " 127.0.3.1:" .. t.free_port(), env)
+    assert.truthy(refused:find("refused: ", 1, true), refused)
     agent:stop()
   end)
 
@@ -65,7 +65,7 @@ describe("what is installed", function()
   it("is a module for LuaJIT", function()
     local preload = ""
     if flags ~= "" then
-      _, preload = sh(("%s -print-file-name=%s"):format(cc, cc:find "clang" and "libclang_rt.asan-x86_64.so" or "libasan.so"))
+      preload = select(2, sh(("%s -print-file-name=%s"):format(cc, cc:find "clang" and "libclang_rt.asan-x86_64.so" or "libasan.so")))
     end
     local code, out, err = sh([[exec luajit -e 'print(require "moonpoll".mac("\0\1\2\3\4\5"))']], {
       LD_PRELOAD = preload:gsub("%s+$", ""), ASAN_OPTIONS = "detect_leaks=0",

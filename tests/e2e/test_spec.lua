@@ -200,7 +200,8 @@ end }]], ["may.test.lua"] = case "runs = 2, allow_set = true", ["may_not.test.lu
 
   it("recordings are targets of moonpoll run", function()
     local d = dir { ["hosts.txt"] = "file:box.snmprec device=one site=lab\nfile:box.snmprec device=two\n",
-      ["a, b.snmprec"] = recording, ["bad.snmprec"] = recording .. "1.3.REDACTED|4|x\n", ["moon.lua"] = "return { targets = { { host = 'file:box.snmprec', name = 'three' } } }",
+      ["a, b.snmprec"] = recording, ["bad.snmprec"] = recording .. "1.3.REDACTED|4|x\n",
+      ["moon.lua"] = "return { targets = { { host = 'file:box.snmprec', name = 'three' } } }",
       ["walk.txt"] = ".1.3.6.1.2.1.1.3.0 = Timeticks: (4200) 0:00:42.00\n" }
     local r = t.poll { d .. "/probe.lua", "--once", "--targets", d .. "/hosts.txt", "--targets", "file:" .. d .. "/box.snmprec,file:" .. d .. "/walk.txt",
       "--config", d .. "/moon.lua", "--workers", "2", "-c", "whatever" }
