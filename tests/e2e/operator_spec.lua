@@ -112,7 +112,7 @@ describe("moonpoll run", function()
   end)
 
   it("needs no environment", function()
-    local code, out, err = t.run({}, { shell = "exec env -i " .. command("ticks", "--once", "-o", "json"), seconds = 20 })
+    local code, out, err = t.run({}, { shell = "exec env -i " .. command("ticks", "--once", "-o", "json", "--run-dir", run_dir()), seconds = 20 })
     assert.equal(0, code, err)
     assert.equal(1, t.samples(out)[host].up)
     code, out, err = shell("export LC_ALL=xx_YY.UTF-9 LC_NUMERIC=de_DE TZ=Mars/Olympus HOME=/no/such; ", "ticks", "--once", "-o", "json")
