@@ -374,7 +374,7 @@ void moon_facts_write_node(const struct moon_mib *m, const struct moon_mib_node 
   put_view(o, n->name);
   moon_out_char(o, ' ');
   bool has_up = moon_mib_node(m, n->parent, &up);
-  while (has_up && up.oid_len == n->oid_len) { has_up = moon_mib_node(m, up.parent, &up); }
+  while (has_up && up.oid_len >= n->oid_len) { has_up = moon_mib_node(m, up.parent, &up); }
   if (has_up && up.oid_len) {
     put_view(o, up.name);
     moon_out_char(o, '.');
