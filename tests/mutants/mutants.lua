@@ -147,7 +147,8 @@ return {
     from = "if not yes and c.silence(self) then", to = "if not yes and not c.silence then" },
   -- simulated agents
   { name = "of a name that comes twice the first line counts", file = "core/agent/recording.c", tests = { "unit/recording_test" },
-    from = "if (!(w->instances[drop].flags & SPARE)) {\n      drop = order[k - 1];", to = "if (w->instances[drop].flags & SPARE) {\n      drop = order[k - 1];" },
+    from = "if (!(w->instances[drop].flags & SPARE)) {\n      drop = order[k - 1];",
+    to = "if (w->instances[drop].flags & SPARE) {\n      drop = order[k - 1];" },
   { name = "the successor of a name is itself", file = "core/agent/recording.c", tests = { "unit/recording_test" },
     from = "if (i != MOON_RECORDING_NONE) { return i + 1; }", to = "if (i != MOON_RECORDING_NONE) { return i; }" },
   { name = "lines within values are not counted", file = "core/agent/dump.c", tests = { "unit/dump_test" },

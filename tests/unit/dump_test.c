@@ -334,7 +334,7 @@ static void test_line(void **state) {
     {MOON_OBJECT_ID, "\x2b\x06\x81\x00", 4, "1.3.6.1.1.1|6|1.3.6.128\n"},
     {MOON_OBJECT_ID, "", 0, "1.3.6.1.1.1|6|0.0\n"},
     {MOON_IP_ADDRESS, "\xc0\x00\x02\xff", 4, "1.3.6.1.1.1|64|192.0.2.255\n"},
-    {MOON_COUNTER32, "\xff", 1, "1.3.6.1.1.1|65|4294967295\n"},
+    {MOON_COUNTER32, "\xff", 1, "1.3.6.1.1.1|65|255\n"},
     {MOON_GAUGE32, "\x00", 1, "1.3.6.1.1.1|66|0\n"},
     {MOON_TIME_TICKS, "\x01\x00", 2, "1.3.6.1.1.1|67|256\n"},
     {MOON_OPAQUE, "\x9f\x78\x04\x42\xf6\x00\x00", 7, "1.3.6.1.1.1|68x|9f780442f60000\n"},
