@@ -27,7 +27,7 @@ done
 [ -n "$missing" ] || exit 0
 root=
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "deps: missing:$missing; neither root nor sudo to install them" >&2; exit 2; }
+  command -v sudo >/dev/null || { echo "deps: to be installed by root first: apt-get install --no-install-recommends$missing" >&2; exit 2; }
   root=sudo
 fi
 echo "deps: installing$missing"
