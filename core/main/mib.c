@@ -30,6 +30,7 @@
 #define MODULE_MS 30000    /* nobody waits longer for one module */
 #define MODULE_CPU_US 500000 /* of CPU one may take, */
 #define OCTET_CPU_US 4       /* and more for its octets: libsmi compares each name of a module with all others; or it loops */
+#define LINES_MAX 20       /* told of one module */
 #define DROPPED_MAX 64     /* modules that end the parser before it is given up */
 
 static const char usage[] =
@@ -44,6 +45,7 @@ static const char usage[] =
   "\n"
   "  --mib-file FILE   instead of $MOONPOLL_MIBS or ~/.local/share/moonpoll/mibs\n"
   "  --quiet           add: only tell what is left out whole\n"
+  "  --smi             show: a module as SMIv2 text, without a word of prose\n"
   "  --help            this text\n"
   "\n"
   "example: moonpoll mib add /usr/share/snmp/mibs ~/mibs/ACME-MIB.txt\n";
@@ -55,10 +57,13 @@ struct job {
   const struct moon_names *names;
   struct moon_mib old;         /* what the file holds already */
   bool has_old;
-  bool quiet;
+  bool quiet, smi;
   uint32_t told_before;        /* modules an attempt before has told of */
   bool told;                   /* past them */
   uint32_t lines, whole;       /* told: of parts, of modules */
+  const struct moon_module_file *last; /* that was told of, */
+  uint32_t of_last;            /* so often, */
+  int last_line;               /* the last time of this line */
 };
 
 static int __attribute__((format(printf, 2, 3))) fail(int status, const char *format, ...) {
@@ -83,20 +88,24 @@ static void tell_file(void *arg, const char *path, int line, const char *text) {
   }
 }
 
-/* The file a module under our directory is from; NULL: one of ours, made from facts. */
-static const char *real_path(const struct job *j, const char *path) {
+/* The module under our directory that is meant; NULL: one of ours, made from facts. */
+static const struct moon_module_file *meant(const struct job *j, const char *path) {
   size_t n = strlen(j->dir);
-  if (strncmp(path, j->dir, n) != 0 || path[n] != '/') { return path; }
-  const struct moon_module_file *f = moon_modules_find(&j->modules, path + n + 1);
-  return f ? f->path : NULL;
+  return strncmp(path, j->dir, n) == 0 && path[n] == '/' ? moon_modules_find(&j->modules, path + n + 1) : NULL;
 }
 
 static void tell_line(void *arg, const char *path, int line, const char *text) {
   struct job *j = arg;
-  const char *real = real_path(j, path);
-  if (!real) { return; }
+  const struct moon_module_file *f = meant(j, path);
+  /* libsmi has no numbers for the range of a Counter64. */
+  if (!f || (strcmp(f->name, "SNMPv2-SMI") == 0 && strncmp(text, "range ", 6) == 0)) { return; }
+  if (f == j->last && line == j->last_line) { return; } /* one line, one mistake */
+  j->of_last = f == j->last ? j->of_last + 1 : 1;
+  j->last = f;
+  j->last_line = line;
   j->lines++;
-  if (!j->quiet && j->told) { fprintf(stderr, "%s:%d: %s\n", real, line, text); }
+  if (j->quiet || !j->told || j->of_last > LINES_MAX) { return; }
+  fprintf(stderr, "%s:%d: %s%s\n", f->path, line, text, j->of_last == LINES_MAX ? "; and so on" : "");
 }
 
 /* ---- the directory libsmi looks into ---- */
@@ -369,13 +378,20 @@ static int list(const struct job *j) {
   return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
 }
 
-static void show_module(const struct moon_mib *m, uint32_t module) {
+static void show_module(const struct job *j, const struct moon_mib *m, uint32_t module) {
   struct moon_out out = {0};
-  moon_facts_write(m, module, &out);
-  size_t cap = out.n + 1;
-  out = (struct moon_out){.p = moon_mem_alloc(cap), .cap = cap};
-  if (!out.p) { return; }
-  moon_facts_write(m, module, &out);
+  for (int pass = 0; pass < 2; pass++) {
+    if (j->smi) {
+      moon_module_write(m, module, &out, NULL, NULL);
+    } else {
+      moon_facts_write(m, module, &out);
+    }
+    if (pass == 0) {
+      size_t cap = out.n + 1;
+      out = (struct moon_out){.p = moon_mem_alloc(cap), .cap = cap};
+      if (!out.p) { return; }
+    }
+  }
   fwrite(out.p, 1, out.n, stdout);
   moon_mem_free(out.p);
 }
@@ -410,7 +426,11 @@ static int show(const struct job *j, int argc, char **argv) {
     for (uint32_t b = j->names->n; b-- > 0 && !found;) {
       uint32_t k = moon_mib_find_module(&j->names->block[b], argv[i], strlen(argv[i]));
       found = k != MOON_MIB_NONE && (!b || count(&j->names->block[b], k));
-      if (found) { show_module(&j->names->block[b], k); }
+      if (found) { show_module(j, &j->names->block[b], k); }
+    }
+    if (!found && j->smi && moon_module_notation(argv[i])) {
+      printf("%s DEFINITIONS ::= BEGIN\n%sEND\n", argv[i], moon_module_notation(argv[i]));
+      continue;
     }
     if (!found && !show_object(j, argv[i])) { status = MOON_EXIT_FAILED; }
   }
@@ -418,7 +438,7 @@ static int show(const struct job *j, int argc, char **argv) {
 }
 
 int moon_mib_main(int argc, char **argv) {
-  static const struct option longs[] = {{"mib-file", required_argument, NULL, 'f'}, {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  static const struct option longs[] = {{"mib-file", required_argument, NULL, 'f'}, {"quiet", no_argument, NULL, 'q'}, {"smi", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
   struct job j = {0};
   char path[PATH_MAX];
   int c, status;
@@ -428,6 +448,7 @@ int moon_mib_main(int argc, char **argv) {
     switch (c) {
     case 'f': moon_mib_use(optarg); break;
     case 'q': j.quiet = true; break;
+    case 's': j.smi = true; break;
     case 'h': fputs(usage, stdout); return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
     default: return fail(MOON_EXIT_CONFIG, "%s: no such option, or its value is missing; moonpoll mib --help lists them", argv[optind - 1]);
     }

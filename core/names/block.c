@@ -229,7 +229,7 @@ void moon_block_settle(struct moon_block *d) {
 }
 
 /* How much a node says, for those that share an OID: the best stands last. */
-static int rank(const struct moon_mib_node_record *r) { return 2 * (r->kind != MOON_MIB_NODE) + (r->status == MOON_MIB_CURRENT); }
+static int rank(const struct moon_mib_node_record *r) { return 2 * (r->kind != MOON_MIB_NODE && r->kind != MOON_MIB_IDENTITY) + (r->status == MOON_MIB_CURRENT); }
 
 static int by_oid(const void *pa, const void *pb, void *arg) {
   const struct moon_block *d = arg;

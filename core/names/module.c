@@ -83,11 +83,18 @@ static void collect_type(struct writer *w, uint32_t type) {
   }
 }
 
+/* The nearest node above; of several with the same OID that of the same module. */
 static bool above(const struct moon_mib *m, const struct moon_mib_node *n, struct moon_mib_node *out) {
-  for (uint32_t at = n->parent; moon_mib_node(m, at, out); at = out->parent) {
-    if (out->oid_len < n->oid_len) { return true; }
+  struct moon_mib_node up;
+  bool found = false;
+  for (uint32_t at = n->parent; moon_mib_node(m, at, &up); at = up.parent) {
+    if (up.oid_len >= n->oid_len) { continue; }
+    if (found && up.oid_len != out->oid_len) { break; }
+    if (!found || up.module == n->module) { *out = up; }
+    found = true;
+    if (up.module == n->module) { break; }
   }
-  return false;
+  return found;
 }
 
 static void collect(struct writer *w) {

@@ -34,7 +34,7 @@ local function by_name(c, settings, text)
   local octets, code, detail = c.parse_name(text, settings.no_range)
   if octets then return octets end
   if code == "missing" or tops[text:match "^%.?([^.]*)"] then return nil end
-  if code ~= "syntax" then return nil, "Unknown Object Identifier" end
+  if code ~= "syntax" or (text:find ":" and detail:find("(top)", 1, true)) then return nil, "Unknown Object Identifier" end
   return nil, "Unknown Object Identifier (" .. detail .. ")"
 end
 
