@@ -123,6 +123,14 @@ end
 -- @tparam[opt="module"] string form "module" IF-MIB::ifName.1, "suffix" ifName.1, "full" .iso.org.dod..., "ucd", "numeric"
 -- @treturn ?string
 
+--- A value as text, as its object has it: labels, DISPLAY-HINT (dates, MAC addresses, decimals), names of bits, addresses,
+-- durations, names of OIDs. What nothing is known of is as `fmt` and `text` have it.
+-- @function show
+-- @tparam string|table object "IF-MIB::ifOperStatus", an OID with or without its index, or an object of a MIB
+-- @tparam ?number|string value as device:get and rows give it
+-- @treturn ?string
+-- @usage snmp.show(IF.ifPhysAddress, row.mac) --> "00:1b:21:3a:4f:02"
+
 --- What `require "moonpoll.core"` adds for hosts with sockets of their own. Not there in a probe.
 -- @section host
 

@@ -216,6 +216,7 @@ void moon_decode_open(lua_State *L) {
                                        {"text", moon_decode_text}, {"date", moon_decode_date},  {"bits", moon_decode_bits},
                                        {"fmt", moon_number_fmt},   {"rate", moon_number_rate},  {"index", moon_index_decoder},
                                        {"mib", moon_mib_module},   {"oid", moon_mib_oid},       {"name", moon_mib_name},
+                                       {"show", moon_mib_show},
                                        {NULL, NULL}};
   for (const luaL_Reg *f = functions; f->name; f++) {
     lua_pushcfunction(L, f->func);

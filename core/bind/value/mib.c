@@ -10,9 +10,12 @@
 
 #include "../../names/print.h"
 #include "../../names/resolve.h"
+#include "decode.h"
+#include "number.h"
 
 #define OBJECT "moonpoll.object"
 #define WHY_MAX 256
+#define SHOW_BUFFER 1024 /* longer results go to a userdata */
 
 /* Fields of an object no script can name: their addresses are the keys. */
 static const char oid_key = 0, instance_key = 0, self_key = 0;
@@ -290,6 +293,83 @@ int moon_mib_name(lua_State *L) {
   if (moon_mib_parse(given, n, octets, sizeof octets, &len, NULL, 0)) { return luaL_error(L, "'%s' is no OID", given); }
   moon_print_oid(moon_mib_names(), octets, len, (uint32_t)form, &out);
   lua_pushlstring(L, text, out.n < sizeof text ? out.n : sizeof text - 1);
+  return 1;
+}
+
+/* "bridge,router"; numbers for bits without a label. */
+static void show_bits(const struct moon_mib *m, const struct moon_mib_type *t, const uint8_t *p, size_t n, struct moon_out *out) {
+  struct moon_text_view name;
+  for (size_t i = 0; i < 8 * n; i++) {
+    if (!(p[i / 8] & 0x80 >> i % 8)) { continue; }
+    if (out->n) { moon_out_char(out, ','); }
+    if (moon_mib_label(m, t, (int64_t)i, &name)) {
+      moon_out_put(out, name.p, name.n);
+    } else {
+      moon_out_u64(out, i);
+    }
+  }
+}
+
+/* Whether there is something to say that the value itself does not. */
+static bool show_octets(const struct moon_ref *ref, const struct moon_mib_type *t, const uint8_t *p, size_t n, struct moon_out *out) {
+  char address[MOON_INET_TEXT_MAX];
+  if (t->base == MOON_BASE_BITS) {
+    show_bits(ref->mib, t, p, n, out);
+    return true;
+  }
+  if (t->hint.n) { return moon_print_hint(p, n, t->hint.p, t->hint.n, true, out); }
+  if (!moon_mib_is(ref->mib, ref->node.type, "InetAddress")) { return false; }
+  size_t len = moon_inet_format(p, n, address, sizeof address);
+  moon_out_put(out, address, len);
+  return len > 0;
+}
+
+static bool show_value(lua_State *L, const struct moon_ref *ref, struct moon_out *out) {
+  struct moon_mib_type t;
+  struct moon_text_view name;
+  size_t n;
+  if (!moon_mib_type(ref->mib, ref->node.type, &t)) { return false; }
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    const char *p = lua_tolstring(L, 2, &n);
+    if (t.base == MOON_BASE_OCTETS || t.base == MOON_BASE_BITS) { return show_octets(ref, &t, (const uint8_t *)p, n, out); }
+    uint8_t octets[MOON_OID_MAX_LEN];
+    size_t len = 0;
+    if (t.base != MOON_BASE_OID || moon_oid_parse(p, n, octets, sizeof octets, &len)) { return false; }
+    moon_print_oid(moon_mib_names(), octets, len, MOON_PRINT_MODULE, out);
+    return true;
+  }
+  double v = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0.5;
+  if (t.base == MOON_BASE_TICKS && v >= 0 && v <= UINT32_MAX / 100) { /* scripts see seconds */
+    moon_print_ticks((uint32_t)(v * 100 + 0.5), 0, out);
+    return true;
+  }
+  if (!(v >= -9007199254740992.0 && v <= 9007199254740992.0) || v != (double)(int64_t)v) { return false; }
+  if (moon_mib_label(ref->mib, &t, (int64_t)v, &name)) {
+    moon_out_put(out, name.p, name.n);
+    return true;
+  }
+  return t.hint.n && moon_print_hint_number((int64_t)v, t.hint.p, t.hint.n, out);
+}
+
+int moon_mib_show(lua_State *L) {
+  uint8_t octets[MOON_OID_MAX_LEN];
+  char small[SHOW_BUFFER];
+  struct moon_out out = {.p = small, .cap = sizeof small};
+  size_t n = 0, len = 0;
+  struct moon_ref ref;
+  lua_settop(L, 2);
+  luaL_checkstack(L, MOON_VALUE_STACK + 4, "show");
+  if (lua_isnil(L, 2)) { return 1; }
+  const char *given = moon_mib_text(L, 1, false, &n);
+  if (!given) { return luaL_typerror(L, 1, "OID, name or object of a MIB"); }
+  if (moon_mib_parse(given, n, octets, sizeof octets, &len, NULL, 0)) { return luaL_error(L, "'%s' is no OID", given); }
+  bool shown = moon_names_find(moon_mib_names(), octets, len, &ref) && show_value(L, &ref, &out);
+  if (!shown) { return lua_type(L, 2) == LUA_TSTRING ? (lua_remove(L, 1), moon_decode_text(L)) : (lua_remove(L, 1), moon_number_fmt(L)); }
+  if (out.n >= out.cap) { /* once more, with room */
+    out = (struct moon_out){.p = lua_newuserdata(L, out.n + 1), .cap = out.n + 1};
+    show_value(L, &ref, &out);
+  }
+  lua_pushlstring(L, out.p, out.n);
   return 1;
 }
 

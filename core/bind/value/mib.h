@@ -30,9 +30,10 @@ static inline size_t moon_mib_parse_room(const char *text, size_t n) { return st
 /* The row of the object at idx, whose index it has. false: no object of a table. */
 bool moon_mib_row(lua_State *L, int idx, struct moon_ref *row);
 
-/* snmp.mib, snmp.oid, snmp.name: see lua/moonpoll/init.lua. [-1, +1, m e] */
+/* snmp.mib, snmp.oid, snmp.name, snmp.show: see lua/moonpoll/init.lua. [-1, +1, m e] */
 int moon_mib_module(lua_State *L);
 int moon_mib_oid(lua_State *L);
 int moon_mib_name(lua_State *L);
+int moon_mib_show(lua_State *L);
 
 #endif
