@@ -16,7 +16,7 @@ static void run(struct moon_ramp *r, const struct world *w, unsigned ms, uint64_
     if (rate > w->most_per_us) { rate = w->most_per_us; }
     *now += MOON_RAMP_LOOK_US;
     *heard += rate * MOON_RAMP_LOOK_US;
-    moon_ramp_look(r, *now, (uint64_t)*heard, r->level);
+    moon_ramp_look(r, *now, (uint64_t)*heard, r->level, (uint32_t)(r->level * w->silent_part));
   }
 }
 
@@ -52,22 +52,41 @@ static void test_nobody_answers_yet(void **state) {
   uint64_t now = 0;
   moon_ramp_init(&r);
   moon_ramp_begin(&r, now, 7);
-  for (int i = 0; i < 20; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 7, r.level); }
+  for (int i = 0; i < 20; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 7, r.level, r.level); }
   assert_int_equal(r.level, 16 * MOON_RAMP_FIRST);
 }
 
 static void test_a_busy_agent_is_not_a_silent_one(void **state) {
   (void)state;
+  for (uint32_t deaf = 0; deaf <= MOON_RAMP_FIRST; deaf += MOON_RAMP_FIRST) {
+    struct moon_ramp r;
+    moon_ramp_init(&r);
+    moon_ramp_begin(&r, 0, 0);
+    moon_ramp_look(&r, 900, 10, r.level, deaf);
+    moon_ramp_begin(&r, 1000, 10);
+    uint64_t enough = deaf ? 6000 : 51000;
+    for (uint64_t now = 2000; now < enough; now += 1000) {
+      moon_ramp_look(&r, now, 10, r.level, deaf);
+      assert_int_equal(r.level, MOON_RAMP_FIRST);
+    }
+    moon_ramp_look(&r, enough, 10, r.level, deaf);
+    assert_int_equal(r.level, 2 * MOON_RAMP_FIRST);
+  }
+}
+
+/* What answers came before does not make a silence shorter. */
+static void test_the_last_who_answer_leave_their_places_to_silent_ones(void **state) {
+  (void)state;
   struct moon_ramp r;
+  uint64_t now = 0;
   moon_ramp_init(&r);
-  moon_ramp_begin(&r, 0, 0);
-  moon_ramp_look(&r, 900, 10, r.level);
-  moon_ramp_begin(&r, 1000, 10);
-  for (uint64_t now = 2000; now < 6000; now += 1000) {
-    moon_ramp_look(&r, now, 10, r.level);
+  moon_ramp_begin(&r, now, 0);
+  moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 9, r.level, r.level);
+  for (int i = 0; i < 4; i++) {
+    moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 9, r.level, r.level);
     assert_int_equal(r.level, MOON_RAMP_FIRST);
   }
-  moon_ramp_look(&r, 6000, 10, r.level);
+  moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 9, r.level, r.level);
   assert_int_equal(r.level, 2 * MOON_RAMP_FIRST);
 }
 
@@ -91,7 +110,7 @@ static void test_many_become_few_where_they_gain_nothing(void **state) {
   double heard = 0;
   moon_ramp_init(&r);
   moon_ramp_begin(&r, now, 0);
-  for (int i = 0; i < 20; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level); }
+  for (int i = 0; i < 20; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level, r.level); }
   assert_int_equal(r.level, 16 * MOON_RAMP_FIRST);
   run(&r, &(struct world){.rtt_us = 100, .most_per_us = 0.2}, 50, &now, &heard);
   assert_int_equal(r.level, MOON_RAMP_FIRST);
@@ -105,7 +124,7 @@ static void test_many_stay_where_they_are_needed(void **state) {
   unsigned few = 0;
   moon_ramp_init(&r);
   moon_ramp_begin(&r, now, 0);
-  for (int i = 0; i < 25; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level); }
+  for (int i = 0; i < 25; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level, r.level); }
   for (int i = 0; i < 10000; i++) {
     run(&r, &(struct world){.rtt_us = 20000, .most_per_us = 0.1}, 1, &now, &heard); /* it takes 2,000 */
     few += r.level < 32 * MOON_RAMP_FIRST;
@@ -120,9 +139,9 @@ static void test_long_runs_end_a_trial_of_less(void **state) {
   uint64_t now = 0, heard = 0, low = 0;
   moon_ramp_init(&r);
   moon_ramp_begin(&r, now, 0);
-  for (int i = 0; i < 20; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level); }
+  for (int i = 0; i < 20; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level, r.level); }
   for (int i = 0; i < 2000; i++) {
-    moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, heard += 100, 16 * MOON_RAMP_FIRST);
+    moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, heard += 100, 16 * MOON_RAMP_FIRST, 0);
     low += r.level < 16 * MOON_RAMP_FIRST;
   }
   assert_in_range(low, 1, 400);
@@ -134,7 +153,7 @@ static void test_the_level_has_an_end(void **state) {
   uint64_t now = 0;
   moon_ramp_init(&r);
   moon_ramp_begin(&r, now, 0);
-  for (int i = 0; i < 500; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level); }
+  for (int i = 0; i < 500; i++) { moon_ramp_look(&r, now += MOON_RAMP_LOOK_US, 0, r.level, r.level); }
   assert_true(r.level > UINT32_MAX / 4 && r.level < UINT32_MAX);
 }
 
@@ -144,6 +163,7 @@ int main(void) {
     cmocka_unit_test(test_far_agents_get_many),
     cmocka_unit_test(test_nobody_answers_yet),
     cmocka_unit_test(test_a_busy_agent_is_not_a_silent_one),
+    cmocka_unit_test(test_the_last_who_answer_leave_their_places_to_silent_ones),
     cmocka_unit_test(test_places_held_by_silent_agents),
     cmocka_unit_test(test_many_become_few_where_they_gain_nothing),
     cmocka_unit_test(test_many_stay_where_they_are_needed),

@@ -125,7 +125,7 @@ static bool in_parts(const struct moon_task *t, const struct moon_outcome *o) {
 static void get_done(struct moon_query *q, const struct moon_outcome *o) {
   struct moon_task *t = task_of(q);
   struct moon_get *g = &t->get;
-  if (o->rtt_us || !o->err) { t->run->received_us = o->received_us; }
+  if (o->rtt_us || !o->err) { moon_run_heard(t->run, o->received_us); }
   g->outcome = o;
   if (!g->fetch && g->shape && in_parts(t, o)) {
     g->fetch = moon_fetch_new(moon_peer_target(q->target->peer), g->shape->names, g->shape->n);

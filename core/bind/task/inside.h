@@ -98,6 +98,7 @@ struct moon_host {
   uint32_t first_left;         /* duties whose first run is not over: plan->once ends with the last */
   struct moon_timer drain;
   struct moon_timer ramp_timer;
+  uint32_t n_deaf;             /* runs under way that no datagram came for yet */
   struct moon_ramp ramp;       /* runs at once for now, while more are due */
   bool draining, blocked, done_said;
 };

@@ -1,9 +1,11 @@
 #include "ramp.h"
 
-#define SILENCE_US 5000   /* without any answer: agents are not merely busy */
-#define PATIENCE_US 50000 /* for one answer a place: places are held by agents that are far away or silent */
+#define SILENCE_US 5000   /* without any answer */
+#define PATIENCE_US 50000 /* for one answer a place */
+#define BUSY 10           /* times as long where most runs heard something before: those agents live, and are busy */
 #define GAIN 1.25         /* twice as many at once have to bring this much */
 #define LOSS 0.9          /* half as many this much */
+#define FADE 0.98         /* of the best at each judgement: on a busy machine the one before is no measure */
 #define EMPTY_US 500000   /* for a trial of less to begin, or that many answers a place: runs that go on do not keep new ones waiting */
 #define EMPTY_ANSWERS 32
 #define HOLD 16           /* judgements after a trial that failed, twice as many after the next */
@@ -12,8 +14,8 @@
 void moon_ramp_init(struct moon_ramp *r) { *r = (struct moon_ramp){.level = MOON_RAMP_FIRST, .next_hold = HOLD}; }
 
 void moon_ramp_begin(struct moon_ramp *r, uint64_t now_us, uint64_t heard) {
-  r->since_us = now_us;
-  r->heard = heard;
+  r->since_us = r->quiet_us = now_us;
+  r->heard = r->seen = heard;
 }
 
 static void twice(struct moon_ramp *r) {
@@ -28,8 +30,7 @@ static void give_up(struct moon_ramp *r) {
   r->next_hold = r->next_hold < HOLD_MOST ? 2 * r->next_hold : HOLD_MOST;
 }
 
-static void try(struct moon_ramp *r, double rate) {
-  r->rate = rate;
+static void try(struct moon_ramp *r) {
   r->before = r->level;
   r->down = r->down && r->level >= 2 * MOON_RAMP_FIRST;
   r->emptied = false;
@@ -41,17 +42,21 @@ static void try(struct moon_ramp *r, double rate) {
 }
 
 static void judge(struct moon_ramp *r, double rate) {
+  r->best *= FADE;
   if (r->before) {
-    if (rate < r->rate * (r->down ? LOSS : GAIN)) { give_up(r); }
+    if (r->down ? rate < r->rate * LOSS : rate < r->best * GAIN) { give_up(r); }
     r->before = 0;
-  } else if (r->hold) {
-    r->hold--;
   } else {
-    try(r, rate);
+    r->rate = r->rate > 0 ? (3 * r->rate + rate) / 4 : rate;
+    if (r->hold) {
+      r->hold--;
+    } else {
+      try(r);
+    }
   }
+  r->best = rate > r->best ? rate : r->best;
 }
 
-/* Places are held by those who do not answer, or not soon: it takes more. */
 static void widen(struct moon_ramp *r) {
   if (r->before && r->down) { give_up(r); }
   r->before = 0;
@@ -59,11 +64,21 @@ static void widen(struct moon_ramp *r) {
   twice(r);
 }
 
-void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint64_t active) {
+/* Are places held by those who do not answer, or not soon? n answers came in took_us. */
+static bool is_stuck(const struct moon_ramp *r, uint64_t n, uint64_t took_us, uint64_t quiet_us, uint32_t deaf) {
+  uint64_t times = deaf < r->level - r->level / 8 ? BUSY : 1;
+  return quiet_us >= times * SILENCE_US || (n < r->level && took_us >= times * PATIENCE_US);
+}
+
+void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint32_t active, uint32_t deaf) {
   uint64_t n = heard - r->heard, took_us = now_us > r->since_us ? now_us - r->since_us : 0;
   bool emptying = r->before && r->down && !r->emptied;
   r->answered = r->answered || n;
-  if (n ? n < r->level && took_us >= PATIENCE_US : took_us >= SILENCE_US) {
+  if (heard != r->seen) {
+    r->seen = heard;
+    r->quiet_us = now_us;
+  }
+  if (is_stuck(r, n, took_us, now_us > r->quiet_us ? now_us - r->quiet_us : 0, deaf)) {
     widen(r);
   } else if (emptying) {
     r->emptied = active <= r->level;

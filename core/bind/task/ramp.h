@@ -17,7 +17,10 @@
 struct moon_ramp {
   uint64_t since_us;   /* when the judgement under way began */
   uint64_t heard;      /* answers until then */
-  double rate;         /* answers a microsecond at the level before the trial */
+  uint64_t seen;       /* answers until the last look */
+  uint64_t quiet_us;   /* nothing came since then */
+  double rate;         /* answers a microsecond, but for trials; smoothed */
+  double best;         /* lately, at any level */
   uint32_t level;      /* runs at once for now */
   uint32_t before;     /* on trial: the level to go back to; else 0 */
   uint32_t hold;       /* judgements until the next trial */
@@ -30,7 +33,8 @@ struct moon_ramp {
 void moon_ramp_init(struct moon_ramp *r);
 /* Somebody waits for a place: judge from now on. */
 void moon_ramp_begin(struct moon_ramp *r, uint64_t now_us, uint64_t heard);
-/* Somebody still waits; heard: answers since ever; active: runs under way. May change r->level. */
-void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint64_t active);
+/* Somebody still waits; heard: answers since ever; active: runs under way; deaf: those of them that heard nothing yet. May
+ * change r->level. */
+void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint32_t active, uint32_t deaf);
 
 #endif

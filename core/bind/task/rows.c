@@ -103,7 +103,7 @@ static bool ready(struct moon_rows *w) {
 
 static void on_done(struct moon_query *q, const struct moon_outcome *o) {
   struct moon_rows *w = MOON_LIST_ENTRY(q, struct moon_rows, query);
-  if (o->rtt_us || !o->err) { w->run->received_us = o->received_us; }
+  if (o->rtt_us || !o->err) { moon_run_heard(w->run, o->received_us); }
   moon_walk_feed(w->walk, o);
   advance(w);
   if (w->waiter && ready(w)) {

@@ -62,6 +62,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
   moon_list_append(&h->runs, &r->node);
   h->counters->runs_started++;
   h->counters->runs_active++;
+  h->n_deaf++;
   moon_task_run(t);
   return true;
 }
@@ -213,6 +214,7 @@ static void release(struct moon_run *r) {
   r->duty = NULL;
   moon_list_prepend(&h->free_runs, &r->node);
   h->counters->runs_active--;
+  h->n_deaf -= !r->received_us;
 }
 
 bool moon_run_offer(struct moon_run *r) {

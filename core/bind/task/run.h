@@ -49,6 +49,11 @@ bool moon_run_offer(struct moon_run *r);
 void moon_run_free_all(struct moon_host *h);
 /* Gives the run its sheet. NULL: no memory. */
 struct moon_sheet *moon_run_sheet(struct moon_run *r);
+/* A datagram came for it. */
+static inline void moon_run_heard(struct moon_run *r, uint64_t at_us) {
+  r->host->n_deaf -= !r->received_us;
+  r->received_us = at_us;
+}
 uint32_t moon_run_max_children(const struct moon_run *r);
 
 /* For task.c. The function and arguments of the main task go on its coroutine. [-0, +0, m] */

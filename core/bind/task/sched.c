@@ -162,7 +162,7 @@ static void look_again(struct moon_host *h) {
 
 static void on_ramp(void *arg) {
   struct moon_host *h = arg;
-  moon_ramp_look(&h->ramp, moon_engine_now(h->engine), heard(h), h->counters->runs_active);
+  moon_ramp_look(&h->ramp, moon_engine_now(h->engine), heard(h), (uint32_t)h->counters->runs_active, h->n_deaf);
   if (!moon_list_empty(&h->due)) { look_again(h); }
   moon_sched_start(h);
 }
