@@ -1,5 +1,6 @@
 #include "log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +11,37 @@
 
 #define LINE_MAX_OCTETS 16384 /* of one entry; what is longer is cut: PIPE_BUF would be 4096, a traceback may be more */
 
+#define PATIENCE_MS 200         /* for a reader of the log that is slow; one that stands still must not stop the polling */
+
 static enum moon_level threshold = MOON_LOG_INFO;
+static unsigned long dropped;    /* lines since stderr was last writable */
 static bool live_line;
 
 void moon_log_level(enum moon_level level) { threshold = level; }
 void moon_log_live(bool live) { live_line = live; }
+
+static void put(const char *line, size_t n) {
+  for (size_t at = 0; at < n;) {
+    ssize_t done = write(STDERR_FILENO, line + at, n - at);
+    if (done <= 0) { return; }
+    at += (size_t)done;
+  }
+}
+
+/* Says how many lines are missing once it is taken again. */
+static bool is_taken(void) {
+  char line[96];
+  struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+  if (poll(&fd, 1, dropped ? 0 : PATIENCE_MS) == 0) {
+    dropped++;
+    return false;
+  }
+  if (dropped) {
+    put(line, (size_t)snprintf(line, sizeof line, "warn %lu lines of the log are missing here: nobody read them\n", dropped));
+    dropped = 0;
+  }
+  return true;
+}
 
 void moon_log_text(enum moon_level level, const char *text) {
   static const char *const names[] = {"error", "warn", "info", "debug"};
@@ -41,11 +68,7 @@ void moon_log_text(enum moon_level level, const char *text) {
     text += *text != 0;
   }
   line[n++] = '\n';
-  for (size_t at = 0; at < n;) {
-    ssize_t done = write(STDERR_FILENO, line + at, n - at);
-    if (done <= 0) { return; }
-    at += (size_t)done;
-  }
+  if (is_taken()) { put(line, n); }
 }
 
 void moon_log(enum moon_level level, const char *fmt, ...) {

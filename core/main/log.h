@@ -2,7 +2,8 @@
  *
  *   warn 2026-01-31T12:00:00.123Z worker 0 (pid 71) was killed by signal 9: started again
  *
- * Further lines of a text (a traceback) are indented. Octets a terminal could take for a command become \xNN. */
+ * Further lines of a text (a traceback) are indented. Octets a terminal could take for a command become \xNN.
+ * A pipe nobody reads is waited for a moment, then its lines are dropped and counted: a log must not stop the polling. */
 #ifndef MOON_MAIN_LOG_H
 #define MOON_MAIN_LOG_H
 

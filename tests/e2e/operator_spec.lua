@@ -147,6 +147,24 @@ describe("moonpoll run", function()
     assert.equal(2, lines(err), err)
   end)
 
+  it("goes on polling when nobody reads its log", function()
+    local probe = t.write("chatty.lua", [[return { run = function(device, out)
+      for i = 1, 50 do print(i, ("x"):rep(1500)) end
+      out:gauge("x", 1)
+    end }
+]])
+    local fifo = t.path "fifo"
+    assert(os.execute("mkfifo " .. fifo) == 0)
+    local reader = t.start({}, { shell = ("exec 3<%s; sleep 4; exec cat <&3"):format(fifo) })
+    local p = t.start({}, { shell = ("exec %s 2>%s"):format(command(probe, "--every", "0.5", "-o", "json"), fifo) })
+    t.sleep(2)
+    local from = #p:stdout()
+    t.wait_for("samples", 5, function() return #p:stdout() > from end)
+    t.wait_for("the reader", 10, function() return reader:stdout():find("lines of the log are missing", 1, true) end)
+    assert.equal(0, p:stop(10))
+    reader:wait(5)
+  end)
+
   it("kills what does not end, and says so once", function()
     local probe = t.write("endless.lua", "return { every = 1, timeout = 5, run = function() while true do end end }\n")
     local p, worker = started(probe)
