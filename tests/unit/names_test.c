@@ -199,6 +199,7 @@ static void print_forms(void **state) {
        "IP-MIB::ipAddressIfIndex.ipv6.\"fe:80:00:00:00:00:00:00:00:00:00:00:00:00:00:01\""},
       {"1.3.6.1.2.1.4.34.1.3.1.5.192.0.2.1", MOON_PRINT_MODULE, "IP-MIB::ipAddressIfIndex.ipv4.5.192.0.2.1"}, /* too short: numbers */
       {"1.3.6.1.2.1.4.34.1.3.1.4.192.0.2.256", MOON_PRINT_MODULE, "IP-MIB::ipAddressIfIndex.ipv4.\"....\""},
+      {"1.3.6.1.2.1.4.34.1.3.1.3.192.0.97", MOON_PRINT_MODULE, "IP-MIB::ipAddressIfIndex.ipv4.\"..a\""},
       {"1.3.6.1.2.1.17.4.3.1.2.0.27.33.58.79.2", MOON_PRINT_MODULE, "BRIDGE-MIB::dot1dTpFdbPort.'..!:O.'"},
       {"1.3.6.1.2.1.17.4.3.1.2.0.27.33.58.79.2", MOON_PRINT_BRACKETS, "BRIDGE-MIB::dot1dTpFdbPort[STRING: 0:1b:21:3a:4f:2]"},
       {"1.3.6.1.2.1.17.4.3.1.2.0.27.33", MOON_PRINT_MODULE, "BRIDGE-MIB::dot1dTpFdbPort.0.27.33"},
@@ -537,7 +538,7 @@ static void several_blocks(void **state) {
   size_t n, m;
   (void)state;
   moon_names_init(&s);
-  assert_int_equal(pack("module IF-MIB\nnode interfaces 1.3.6.1.2.1.2\nscalar ifNumber interfaces.1 int new=7 ro\nmodule X-MIB\nnode xIf 1.3.6.1.2.1.2\nnode x 1.3.6.1.4.1.99\n",
+  assert_int_equal(pack("module IF-MIB\nnode interfaces 1.3.6.1.2.1.2\nscalar ifNumber interfaces.1 int new=7 ro\nmodule X-MIB\nnode xIf 1.3.6.1.2.1.2\nnode xSystem 1.3.6.1.2.1.1\nnode x 1.3.6.1.4.1.99\n",
                         &p, &n), MOON_OK);
   assert_int_equal(moon_names_add(&s, p, n), MOON_OK);
   assert_int_not_equal(moon_names_add(&s, "none", 4), MOON_OK);
@@ -548,6 +549,8 @@ static void several_blocks(void **state) {
   assert_true(moon_names_named(&s, "IF-MIB", 6, "ifDescr", 7, &ref) && ref.mib == &s.block[0]);
   assert_true(moon_names_find(&s, oid, octets("1.3.6.1.2.1.2", oid), &ref));
   assert_string_equal(ref.node.name.p, "interfaces");
+  assert_true(moon_names_find(&s, oid, octets("1.3.6.1.2.1.1.99", oid), &ref));
+  assert_string_equal(ref.node.name.p, "system");
   assert_true(moon_names_find(&s, oid, octets("1.3.6.1.4.1.99.5", oid), &ref));
   assert_string_equal(ref.node.name.p, "x");
   assert_int_equal(moon_names_module(&s, "IF-MIB", 6), 3);
