@@ -317,7 +317,8 @@ static int add_all(struct job *j) {
   const char *base = getenv("TMPDIR");
   int status = -1;
   uint32_t at;
-  if (snprintf(j->dir, sizeof j->dir, "%s/moonpoll-mib-XXXXXX", base && strlen(base) < 32 ? base : "/tmp") >= (int)sizeof j->dir || !mkdtemp(j->dir)) {
+  if (snprintf(j->dir, sizeof j->dir, "%s/moonpoll-mib-XXXXXX", base && strlen(base) < 32 ? base : "/tmp") >= (int)sizeof j->dir ||
+      !mkdtemp(j->dir)) {
     return fail(MOON_EXIT_FAILED, "%s: %s", j->dir, strerror(errno));
   }
   if (snprintf(temp, sizeof temp, "%s.%d", j->path, (int)getpid()) >= (int)sizeof temp || !make_parents(j->path)) {
@@ -438,7 +439,9 @@ static int show(const struct job *j, int argc, char **argv) {
 }
 
 int moon_mib_main(int argc, char **argv) {
-  static const struct option longs[] = {{"mib-file", required_argument, NULL, 'f'}, {"quiet", no_argument, NULL, 'q'}, {"smi", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  static const struct option longs[] = {{"mib-file", required_argument, NULL, 'f'}, {"quiet", no_argument, NULL, 'q'},
+                                        {"smi", no_argument, NULL, 's'},            {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
   struct job j = {0};
   char path[PATH_MAX];
   int c, status;

@@ -160,7 +160,8 @@ static uint32_t copy_type(struct moon_block *d, const struct moon_mib *m, uint32
   if (depth == MOON_MIB_TYPE_DEPTH || !moon_mib_type(m, i, &t)) { return MOON_MIB_NONE; }
   if (types[i] != MOON_MIB_NONE) { return types[i]; }
   name = moon_mib_module_name(m, t.module);
-  struct moon_mib_type_record r = {.name = copy_text(d, t.name), .base = t.base, .status = t.status, .module = (uint16_t)moon_block_module(d, name.p, name.n)};
+  uint16_t to = (uint16_t)moon_block_module(d, name.p, name.n);
+  struct moon_mib_type_record r = {.name = copy_text(d, t.name), .base = t.base, .status = t.status, .module = to};
   r.parent = copy_type(d, m, t.parent, types, depth + 1);
   bool has_up = moon_mib_type(m, t.parent, &up); /* what is the same as above is from above */
   if (!has_up || up.hint.p != t.hint.p) { r.hint = copy_text(d, t.hint); }
@@ -188,9 +189,11 @@ void moon_block_copy(struct moon_block *d, const struct moon_mib *m, uint32_t mo
     if (n.module != module || !n.oid_len) { continue; }
     uint32_t of[MOON_MIB_INDEX_MAX];
     struct moon_mib_node_record r = {.name = copy_text(d, n.name), .oid = moon_block_text(d, n.oid, n.oid_len), .units = copy_text(d, n.units),
-                                     .row = copy_text(d, n.row), .module = to, .kind = n.kind, .access = n.access, .status = n.status, .flags = n.flags,
-                                     .type = copy_type(d, m, n.type, types, 0)};
-    for (; r.n_elements < MOON_MIB_INDEX_MAX && moon_mib_element(m, &n, r.n_elements, &e); r.n_elements++) { of[r.n_elements] = copy_type(d, m, e.type, types, 0); }
+                                     .row = copy_text(d, n.row), .type = copy_type(d, m, n.type, types, 0), .module = to,
+                                     .kind = n.kind, .access = n.access, .status = n.status, .flags = n.flags};
+    for (; r.n_elements < MOON_MIB_INDEX_MAX && moon_mib_element(m, &n, r.n_elements, &e); r.n_elements++) {
+      of[r.n_elements] = copy_type(d, m, e.type, types, 0);
+    }
     r.elements = d->elements.n;
     for (uint32_t k = 0; k < r.n_elements && moon_mib_element(m, &n, k, &e); k++) { moon_block_element(d, e.name.p, e.name.n, of[k]); }
     moon_block_node(d, &r);
@@ -229,7 +232,9 @@ void moon_block_settle(struct moon_block *d) {
 }
 
 /* How much a node says, for those that share an OID: the best stands last. */
-static int rank(const struct moon_mib_node_record *r) { return 2 * (r->kind != MOON_MIB_NODE && r->kind != MOON_MIB_IDENTITY) + (r->status == MOON_MIB_CURRENT); }
+static int rank(const struct moon_mib_node_record *r) {
+  return 2 * (r->kind != MOON_MIB_NODE && r->kind != MOON_MIB_IDENTITY) + (r->status == MOON_MIB_CURRENT);
+}
 
 static int by_oid(const void *pa, const void *pb, void *arg) {
   const struct moon_block *d = arg;

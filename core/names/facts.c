@@ -2,7 +2,8 @@
 
 
 
-static const char *const KINDS[MOON_MIB_KINDS] = {"node", "scalar", "table", "row", "column", "notification", "group", "compliance", "capabilities", "identity"};
+static const char *const KINDS[MOON_MIB_KINDS] = {"node", "scalar", "table", "row", "column",
+                                                  "notification", "group", "compliance", "capabilities", "identity"};
 static const char *const ACCESSES[MOON_MIB_ACCESSES] = {"", "na", "notify", "ro", "rw", "rc"};
 static const char *const STATUSES[MOON_MIB_STATUSES] = {"", "deprecated", "obsolete", "mandatory", "optional"};
 static const char *const BASES[MOON_BASES] = {"",           "int",   "octets", "oid",       "ip",  "counter32", "gauge32",

@@ -50,9 +50,10 @@ static struct moon_text_view text(const struct moon_mib *m, uint32_t at) {
 bool moon_mib_node(const struct moon_mib *m, uint32_t i, struct moon_mib_node *out) {
   struct moon_mib_node_record r;
   if (!record(m, &m->h.nodes, i, sizeof r, &r)) { return false; }
-  *out = (struct moon_mib_node){.name = text(m, r.name), .units = text(m, r.units), .row = text(m, r.row), .parent = r.parent < i ? r.parent : MOON_MIB_NONE,
-                                .type = r.type, .elements = r.elements, .number = i, .module = r.module,
-                                .n_elements = r.n_elements <= MOON_MIB_INDEX_MAX ? r.n_elements : 0, .access = r.access, .status = r.status, .flags = r.flags};
+  *out = (struct moon_mib_node){.name = text(m, r.name), .units = text(m, r.units), .row = text(m, r.row), .type = r.type,
+                                .parent = r.parent < i ? r.parent : MOON_MIB_NONE, .elements = r.elements, .number = i,
+                                .n_elements = r.n_elements <= MOON_MIB_INDEX_MAX ? r.n_elements : 0, .module = r.module,
+                                .access = r.access, .status = r.status, .flags = r.flags};
   out->kind = r.kind < MOON_MIB_KINDS ? r.kind : MOON_MIB_NODE;
   out->oid = octets(m, r.oid, &out->oid_len);
   if (out->oid_len > MOON_OID_MAX_LEN || moon_oid_check(out->oid, out->oid_len)) { out->oid_len = 0; }

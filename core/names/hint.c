@@ -97,7 +97,9 @@ bool moon_print_hint_number(int64_t v, const char *hint, size_t n, struct moon_o
   case 'd': break;
   default: return false;
   }
-  for (size_t i = 2; n > 2 && hint[1] == '-' && i < n && is_digit(hint[i]); i++) { shift = shift < 100 ? 10 * shift + (size_t)(hint[i] - '0') : shift; }
+  for (size_t i = 2; n > 2 && hint[1] == '-' && i < n && is_digit(hint[i]); i++) {
+    shift = shift < 100 ? 10 * shift + (size_t)(hint[i] - '0') : shift;
+  }
   if (v < 0) { moon_out_char(out, '-'); }
   moon_out_u64(&o, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
   if (shift) {

@@ -103,14 +103,17 @@ static void collect(struct writer *w) {
   struct moon_mib_element e;
   for (uint32_t i = 0; moon_mib_type(w->m, i, &t); i++) {
     if (t.module == w->module && t.name.n) { collect_type(w, t.parent != MOON_MIB_NONE ? t.parent : i); }
-    if (t.module == w->module && t.name.n && imported_base(t.base) && t.parent == MOON_MIB_NONE) { import(w, view(smi_of(t.base)), view(base_name(t.base))); }
+    if (t.module == w->module && t.name.n && imported_base(t.base) && t.parent == MOON_MIB_NONE) {
+      import(w, view(smi_of(t.base)), view(base_name(t.base)));
+    }
   }
   for (uint32_t i = 0; moon_mib_node(w->m, i, &n); i++) {
     if (n.module != w->module) { continue; }
     if (above(w->m, &n, &up) && up.module != n.module) { import(w, moon_mib_module_name(w->m, up.module), up.name); }
     if (n.kind == MOON_MIB_SCALAR || n.kind == MOON_MIB_COLUMN) { collect_type(w, n.type); }
     for (uint32_t k = 0; moon_mib_element(w->m, &n, k, &e); k++) { /* objects of other modules in an INDEX */
-      uint32_t own = moon_mib_find_name(w->m, w->module, e.name.p, e.name.n), other = moon_mib_find_name(w->m, MOON_MIB_NONE, e.name.p, e.name.n);
+      uint32_t own = moon_mib_find_name(w->m, w->module, e.name.p, e.name.n);
+      uint32_t other = moon_mib_find_name(w->m, MOON_MIB_NONE, e.name.p, e.name.n);
       struct moon_mib_node o;
       if (own == MOON_MIB_NONE && !(n.flags & MOON_MIB_AUGMENTS) && moon_mib_node(w->m, other, &o)) {
         import(w, moon_mib_module_name(w->m, o.module), e.name);
@@ -291,7 +294,8 @@ static void put_row(const struct moon_mib *m, const struct moon_mib_node *n, str
 }
 
 static void put_node(const struct moon_mib *m, const struct moon_mib_node *n, struct moon_out *o) {
-  static const char *const access[MOON_MIB_ACCESSES] = {"not-accessible", "not-accessible", "accessible-for-notify", "read-only", "read-write", "read-create"};
+  static const char *const access[MOON_MIB_ACCESSES] = {"not-accessible", "not-accessible", "accessible-for-notify",
+                                                      "read-only",      "read-write",     "read-create"};
   struct moon_mib_node row;
   put_view(o, n->name);
   if (n->kind == MOON_MIB_NOTIFICATION) {

@@ -192,7 +192,8 @@ static void put_path(const struct moon_ref *ref, const uint32_t *arc, uint32_t k
 
 /* -Ou leaves out where most is. */
 static size_t ucd_skip(const char *p, size_t n) {
-  static const char *const prefixes[] = {".iso.org.dod.internet.mgmt.mib-2", ".iso.org.dod.internet.experimental", ".iso.org.dod.internet.private",
+  static const char *const prefixes[] = {".iso.org.dod.internet.mgmt.mib-2", ".iso.org.dod.internet.experimental",
+                                         ".iso.org.dod.internet.private",
                                          ".iso.org.dod.internet.snmpParties", ".iso.org.dod.internet.snmpSecrets"};
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
     size_t len = strlen(prefixes[i]);
@@ -201,7 +202,8 @@ static size_t ucd_skip(const char *p, size_t n) {
   return 0;
 }
 
-static void print_oid(const struct moon_names *s, const uint8_t *octets, size_t n, const struct moon_oid *oid, uint32_t options, struct moon_out *out) {
+static void print_oid(const struct moon_names *s, const uint8_t *octets, size_t n, const struct moon_oid *oid, uint32_t options,
+                      struct moon_out *out) {
   struct moon_ref ref = {0}, leaf;
   struct index in = {.known = false};
   uint32_t form = options & MOON_PRINT_FORMS, known = 1;

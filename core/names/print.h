@@ -7,7 +7,13 @@
 #include "out.h"
 #include "set.h"
 
-enum moon_print_form { MOON_PRINT_MODULE /* -OS */, MOON_PRINT_SUFFIX /* -Os */, MOON_PRINT_FULL /* -Of */, MOON_PRINT_NUMERIC /* -On */, MOON_PRINT_UCD /* -Ou */ };
+enum moon_print_form {
+  MOON_PRINT_MODULE,  /* -OS */
+  MOON_PRINT_SUFFIX,  /* -Os */
+  MOON_PRINT_FULL,    /* -Of */
+  MOON_PRINT_NUMERIC, /* -On */
+  MOON_PRINT_UCD      /* -Ou */
+};
 #define MOON_PRINT_FORMS 7u          /* the form is in these bits of the options */
 #define MOON_PRINT_NO_INDEX 0x0008u    /* -Ob: indexes as numbers */
 #define MOON_PRINT_BRACKETS 0x0010u    /* -OX: ifDescr[1] */

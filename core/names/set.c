@@ -79,7 +79,8 @@ bool moon_ref_row(const struct moon_ref *ref, struct moon_ref *out) {
     return true;
   }
   if (ref->node.kind == MOON_MIB_TABLE) {
-    for (uint32_t i = ref->node.number + 1; moon_mib_node(r.mib, i, &r.node) && moon_oid_under(ref->node.oid, ref->node.oid_len, r.node.oid, r.node.oid_len); i++) {
+    for (uint32_t i = ref->node.number + 1; moon_mib_node(r.mib, i, &r.node); i++) {
+      if (!moon_oid_under(ref->node.oid, ref->node.oid_len, r.node.oid, r.node.oid_len)) { break; }
       if (r.node.kind == MOON_MIB_ROW) {
         *out = r;
         return true;

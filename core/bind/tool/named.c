@@ -37,8 +37,10 @@ static void put(struct moon_show_text *t, const char *p, size_t n) {
 static void put_text(struct moon_show_text *t, const char *s) { put(t, s, strlen(s)); }
 
 static uint32_t options_of(const struct moon_show *s) {
-  static const uint8_t forms[] = {MOON_PRINT_MODULE, MOON_PRINT_SUFFIX, MOON_PRINT_MODULE, MOON_PRINT_FULL, MOON_PRINT_NUMERIC, MOON_PRINT_UCD, MOON_PRINT_MODULE};
-  return (uint32_t)forms[s->oid < sizeof forms ? s->oid : 0] | (s->whole_indexes ? MOON_PRINT_NO_INDEX : 0) | (s->extended ? MOON_PRINT_BRACKETS : 0) |
+  static const uint8_t forms[] = {MOON_PRINT_MODULE, MOON_PRINT_SUFFIX, MOON_PRINT_MODULE, MOON_PRINT_FULL,
+                                  MOON_PRINT_NUMERIC, MOON_PRINT_UCD, MOON_PRINT_MODULE};
+  return (uint32_t)forms[s->oid < sizeof forms ? s->oid : 0] | (s->whole_indexes ? MOON_PRINT_NO_INDEX : 0) |
+         (s->extended ? MOON_PRINT_BRACKETS : 0) |
          (s->escape_quotes ? MOON_PRINT_ESCAPE : 0) | (s->ticks ? MOON_PRINT_TICKS : 0) | (s->quick ? MOON_PRINT_QUICK : 0) |
          (s->two_digits ? MOON_PRINT_HEX_2 : 0);
 }
@@ -172,7 +174,10 @@ bool moon_named_value(const struct moon_show *s, const struct moon_varbind *vb, 
   struct moon_ref ref;
   struct moon_mib_type t;
   uint64_t v;
-  if (moon_varbind_is_exception(vb) || !moon_names_find(s->names, vb->oid, vb->oid_len, &ref) || !moon_mib_type(ref.mib, ref.node.type, &t)) { return false; }
+  if (moon_varbind_is_exception(vb) || !moon_names_find(s->names, vb->oid, vb->oid_len, &ref) ||
+      !moon_mib_type(ref.mib, ref.node.type, &t)) {
+    return false;
+  }
   const char *expected = mismatch(t.base, vb->type);
   if (expected) {
     if (!(s->quick && s->equals)) {

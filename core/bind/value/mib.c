@@ -194,7 +194,8 @@ static int object_missing(lua_State *L) {
 static int object_fixed(lua_State *L) { return luaL_error(L, "objects of a MIB do not change"); }
 
 static void open_objects(lua_State *L) {
-  static const luaL_Reg methods[] = {{"__tostring", object_text}, {"__concat", object_concat}, {"__index", object_missing}, {"__newindex", object_fixed}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"__tostring", object_text}, {"__concat", object_concat}, {"__index", object_missing},
+                                     {"__newindex", object_fixed}, {NULL, NULL}};
   if (luaL_newmetatable(L, OBJECT)) {
     for (const luaL_Reg *m = methods; m->name; m++) {
       lua_pushcfunction(L, m->func);
