@@ -6,7 +6,7 @@
 #define GAIN 1.25         /* twice as many at once have to bring this much */
 #define LOSS 0.9          /* half as many this much */
 #define FADE 0.98         /* of the best at each judgement: on a busy machine the one before is no measure */
-#define EMPTY_US 500000   /* for a trial of less to begin, or that many answers a place: runs that go on do not keep new ones waiting */
+#define EMPTY_US 50000    /* for a trial of less to begin, or that many answers a place: runs that go on do not keep new ones waiting */
 #define EMPTY_ANSWERS 32
 #define HOLD 16           /* judgements after a trial that failed, twice as many after the next */
 #define HOLD_MOST 256
@@ -83,7 +83,12 @@ void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint32
   } else if (emptying) {
     r->emptied = active <= r->level;
     if (!r->emptied && took_us < EMPTY_US && n / EMPTY_ANSWERS < r->level) { return; }
-    if (!r->emptied) { give_up(r); }
+    if (!r->emptied) { /* long runs: nothing was learned, so more may be tried at once */
+      uint32_t next_hold = r->next_hold;
+      give_up(r);
+      r->hold = 0;
+      r->next_hold = next_hold;
+    }
   } else if (n < r->level || !took_us) {
     return;
   } else {
