@@ -28,6 +28,42 @@ static uint32_t lead(const struct moon_column *c, const struct moon_index *index
   return n;
 }
 
+static void begin(struct candidates *k, const struct moon_column *columns) {
+  k->columns = columns;
+  k->n = 0;
+  k->known = 0;
+  k->row = k->ask = 0;
+}
+
+static void add(struct candidates *k, uint8_t i) {
+  const struct moon_column *c = &k->columns[i];
+  k->order[k->n++] = i;
+  k->row += c->eighths;
+  k->ask += moon_ask_cost(moon_column_name_len(c, &c->last));
+}
+
+/* The order of the plan before with those that were asked at its end, if that is what they moved to: so it is in tables
+ * without holes. false: the columns have to be put in order anew. */
+static bool rotate(struct candidates *k, const struct moon_plan *before, const struct moon_column *columns, uint16_t n) {
+  const struct moon_index *last = NULL;
+  uint32_t most = 0;
+  if (before->n_order != n) {
+    return false;
+  }
+  begin(k, columns);
+  for (uint16_t i = 0, at = before->n; i < n; i++, at++) {
+    at = (uint16_t)(at < n ? at : 0);
+    const struct moon_column *c = &columns[before->column[at]];
+    if (c->over || c->broken || (last && moon_index_compare(&c->last, last) < 0)) {
+      return false;
+    }
+    last = &c->last;
+    most = c->count > most ? c->count : most;
+    add(k, before->column[at]);
+  }
+  return most <= 2u * before->reps; /* else somebody may be far ahead */
+}
+
 /* Live columns, the furthest behind first, without those far ahead. */
 static void collect(struct candidates *k, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits) {
   uint8_t live[MOON_PLAN_COLUMNS_MAX], leads[MOON_PLAN_COLUMNS_MAX];
@@ -35,10 +71,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
   const struct moon_column *least = NULL;
   uint16_t n_live = 0;
   size_t row = 0;
-  k->columns = columns;
-  k->n = 0;
-  k->known = 0;
-  k->row = k->ask = 0;
+  begin(k, columns);
   for (uint16_t i = 0; i < n; i++) {
     const struct moon_column *c = &columns[i];
     if (c->over) {
@@ -75,6 +108,16 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
 /* Varbinds worth asking of a column: what is left of it and its end. */
 static uint32_t worth(const struct candidates *k, const struct moon_column *c) {
   return k->known && c->seen <= k->known ? k->known - c->seen + 1 : UINT32_MAX;
+}
+
+/* The most that is worth asking of any: more repetitions bring nothing. */
+static uint32_t most_worth(const struct candidates *k) {
+  uint32_t most = 0;
+  for (uint16_t i = 0; i < k->n && most < UINT32_MAX; i++) {
+    uint32_t left = worth(k, &k->columns[k->order[i]]);
+    most = left > most ? left : most;
+  }
+  return most;
 }
 
 /* The columns that fit with these repetitions; returns the eighths of octets they are good for. */
@@ -117,15 +160,19 @@ static uint32_t step(uint32_t reps) { return reps < 8 ? reps + 1 : reps + (1u <<
 void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits) {
   struct candidates k;
   size_t best = 0;
-  p->n = 0;
-  collect(&k, columns, n, limits);
+  if (!rotate(&k, p, columns, n)) {
+    collect(&k, columns, n, limits);
+  }
+  p->n = p->n_order = 0;
   if (k.n == 0) {
     return;
   }
   const struct moon_column *first = &columns[k.order[0]];
   size_t room = 8 * limits->reply / first->eighths;
   uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds;
+  uint32_t worthy = most_worth(&k);
   max = room < max ? (uint32_t)room : max;
+  max = worthy < max ? worthy : max;
   max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;
   uint32_t chosen = 0, filled = 0;
   for (uint32_t reps = 1;; reps = step(reps)) {
@@ -145,5 +192,9 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
   }
   if (filled != chosen) {
     fill(&k, chosen, limits, p);
+  }
+  if (k.n == n && !k.known) {
+    memcpy(p->column + p->n, k.order + p->n, (size_t)n - p->n);
+    p->n_order = n;
   }
 }

@@ -23,10 +23,11 @@ struct moon_plan {
   uint16_t n;
   uint16_t reps;
   uint32_t octets;   /* what the reply is expected to take */
+  uint16_t n_order;  /* column holds all columns of the walk in order, those asked first, and they were answered; 0: not so */
   uint8_t column[MOON_PLAN_COLUMNS_MAX];
 };
 
-/* All limits are at least 1. One column at least is asked, even where it exceeds reply or ask. n == 0: none is left. */
+/* Makes the next plan of the one before. All limits are at least 1. One column at least is asked, even where it exceeds reply or ask. n == 0: none is left. */
 void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits);
 
 #endif

@@ -17,9 +17,13 @@ static const uint8_t ALWAYS_GOOD[256] = {
   [MOON_COUNTER64] = 8,  [MOON_OCTET_STRING] = UINT8_MAX,
 };
 
-static inline bool is_well_typed(uint8_t type, const uint8_t *value, uint32_t len) {
+static __attribute__((noinline)) bool check(uint8_t type, const uint8_t *value, uint32_t len) {
   const struct moon_varbind vb = {.value = value, .value_len = len, .type = type};
-  return (len && len <= ALWAYS_GOOD[type]) || moon_varbind_check(&vb) == MOON_OK;
+  return moon_varbind_check(&vb) == MOON_OK;
+}
+
+static inline bool is_well_typed(uint8_t type, const uint8_t *value, uint32_t len) {
+  return (len && len <= ALWAYS_GOOD[type]) || check(type, value, len);
 }
 
 static struct moon_index index_of(const struct moon_column *c, const struct moon_varbind *vb) {
@@ -96,23 +100,17 @@ static __attribute__((noinline)) const uint8_t *read_any(struct moon_reading *rd
   return good ? rd->r.p : NULL;
 }
 
-void moon_reading_run(struct moon_reading *rd) {
+/* One varbind for each column asked. Returns what follows; NULL: reading stops. */
+static const uint8_t *read_round(struct moon_reading *rd, const uint8_t *p) {
   const struct moon_plan *plan = rd->plan;
-  const uint8_t *p = rd->r.p, *stop = rd->r.end;
-  uint32_t left = (uint32_t)plan->n * plan->reps, quick = 0;
-  uint16_t slot = 0;
-  for (uint16_t i = 0; i < plan->n; i++) {
-    struct moon_mark *mark = &rd->marks[plan->column[i]];
-    mark->before = rd->columns[plan->column[i]].last;
-    mark->octets = 0;
-  }
-  for (; left && p; left--) {
-    uint8_t at = plan->column[slot];
+  const uint8_t *stop = rd->r.end;
+  uint32_t quick = 0;
+  for (uint16_t i = 0; i < plan->n && p; i++) {
+    uint8_t at = plan->column[i];
     const struct moon_column *c = &rd->columns[at];
     struct moon_varbind vb;
     struct moon_index index;
     const uint8_t *next = moon_varbind_under(p, stop, c->root, c->root_len, &vb, &index.key);
-    slot = (uint16_t)(slot + 1 < plan->n ? slot + 1 : 0);
     if (!next || c->fresh_over) {
       p = read_any(rd, at, p);
       continue;
@@ -123,6 +121,20 @@ void moon_reading_run(struct moon_reading *rd) {
     p = put(rd, at, &vb, index) ? next : NULL;
   }
   rd->varbinds += quick;
+  return p;
+}
+
+void moon_reading_run(struct moon_reading *rd) {
+  const struct moon_plan *plan = rd->plan;
+  const uint8_t *p = rd->r.p;
+  for (uint16_t i = 0; i < plan->n; i++) {
+    struct moon_mark *mark = &rd->marks[plan->column[i]];
+    mark->before = rd->columns[plan->column[i]].last;
+    mark->octets = 0;
+  }
+  for (uint32_t i = 0; i < plan->reps && p; i++) {
+    p = read_round(rd, p);
+  }
   for (uint16_t i = 0; i < plan->n; i++) {
     const struct moon_column *c = &rd->columns[plan->column[i]];
     rd->items += c->fresh;

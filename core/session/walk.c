@@ -225,10 +225,11 @@ static void choose(struct moon_walk *w) {
   bool narrow = moon_manner_is_narrow(m), bulk = !m->next_only && !narrow, guessed = false;
   size_t octets = moon_heads_choose(&w->heads, narrow ? 1 : m->most);
   uint32_t heads = w->heads.n_asked;
-  w->plan.n = 0;
   /* Beside long heads there must be room for one column of any length. */
   if (heads == 0 || (!narrow && m->most > heads && octets + moon_ask_cost(MOON_OID_MAX_LEN) <= MOON_ASK_MAX)) {
     plan_columns(w, octets, bulk);
+  } else {
+    w->plan.n = w->plan.n_order = 0;
   }
   if (w->plan.n == 0) {
     w->plan.reps = 1;
@@ -376,6 +377,7 @@ static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
       moon_reading_rollback(&rd);
     }
     w->live = (uint16_t)(w->live - moon_reading_commit(&rd, &w->store));
+    w->plan.n_order = rd.items ? w->plan.n_order : 0;
     conclude(w, &rd, heads, o);
   }
   moon_store_drop(&w->store, rd.chunk, 1);
@@ -411,6 +413,9 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
   w->out = false;
   if (w->err) {
     return;
+  }
+  if (o->err) {
+    w->plan.n_order = 0;
   }
   switch (o->err) {
   case MOON_OK:
