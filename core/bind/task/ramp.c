@@ -3,15 +3,16 @@
 #define SILENCE_US 5000   /* without any answer */
 #define PATIENCE_US 50000 /* for one answer a place */
 #define BUSY 10           /* times as long where most runs heard something before: those agents live, and are busy */
-#define GAIN 1.25         /* twice as many at once have to bring this much */
+#define GAIN 1.5          /* twice as many at once have to bring this much */
 #define LOSS 0.9          /* half as many this much */
 #define FADE 0.98         /* of the best at each judgement: on a busy machine the one before is no measure */
 #define EMPTY_US 50000    /* for a trial of less to begin, or that many answers a place: runs that go on do not keep new ones waiting */
 #define EMPTY_ANSWERS 32
+#define FIRST_HOLD 1      /* judgements before the first trial: the first answers are slow */
 #define HOLD 16           /* judgements after a trial that failed, twice as many after the next */
 #define HOLD_MOST 256
 
-void moon_ramp_init(struct moon_ramp *r) { *r = (struct moon_ramp){.level = MOON_RAMP_FIRST, .next_hold = HOLD}; }
+void moon_ramp_init(struct moon_ramp *r) { *r = (struct moon_ramp){.level = MOON_RAMP_FIRST, .hold = FIRST_HOLD, .next_hold = HOLD}; }
 
 void moon_ramp_begin(struct moon_ramp *r, uint64_t now_us, uint64_t heard) {
   r->since_us = r->quiet_us = now_us;
