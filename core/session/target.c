@@ -1,11 +1,8 @@
 #include "target.h"
 
-#include "../base/mem.h"
 
 #define CLOCK_GRANULARITY_US 1000u /* G of RFC 6298: what the owner's timers resolve */
 #define REPLY_MAX 1472             /* Ethernet without IPv4 and UDP headers */
-
-void moon_credential_fini(struct moon_credential *c) { moon_mem_wipe(c, sizeof *c); }
 
 void moon_policy_init(struct moon_policy *p) {
   *p = (struct moon_policy){

@@ -7,15 +7,7 @@
 
 #include "../wire/message.h"
 #include "addr.h"
-
-/* Secret; never printed, wiped by moon_credential_fini. Shared by all targets that name it. */
-struct moon_credential {
-  char name[64];                          /* as configured, for errors and status */
-  uint8_t community[MOON_COMMUNITY_MAX];
-  uint8_t community_len;
-  uint8_t version;                        /* enum moon_version */
-};
-MOON_API void moon_credential_fini(struct moon_credential *c);
+#include "credential.h"
 
 /* When to ask, when to stop asking. Shared by many targets. */
 struct moon_policy {
