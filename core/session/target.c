@@ -1,6 +1,5 @@
 #include "target.h"
 
-
 #define CLOCK_GRANULARITY_US 1000u /* G of RFC 6298: what the owner's timers resolve */
 #define REPLY_MAX 1472             /* Ethernet without IPv4 and UDP headers */
 
