@@ -1,58 +1,125 @@
 #!/bin/bash
-# What the simulator costs: CPU per answered GET, 1,000 agents over the recordings at hand, and varbinds a second of a bulk walk.
-#   bench/sim.sh [RECORDING...]        or those of tests/recordings
-#   FLOOR=client                       a load generator: `$FLOOR -n N -p PORT` asks 127.1.0.1.. for sysUpTime; without it only the walk
-#   AGENTD=agent                       another agent to hold it against in the same run: `$AGENTD -p PORT`
+# What the simulator costs, in rows of `name figure unit`:
+#   sim_load     reading the largest recording, and one of 4 MB made of it           sim_get   CPU of an answered GET
+#   sim_rss      1,000 agents; 10,000 agents                                         sim_walk  varbinds a second of CPU, GETBULK
+# 1,000 agents over the recordings, random instances, seeded. Build with `make bench-build` first.
+#   bench/sim.sh [RECORDING...]   those given, or the 20 largest below $MOON_RECORDINGS, or those of tests/recordings
+#   AGENTD=agent                  another agent to hold sim_get against, alternating in the same run: `$AGENTD -p PORT`
 set -eu
 here=${BASH_SOURCE[0]%/*}
-program=${MOONPOLL:-$here/../build/moonpoll}
+build=${B:-$here/../build}
+program=${MOONPOLL:-$build/moonpoll}
+load=$build/bench/load_bench
 export MIBS=
-[ $# -gt 0 ] || set -- "$here"/../tests/recordings/*.snmprec
+if [ $# -eq 0 ]; then
+  if [ -n "${MOON_RECORDINGS:-}" ]; then
+    mapfile -t all < <(find "$MOON_RECORDINGS" -name '*.snmprec' -printf '%s %p\n' | sort -rn | head -n 20 | cut -d' ' -f2-)
+    set -- "${all[@]}"
+  else
+    set -- "$here"/../tests/recordings/*.snmprec
+  fi
+fi
 dir=$(mktemp -d)
 export SNMP_PERSISTENT_DIR=$dir
-pid=
-stop() {
-  [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-  [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
-  pid=
+sim= agentd=
+stop() { # PID
+  [ -z "$1" ] || kill "$1" 2>/dev/null || true
+  [ -z "$1" ] || wait "$1" 2>/dev/null || true
 }
-trap 'stop; rm -rf "$dir"' EXIT
-ticks() { awk '{print $14 + $15}' "/proc/$pid/stat"; } # hundredths of a second
+trap 'stop "$sim"; stop "$agentd"; rm -rf "$dir"' EXIT
+# The agent on one processor, who asks on another.
+there=() here_too=()
+if [ "$(nproc)" -gt 1 ]; then there=(taskset -c 1) here_too=(taskset -c 0); fi
+cpu_ns() { cut -d' ' -f1 "/proc/$1/schedstat"; }
+rss() { awk '/^VmRSS/ {printf "%.1f MB\n", $2 / 1024}' "/proc/$1/status"; }
+
+start() { # AGENTS-OF-EACH RECORDING...: port in $port
+  local count=$1 r
+  shift
+  for r in "$@"; do
+    echo "agent { recording = \"$(readlink -f "$r")\", count = $count, live = true }"
+  done >"$dir/fleet.lua"
+  : >"$dir/ready"
+  "${there[@]}" "$program" sim "$dir/fleet.lua" --log error >"$dir/ready" &
+  sim=$!
+  for _ in {1..200}; do [ -s "$dir/ready" ] || sleep 0.05; done
+  port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
+}
+
+# Milliseconds until a simulator of one agent is ready, less what one without a recording to speak of takes; the best of nine.
+ready_ms() {
+  for _ in {1..9}; do
+    local begun
+    rm -f "$dir/ready"
+    begun=$(date +%s%N)
+    "$program" sim --recording "$1" --log error --virtual-clock >"$dir/ready" &
+    sim=$!
+    until [ -s "$dir/ready" ]; do :; done
+    echo $((($(date +%s%N) - begun) / 1000))
+    stop "$sim"
+    sim=
+  done | sort -n | head -n 1
+}
+largest=$(ls -S "$@" | head -n 1)
+echo "1.3.6.1.2.1.1.1.0|4|x" >"$dir/tiny.snmprec"
+# Four megabytes of what is in it: other names, the same values.
+awk -v limit=4000000 '{line[NR] = $0} END {
+  for (k = 0; n < limit; k++) {
+    for (i = 1; i <= NR && n < limit; i++) {
+      s = line[i]
+      if (k) { sub(/^[.]?1[.]3[.]6[.]1[.]/, "1.3.6.1.4.1.99999." k ".", s) }
+      print s
+      n += length(s) + 1
+    }
+  }
+}' "$largest" >"$dir/four.snmprec"
+base=$(ready_ms "$dir/tiny.snmprec")
+for r in "$largest" "$dir/four.snmprec"; do
+  awk -v b="$base" -v t="$(ready_ms "$r")" -v n="$(stat -L -c %s "$r")" 'BEGIN {printf "sim_load %.1f ms of %.2f MB\n", (t - b) / 1000, n / 1e6}'
+done
+
+count=$(((10000 + $# - 1) / $#))
+start $count "$@"
+"${here_too[@]}" "$load" "$port" 100000 $((count * $#)) 42 "$@" >/dev/null
+echo "sim_rss $(rss "$sim") of 10,000 agents"
+stop "$sim"
 
 count=$(((1000 + $# - 1) / $#))
-for r in "$@"; do
-  echo "agent { recording = \"$(readlink -f "$r")\", count = $count, live = true }"
-done >"$dir/fleet.lua"
-"$program" sim "$dir/fleet.lua" --log error >"$dir/ready" &
-pid=$!
-for _ in {1..100}; do [ -s "$dir/ready" ] || sleep 0.05; done
-port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
-awk '/^VmRSS/ {printf "sim_rss %.1f MB\n", $2 / 1024}' "/proc/$pid/status"
+start $count "$@"
+echo "sim_rss $(rss "$sim") of 1,000 agents"
 
-rate() { # NAME PORT: CPU of $pid per GET, best of five
-  for _ in 1 2 3 4 5; do
-    before=$(ticks)
-    "$FLOOR" -n 100000 -p "$2" >"$dir/floor" 2>&1
-    echo $(($(ticks) - before))
-  done | sort -n | awk -v n="$1" 'NR == 1 {printf "%s %.2f us\n", n, $1 * 10000 / 100000}'
+get() { # NAME PID PORT AGENTS RECORDING...: CPU of PID per GET
+  local name=$1 pid=$2 port=$3 agents=$4 before answered
+  shift 4
+  before=$(cpu_ns "$pid")
+  "${here_too[@]}" "$load" "$port" 200000 "$agents" 42 "$@" >"$dir/load"
+  answered=$(awk '{print $2}' "$dir/load")
+  echo "$name $((($(cpu_ns "$pid") - before) / answered))" >>"$dir/gets"
+  grep -q "lost 0 wrong 0" "$dir/load" || sed "s/^/$name: /" "$dir/load" >&2
 }
-[ -z "${FLOOR:-}" ] || rate sim_get "$port"
+: >"$dir/gets"
+if [ -n "${AGENTD:-}" ]; then
+  other=$((port + 1))
+  "${there[@]}" "$AGENTD" -p $other 2>/dev/null >&2 &
+  agentd=$!
+  sleep 0.5
+  "$program" record "127.1.0.1:$other" >"$dir/agentd.snmprec"
+fi
+for _ in 1 2 3 4 5; do
+  get sim_get "$sim" "$port" $((count * $#)) "$@"
+  [ -z "$agentd" ] || get agentd_get "$agentd" "$other" 1000 "$dir/agentd.snmprec"
+done
+sort -k2n "$dir/gets" | awk '{v[$1] = v[$1] " " $2} END {
+  for (n in v) { split(v[n], a, " "); m[n] = a[3]; printf "%s %.2f us, the median of 5 (%.2f to %.2f)\n", n, a[3] / 1000, a[1] / 1000, a[5] / 1000 }
+  if ("agentd_get" in m) { printf "sim_get %.2f x agentd_get\n", m["sim_get"] / m["agentd_get"] }
+}'
 
-largest=$(ls -S "$@" | head -n 1)
-last=$(awk -v r="$(readlink -f "$largest")" -v c=$count '{gsub(/"/, ""); sub(/,$/, "", $5)} $5 == r {print (NR - 1) * c + 1}' "$dir/fleet.lua")
-address=127.1.$((last / 256)).$((last % 256))
-before=$(ticks)
+at=$(awk -v r="$(readlink -f "$largest")" -v c=$count '{gsub(/"/, ""); sub(/,$/, "", $5)} $5 == r {print (NR - 1) * c + 1}' "$dir/fleet.lua")
+before=$(cpu_ns "$sim")
 lines=0
-while [ $(($(ticks) - before)) -lt 20 ] && [ "$lines" -lt 3000000 ]; do
-  n=$(snmpbulkwalk -v2c -c public -Cr70 -Cc -On "$address:$port" 1 | wc -l)
+while [ $(($(cpu_ns "$sim") - before)) -lt 200000000 ] && [ "$lines" -lt 3000000 ]; do
+  n=$("${here_too[@]}" snmpbulkwalk -v2c -c public -Cr70 -Cc -On "127.1.$((at / 256)).$((at % 256)):$port" 1 | grep -c ' = ')
   lines=$((lines + n))
   [ "$n" -gt 1 ] || break
 done
-awk -v n=$lines -v t=$(($(ticks) - before)) 'BEGIN {printf "sim_walk %.0f varbinds/s of CPU\n", t ? n * 100 / t : 0}'
-stop
-if [ -n "${AGENTD:-}" ] && [ -n "${FLOOR:-}" ]; then
-  "$AGENTD" -p "$port" 2>/dev/null &
-  pid=$!
-  sleep 0.5
-  rate agentd_get "$port"
-fi
+awk -v n=$lines -v t=$(($(cpu_ns "$sim") - before)) 'BEGIN {printf "sim_walk %.0f varbinds/s of CPU\n", t ? n * 1e9 / t : 0}'
