@@ -41,6 +41,11 @@ describe("scripts", function()
     assert.truthy(s["host_storage_used/" .. index] <= s["host_storage_size/" .. index])
   end)
 
+  it("ip_addresses", function()
+    local _, r = poll("ip_addresses", snmpd.target)
+    assert.matches('"address":"127.0.0.1","family":"ipv4","index":"%d+","interface":"lo","prefix":"8","type":"unicast"', r.stdout)
+  end)
+
   local bgp = [[
 local function peers(entry, rows)
   local objects = { ["1.3.6.1.2.1.1.3.0"] = mib.ticks(100) }
