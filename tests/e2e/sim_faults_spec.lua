@@ -1,4 +1,4 @@
--- Each fault of simulated agents, seen on the wire; and the collector among hundreds of agents with all of them at once.
+-- Each fault of simulated agents, seen on the wire; and the collector among a thousand agents with all of them at once.
 local ber = require "agent.ber"
 local cjson = require "cjson"
 local rig = require "e2e.sim_rig"
@@ -6,6 +6,12 @@ local t = require "e2e.helper"
 
 local small = (os.getenv "PWD" or ".") .. "/tests/recordings/small.snmprec"
 local uptime, octets = "1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.2.2.1.10.1"
+
+-- What the program says there is.
+local function fault_names()
+  local _, err = rig.refused { "--recording", small, "--faults", "nothing-like-these" }
+  return err:match "there are (.*)$"
+end
 
 describe("A fault:", function()
   local sim, c
@@ -181,9 +187,8 @@ describe("A fault:", function()
   end
 
   it("every one of them is here", function()
-    local _, err = rig.refused { "--recording", small, "--faults", "nothing-like-these" }
     local n = 0
-    for name in err:match "there are (.*)$":gmatch "[%w-]+" do
+    for name in fault_names():gmatch "[%w-]+" do
       assert.truthy(names[name], name)
       n = n + 1
     end
@@ -203,7 +208,7 @@ end)
 describe("The collector among agents that do everything wrong", function()
   after_each(function() t.cleanup() end)
   it("gets no wrong value, and both sides count alike", function()
-    local N, fleet = 200, {}
+    local N, fleet = 1000, {}
     for i = 1, N do
       local lines = { ("1.3.6.1.2.1.1.3.0|67|%d"):format(i), "1.3.6.1.2.1.1.5.0|4|agent " .. i }
       for row = 1, 15 do
@@ -211,6 +216,7 @@ describe("The collector among agents that do everything wrong", function()
         lines[#lines + 1] = ("1.3.6.1.4.1.9999.1.2.%d|4|agent %d row %d"):format(row, i, row)
         lines[#lines + 1] = ("1.3.6.1.4.1.9999.1.3.%d|70|%.0f"):format(row, i * 2 ^ 33 + row)
         lines[#lines + 1] = ("1.3.6.1.4.1.9999.1.4.%d|65|%d"):format(row, 4294967295 - row)
+        lines[#lines + 1] = ("1.3.6.1.4.1.9999.1.5.%d|66|0"):format(row)
       end
       local file = t.write("checked.snmprec", table.concat(lines, "\n"))
       fleet[#fleet + 1] = ('odd(%d, %q)'):format(i, file)
@@ -218,23 +224,23 @@ describe("The collector among agents that do everything wrong", function()
     local sim = rig.fleet([[
       local entry = "1.3.6.1.4.1.9999.1"
       local singles = {
-        { "dead", from = 2, to = 3 }, { "loss", share = 0.3 }, { "silent-above", n = 8 }, { "rate", n = 60 }, { "delay", delay = 0.05 },
+        { "dead", from = 2, to = 3 }, { "loss", share = 0.3 }, { "silent-above", n = 8 }, { "rate", n = 6 }, { "delay", delay = 0.05 },
         { "jitter", delay = 0.1 }, { "slow-start", delay = 0.2, period = 2 }, { "reorder", share = 0.5, delay = 0.05 },
         { "duplicate", share = 0.5, delay = 0.03 }, { "wrong-id", share = 0.3 }, { "other-source", share = 0.3 },
         { "truncated", n = 9, share = 0.3 }, { "trailing", n = 5 }, { "too-big", n = 300 }, { "gen-err", oid = entry .. ".2", share = 0.2 },
-        { "not-increasing", oid = entry .. ".3", share = 0.3 }, { "cycle", oid = entry .. ".4", share = 0.3 }, { "empty-integer", share = 0.5 },
+        { "not-increasing", oid = entry .. ".3", share = 0.3 }, { "cycle", oid = entry .. ".4", share = 0.3 }, { "empty-integer", oid = entry .. ".5", share = 0.5 },
         { "negative", oid = entry .. ".4" }, { "long-length", share = 0.5 }, { "fewer", n = 2, share = 0.5 }, { "reboot", from = 2, delay = 0.2, period = 3 },
         { "clock-jump", from = 1, to = 4, jump = 1000 } }
       function odd(i, recording)
         local faults = {}
         if i % 2 == 0 then -- one of them
           faults[1] = singles[i / 2 % #singles + 1]
-        else -- all that leave something to be read, each now and then
+        else -- all of them, each now and then
           for k, f in ipairs(singles) do
             local copy = {}
             for key, v in pairs(f) do copy[key] = v end
-            copy.share = 0.04
-            if f[1] ~= "rate" and f[1] ~= "dead" and (k + i) % 3 > 0 then faults[#faults + 1] = copy end
+            if f[1] == "rate" then copy.n = 12 else copy.share = 0.04 end
+            faults[k] = copy
           end
         end
         agent { recording = recording, name = "agent " .. i, faults = faults }
@@ -266,16 +272,15 @@ describe("The collector among agents that do everything wrong", function()
     local heard = 0
     for _ in pairs(all_good) do heard = heard + 1 end
     assert.equal(0, wrong)
-    assert.truthy(good > 20000, good)
-    assert.truthy(heard >= N - 2, heard)
+    assert.truthy(good > 100000, good)
+    assert.truthy(heard >= N - 10, heard)
     assert.truthy(runs > N * 3, runs)
     -- Nothing is lost on this machine: what one side sent the other one has.
     assert.equal(stats.counters.datagrams_out, s.datagrams_in)
     assert.equal(s.total.datagrams, s.datagrams_in)
     assert.equal(0, s.total.malformed + s.total.bad_community + s.send_errors + s.held_dropped + s.nobody)
+    assert.truthy(s.datagrams_out >= stats.counters.datagrams_in) -- what was held back may come after the end
     assert.truthy(s.datagrams_out - stats.counters.datagrams_in <= s.total.duplicates + s.total.faults.delay + s.total.faults.reorder)
-    local kinds = 0
-    for _ in pairs(s.total.faults) do kinds = kinds + 1 end
-    assert.truthy(kinds >= 20, cjson.encode(s.total.faults))
+    for name in fault_names():gmatch "[%w-]+" do assert.truthy(s.total.faults[name], name) end
   end)
 end)

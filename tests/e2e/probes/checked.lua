@@ -1,7 +1,7 @@
 -- Reads in every way what tests/e2e/sim_faults_spec.lua put into its recordings, where each value can be told from its name
 -- and its agent, and says what it got wrong: nothing, whatever the agent does.
 local entry = "1.3.6.1.4.1.9999.1."
-local columns = { number = entry .. "1", text = entry .. "2", large = entry .. "3", mixed = entry .. "4" }
+local columns = { number = entry .. "1", text = entry .. "2", large = entry .. "3", mixed = entry .. "4", zero = entry .. "5" }
 
 return {
   every = 0.5, timeout = 20,
@@ -23,6 +23,7 @@ return {
       check("text", r.text, ("agent %d row %d"):format(me, i))
       check("large", r.large, me * 2 ^ 33 + i)
       check("mixed", r.mixed, 4294967295 - i)
+      check("zero", r.zero, 0)
     end
     local function try(fn)
       local ok, err = pcall(fn)
