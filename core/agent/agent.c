@@ -1,5 +1,7 @@
 #include "agent.h"
 
+#include "../base/mem.h"
+#include "authority.h"
 #include "chance.h"
 #include "overlay.h"
 
@@ -11,9 +13,16 @@ void moon_agent_init(struct moon_agent *a, const struct moon_profile *profile, u
   a->started_us = now_us;
 }
 
-void moon_agent_fini(struct moon_agent *a) {
+static void forget(struct moon_agent *a) {
   moon_overlay_free(a->overlay);
   a->overlay = NULL;
+}
+
+void moon_agent_fini(struct moon_agent *a) {
+  forget(a);
+  moon_authority_fini(a);
+  moon_mem_free(a->capture);
+  a->capture = NULL;
 }
 
 static uint64_t since_start(const struct moon_agent *a, uint64_t now_us) {
@@ -23,7 +32,7 @@ static uint64_t since_start(const struct moon_agent *a, uint64_t now_us) {
 void moon_agent_reboot(struct moon_agent *a, uint64_t now_us) {
   a->boot_us = since_start(a, now_us);
   a->boots++;
-  moon_agent_fini(a);
+  forget(a);
 }
 
 void moon_agent_moment(const struct moon_agent *a, uint64_t now_us, struct moon_moment *out) {
@@ -40,7 +49,7 @@ uint32_t moon_agent_snmp(const struct moon_agent *a, uint32_t arc) {
   const struct moon_agent_counts *c = &a->counts;
   switch (arc) {
   case 1: return (uint32_t)c->datagrams;                       /* snmpInPkts */
-  case 2: return (uint32_t)(c->answered + c->duplicates);      /* snmpOutPkts */
+  case 2: return (uint32_t)(c->answered + c->reports + c->duplicates);      /* snmpOutPkts */
   case 3: return c->bad_versions;
   case 4: return (uint32_t)c->bad_community;
   case 5: return c->bad_writes;                                /* snmpInBadCommunityUses */

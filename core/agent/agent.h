@@ -6,6 +6,7 @@
 #include "../wire/message.h"
 #include "flaw.h"
 #include "recording.h"
+#include "user.h"
 #include "vary.h"
 
 struct moon_agent;
@@ -23,12 +24,29 @@ struct moon_community {
 #define MOON_HOOK_VALUE_MAX 32768
 typedef bool moon_agent_hook(void *ctx, struct moon_agent *a, uint64_t t_us, struct moon_varbind *vb);
 
+/* A contextName of SNMPv3 beside "", which is the profile's own recording. What has a recording of its own is read only. */
+struct moon_context {
+  const uint8_t *name;
+  const struct moon_recording *recording; /* NULL: the profile's, SETs included */
+  const struct moon_vary *vary;           /* of that recording; NULL: as recorded */
+  uint8_t len;
+};
+
+/* What agents of a kind have of SNMPv3; everything in it is borrowed. */
+struct moon_security {
+  struct moon_user_pool *pool;
+  const struct moon_user *users;
+  const struct moon_context *contexts;
+  uint32_t n_users, n_contexts;
+};
+
 /* Shared by the agents of a kind; everything in it is borrowed while one of them lives. */
 struct moon_profile {
   const struct moon_recording *recording;
   const struct moon_vary *vary;            /* of that recording; NULL: as recorded */
   const struct moon_flaws *flaws;          /* NULL: none */
   const struct moon_community *communities;/* NULL: any reads; SET needs `write` */
+  const struct moon_security *security;    /* NULL: no SNMPv3 */
   moon_agent_hook *hook;                   /* NULL: none */
   void *hook_ctx;
   const uint8_t *hook_root;                /* only instances under this name are shown to the hook */
@@ -41,29 +59,59 @@ struct moon_profile {
   bool timing;                             /* answers take the round trip they were recorded with */
 };
 
-/* Each counted at its own event. datagrams = malformed + bad_community + the five kinds of requests;
- * requests = answered + silent. What is sent: answered + duplicates. */
+/* Why a message of SNMPv3 is turned away before its PDU is answered; the first six are the arcs of usmStats, RFC 3414 5. */
+enum moon_refusal {
+  MOON_REFUSE_NOT = 0,
+  MOON_REFUSE_LEVEL = 1,     /* usmStatsUnsupportedSecLevels */
+  MOON_REFUSE_WINDOW = 2,    /* usmStatsNotInTimeWindows */
+  MOON_REFUSE_USER = 3,      /* usmStatsUnknownUserNames */
+  MOON_REFUSE_ENGINE = 4,    /* usmStatsUnknownEngineIDs */
+  MOON_REFUSE_DIGEST = 5,    /* usmStatsWrongDigests */
+  MOON_REFUSE_DECRYPTION = 6, /* usmStatsDecryptionErrors */
+  MOON_REFUSE_HANDLER = 7,   /* snmpUnknownPDUHandlers, RFC 3412: another contextEngineID, or a PDU for no agent */
+  MOON_REFUSE_CONTEXT = 8,   /* snmpUnknownContexts, RFC 3413 */
+  MOON_REFUSALS_N
+};
+
+/* Each counted at its own event. datagrams = malformed + bad_community + refused + the five kinds of requests;
+ * requests = answered + silent. What is sent: answered + reports + duplicates. */
 struct moon_agent_counts {
   uint64_t datagrams;
   uint64_t malformed;      /* not SNMP, an unknown version, a PDU no agent is sent, GETBULK in v1 */
   uint64_t bad_community;
+  uint64_t refused;        /* SNMPv3, see refusals */
+  uint64_t reports;        /* sent for those */
   uint64_t gets, nexts, bulks, sets;
   uint64_t answered;       /* requests with an answer, errors included */
   uint64_t silent;         /* requests that got none, by a fault or because not even tooBig fits */
-  uint64_t duplicates;     /* datagrams sent beside the answers */
+  uint64_t duplicates;     /* datagrams sent beside the answers: copies, old answers, forged reports */
   uint64_t varbinds;       /* in answers */
   uint64_t errors;         /* answers with an error-status, tooBig included */
   uint64_t too_big;
   uint64_t set_vars;       /* instances changed by SET */
   uint32_t bad_versions, bad_writes, no_such_names, bad_values, gen_errs; /* for the snmp group */
+  uint32_t refusals[MOON_REFUSALS_N]; /* refused, by reason */
   uint32_t flaws[MOON_FLAWS_N]; /* requests each fault was done to */
 };
 
 struct moon_overlay; /* what was SET; opaque */
+struct moon_capture; /* an answer kept for later; opaque */
+
+/* What SNMPv3 knows an agent by, where it is not made of the agent's seed. */
+struct moon_identity {
+  uint8_t engine_id[MOON_ENGINE_ID_MAX];
+  uint8_t engine_id_len; /* 0: made of the seed */
+  bool has_boots;        /* else made of the seed */
+  uint32_t boots;        /* snmpEngineBoots at the start; a reboot adds one */
+  uint32_t time;         /* snmpEngineTime at the start */
+};
 
 struct moon_agent {
   const struct moon_profile *profile; /* borrowed */
   struct moon_overlay *overlay;       /* NULL until the first SET */
+  struct moon_user_key *keys;         /* of users that have been here; the last one first */
+  struct moon_capture *capture;       /* REPLAY */
+  const struct moon_identity *identity; /* borrowed, the owner's to set after init; NULL: nothing is given */
   void *user;                         /* the owner's */
   uint64_t seed;                      /* made of the fleet's and the agent's number */
   uint64_t started_us;                /* on the owner's clock */

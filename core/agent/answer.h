@@ -4,16 +4,17 @@
  *   moon_agent_answer(agent, now_us, in, n, room, &answer);
  *   for (i = 0; i < answer.n; i++) { send answer.reply[i] in answer.reply[i].delay_us }
  *
- * v1 and v2c (RFC 1157, 3416 4.2): GET, GETNEXT, GETBULK, SET. Malformed datagrams are dropped and counted. An owner that
- * tells agents apart by community decodes first (moon_message_decode), picks the agent, and calls moon_agent_reply(). The PDU
- * itself is answered by moon_answer_pdu(), which knows of no envelope. */
+ * GET, GETNEXT, GETBULK, SET (RFC 1157, 3416 4.2) in v1 and v2c, and in v3 (RFC 3412, 3414) where the profile has security.
+ * Malformed datagrams are dropped and counted. An owner that tells agents apart by community decodes first
+ * (moon_message_decode), picks the agent, and calls moon_agent_reply(); for v3 see moon_agent_is_engine(). The PDU itself is
+ * answered by moon_answer_pdu(), which knows of no envelope. */
 #ifndef MOON_AGENT_ANSWER_H
 #define MOON_AGENT_ANSWER_H
 
 #include "agent.h"
 
-#define MOON_ANSWER_ROOM (2 * 65536) /* a datagram, its head and what flaws put behind it */
-#define MOON_REPLIES_MAX 2
+#define MOON_ANSWER_ROOM (4 * 65536) /* a datagram, its head and what flaws put behind and beside it; what was decrypted */
+#define MOON_REPLIES_MAX 4
 
 struct moon_reply {
   const uint8_t *p;     /* lent from room until it is used again */
@@ -33,6 +34,9 @@ MOON_API void moon_agent_answer(struct moon_agent *a, uint64_t now_us, const uin
 /* The same for a datagram the owner decoded; m lends from `in` as usual. */
 MOON_API void moon_agent_reply(struct moon_agent *a, uint64_t now_us, const struct moon_message *m, uint8_t *room,
                                struct moon_answer *out);
+/* Is this the agent that a datagram of v3 is for, by its engine id? Of several at one address, whose owner asks each; a discovery,
+ * or an engine nobody has, is for any that has v3. false also for what is no v3. */
+MOON_API bool moon_agent_is_engine(const struct moon_agent *a, uint64_t now_us, const uint8_t *in, size_t n);
 /* For a datagram that the owner found malformed, with what moon_message_decode said: counts. */
 MOON_API void moon_agent_malformed(struct moon_agent *a, enum moon_err e);
 
@@ -43,6 +47,8 @@ struct moon_asked {
   const struct moon_pdu *pdu;
   const struct moon_judgement *judgement; /* NULL: no flaws */
   size_t around;                          /* octets of the message beside its PDU and its first header, at most */
+  size_t max_octets;                      /* of the message, when the asker said what he can take; 0: he did not */
+  uint8_t error_status;                   /* the answer is this error; 0: it is looked up */
   uint8_t version;                        /* MOON_V1: no Counter64, no exceptions, v1's error-status; else as in v2c */
   bool may_write;
 };

@@ -119,6 +119,7 @@ struct moon_recording *moon_dump_read(const char *text, size_t n, const struct m
     goto out;
   }
   if (r.options->snmp) { moon_recorder_add_snmp(r.recorder); }
+  if (r.options->usm) { moon_recorder_add_usm(r.recorder); }
   if ((e = read_lines(&r, text, text + n)) != MOON_OK) { goto out; }
   r.at_end = true;
   recording = moon_recorder_finish(r.recorder, report, &r, &e);

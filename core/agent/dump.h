@@ -18,6 +18,7 @@ struct moon_dump_options {
   moon_recording_report *report; /* every line left out; NULL: nobody is told */
   void *ctx;
   bool snmp;                     /* the snmp group is there, recorded or not: see moon_recorder_add_snmp */
+  bool usm;                      /* snmpEngine and usmStats too: see moon_recorder_add_usm */
   uint8_t format;                /* enum moon_dump_format */
 };
 

@@ -13,8 +13,9 @@ struct moon_flaws {
 
 static const char *const names[MOON_FLAWS_N] = {
   "dead", "loss", "silent-above", "rate", "delay", "jitter", "slow-start", "reorder", "duplicate", "wrong-id", "other-source",
-  "truncated", "trailing", "too-big", "gen-err", "not-increasing", "cycle", "empty-integer", "negative", "long-length", "fewer",
-  "reboot", "clock-jump",
+  "truncated", "trailing", "replay", "too-big", "gen-err", "not-increasing", "cycle", "empty-integer", "negative", "long-length",
+  "fewer", "bad-digest", "downgrade", "wrong-context", "unsigned-report", "forged-report", "reboot", "clock-jump", "boots-back",
+  "engine-change", "engine-duplicate",
 };
 _Static_assert(MOON_FLAWS_N <= 32, "kinds are bits of 32");
 
@@ -40,6 +41,7 @@ static bool is_sound(const struct moon_flaw *r) {
   if (r->oid_len && moon_oid_check(r->oid, r->oid_len)) { return false; }
   if (r->kind == MOON_FLAW_RATE && r->n == 0) { return false; }
   if (r->kind == MOON_FLAW_TOO_BIG && r->n == 0) { return false; }
+  if (r->kind == MOON_FLAW_FORGED_REPORT && r->n > 6) { return false; }
   return !(r->kind == MOON_FLAW_SLOW_START && r->period_us == 0);
 }
 
@@ -104,9 +106,29 @@ static uint32_t count_reboots(const struct moon_flaw *r, uint64_t t_us, uint64_t
   return (uint32_t)((turn ? turn * each : 0) + here);
 }
 
+#define SELF (UINT32_MAX << MOON_FLAW_REBOOT) /* what the agent does to itself */
+
+/* Whose snmpEngineID, and how many boots: of a rule in force. */
+static void change_engine(const struct moon_flaw *r, size_t rule, uint64_t t_us, struct moon_flaw_clock *out) {
+  uint64_t since = (r->every_us ? t_us % r->every_us : t_us) - r->from_us;
+  switch (r->kind) {
+  case MOON_FLAW_BOOTS_BACK:
+    out->boots_back += r->n ? r->n : 1;
+    break;
+  case MOON_FLAW_ENGINE_CHANGE:
+    out->engine = ((uint64_t)rule << 40) + 1 + (r->period_us ? since / r->period_us : 0);
+    out->engine_shared = false;
+    break;
+  default:
+    out->engine = (uint64_t)r->n + 1;
+    out->engine_shared = true;
+    break;
+  }
+}
+
 void moon_flaws_clock(const struct moon_flaws *f, uint64_t t_us, struct moon_flaw_clock *out) {
   *out = (struct moon_flaw_clock){.t_us = t_us};
-  if (!(f->kinds & (1u << MOON_FLAW_REBOOT | 1u << MOON_FLAW_CLOCK_JUMP))) { return; }
+  if (!(f->kinds & SELF)) { return; }
   for (size_t i = 0; i < f->n; i++) {
     const struct moon_flaw *r = &f->rules[i];
     if (r->kind == MOON_FLAW_REBOOT) {
@@ -119,6 +141,8 @@ void moon_flaws_clock(const struct moon_flaws *f, uint64_t t_us, struct moon_fla
     } else if (r->kind == MOON_FLAW_CLOCK_JUMP && is_in_force(r, t_us)) {
       uint64_t back = r->jump_us < 0 ? 0 - (uint64_t)r->jump_us : 0;
       out->t_us = r->jump_us >= 0 ? out->t_us + (uint64_t)r->jump_us : out->t_us > back ? out->t_us - back : 0;
+    } else if (r->kind > MOON_FLAW_CLOCK_JUMP && is_in_force(r, t_us)) {
+      change_engine(r, i, t_us, out);
     }
   }
 }
@@ -185,8 +209,20 @@ static bool judge(const struct moon_flaw *r, uint64_t t_us, const struct moon_fl
   case MOON_FLAW_FEWER:
     out->fewer = r->n ? r->n : 1;
     break;
+  case MOON_FLAW_REPLAY:
+    out->replay_us = r->period_us;
+    break;
+  case MOON_FLAW_DOWNGRADE:
+    out->kept = r->n == 1;
+    break;
+  case MOON_FLAW_FORGED_REPORT:
+    out->forged = r->n ? (uint8_t)r->n : 3;
+    break;
   case MOON_FLAW_REBOOT:
   case MOON_FLAW_CLOCK_JUMP:
+  case MOON_FLAW_BOOTS_BACK:
+  case MOON_FLAW_ENGINE_CHANGE:
+  case MOON_FLAW_ENGINE_DUPLICATE:
     return false; /* see moon_flaws_clock */
   default:
     break;

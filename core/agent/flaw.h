@@ -24,6 +24,7 @@ enum moon_flaw_kind {
   MOON_FLAW_OTHER_SOURCE,   /* from another address of the owner's choice */
   MOON_FLAW_TRUNCATED,      /* the last n octets are missing; 0: half of them */
   MOON_FLAW_TRAILING,       /* n octets more behind the message; 0: 4 */
+  MOON_FLAW_REPLAY,         /* an older answer of the agent's goes out ahead of each, again and again for period_us; 0: the last one */
   /* What it says. */
   MOON_FLAW_TOO_BIG,        /* tooBig for answers above n octets, GETBULK too */
   MOON_FLAW_GEN_ERR,        /* genErr when a name under oid is, or would be, in the answer */
@@ -33,9 +34,18 @@ enum moon_flaw_kind {
   MOON_FLAW_NEGATIVE,       /* unsigned values under oid lack the leading zero: the same bits, read as a negative number */
   MOON_FLAW_LONG_LENGTH,    /* lengths of varbinds under oid in the four-octet form */
   MOON_FLAW_FEWER,          /* n varbinds (0: 1) less than asked for; never none at all */
+  /* What is wrong with messages of SNMPv3. */
+  MOON_FLAW_BAD_DIGEST,     /* signed, but not with the user's key */
+  MOON_FLAW_DOWNGRADE,      /* neither signed nor encrypted, though asked so; with n = 1 signed, not encrypted */
+  MOON_FLAW_WRONG_CONTEXT,  /* another contextEngineID than asked for */
+  MOON_FLAW_UNSIGNED_REPORT,/* the Report that tells boots and time is not signed */
+  MOON_FLAW_FORGED_REPORT,  /* an unsigned Report of usmStats n (0: 3, unknownUserNames) goes out ahead of the answer */
   /* What the agent does to itself. */
   MOON_FLAW_REBOOT,         /* at from_us: silent for delay_us, then with uptime and counters from 0; again every period_us */
-  MOON_FLAW_CLOCK_JUMP,     /* from from_us to to_us its clock is off by jump_us: uptime and counters jump with it */
+  MOON_FLAW_CLOCK_JUMP,     /* from from_us to to_us its clock is off by jump_us: uptime, counters, snmpEngineTime jump with it */
+  MOON_FLAW_BOOTS_BACK,     /* from from_us to to_us snmpEngineBoots is n (0: 1) less */
+  MOON_FLAW_ENGINE_CHANGE,  /* from from_us to to_us it has another snmpEngineID, a new one every period_us */
+  MOON_FLAW_ENGINE_DUPLICATE, /* from from_us to to_us it has the snmpEngineID of all with this fault and this n */
   MOON_FLAWS_N
 };
 
@@ -66,12 +76,15 @@ struct moon_flaws; /* opaque, immutable */
 MOON_API struct moon_flaws *moon_flaws_new(const struct moon_flaw *rules, size_t n, size_t *blame, enum moon_err *err);
 MOON_API void moon_flaws_free(struct moon_flaws *f); /* NULL is fine */
 
-/* Where the time line stands: what reboots and clock jumps make of t_us. */
+/* Where the time line stands: what reboots and clock jumps make of t_us, and whose snmpEngineID and boots the agent has. */
 struct moon_flaw_clock {
-  uint64_t t_us;    /* with jumps */
-  uint64_t boot_us; /* of the last reboot; 0: none */
+  uint64_t t_us;      /* with jumps */
+  uint64_t boot_us;   /* of the last reboot; 0: none */
+  uint64_t engine;    /* which snmpEngineID; 0: its own */
   uint32_t boots;
-  bool down;        /* booting */
+  uint32_t boots_back;
+  bool engine_shared; /* engine is the same for all agents */
+  bool down;          /* booting */
 };
 MOON_API void moon_flaws_clock(const struct moon_flaws *f, uint64_t t_us, struct moon_flaw_clock *out);
 
@@ -82,10 +95,13 @@ struct moon_judgement {
   uint64_t rules;         /* bit of each rule in force */
   uint64_t delay_us;      /* DELAY, JITTER, SLOW_START and REORDER together */
   uint64_t copy_us;       /* DUPLICATE: how much later */
+  uint64_t replay_us;     /* REPLAY: how long one answer is repeated */
   uint32_t max_octets;    /* TOO_BIG; 0: none */
   uint32_t cut, extra;    /* TRUNCATED (UINT32_MAX: half), TRAILING */
   uint32_t fewer;
   uint32_t rate;          /* RATE: the lowest n; 0: none */
+  uint8_t forged;         /* FORGED_REPORT: which of usmStats */
+  uint8_t kept;           /* DOWNGRADE: 1 keeps the signature */
   uint8_t silent;         /* kind + 1 of the fault that keeps the agent silent; 0: it answers */
 };
 

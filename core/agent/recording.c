@@ -13,7 +13,7 @@ struct moon_recorder {
   uint32_t n, cap;
   uint32_t n_octets, cap_octets;
   uint32_t timing;
-  bool snmp;
+  bool snmp, usm;
 };
 
 static inline uint64_t load8(const uint8_t *p) {
@@ -108,6 +108,10 @@ void moon_recorder_add_snmp(struct moon_recorder *w) {
   w->snmp = true;
 }
 
+void moon_recorder_add_usm(struct moon_recorder *w) {
+  w->usm = true;
+}
+
 /* Room for one instance more, and n octets and the 8 that may be read behind them. */
 static enum moon_err grow(struct moon_recorder *w, size_t n) {
   void *p;
@@ -156,10 +160,18 @@ static inline uint8_t *put_header(uint8_t *p, uint8_t tag, size_t n) {
 }
 
 static const uint8_t snmp_group[6] = {0x2b, 6, 1, 2, 1, 11};
+static const uint8_t usm_stats[8] = {0x2b, 6, 1, 6, 3, 15, 1, 1}, snmp_engine[8] = {0x2b, 6, 1, 6, 3, 10, 2, 1};
+
+/* snmpEngineID, Boots, Time */
+static uint8_t type_of_engine(uint8_t arc) { return arc == 1 ? MOON_OCTET_STRING : arc <= 3 ? MOON_INTEGER : 0; }
 
 static uint8_t flags_of(const uint8_t *oid, size_t n, uint8_t type) {
   uint8_t flags = type >= MOON_NO_SUCH_OBJECT && type <= MOON_END_OF_MIB_VIEW ? MOON_INSTANCE_HIDDEN : 0;
   if (n == 8 && type == MOON_COUNTER32 && memcmp(oid, snmp_group, 6) == 0 && oid[7] == 0) { flags |= MOON_INSTANCE_SNMP; }
+  if (n == 10 && oid[3] == 6 && oid[9] == 0 && oid[8]) {
+    if (type == MOON_COUNTER32 && oid[8] <= 6 && memcmp(oid, usm_stats, 8) == 0) { flags |= MOON_INSTANCE_SNMP; }
+    if (type == type_of_engine(oid[8]) && memcmp(oid, snmp_engine, 8) == 0) { flags |= MOON_INSTANCE_SNMP; }
+  }
   return flags;
 }
 
@@ -200,6 +212,20 @@ static enum moon_err add_snmp(struct moon_recorder *w) {
     oid[6] = arc;
     value[0] = arc == 30 ? 2 : 0; /* disabled(2) */
     e = moon_recorder_add(w, oid, 8, arc == 30 ? MOON_INTEGER : MOON_COUNTER32, value, 1, 0);
+    if (e) { return e; }
+    w->instances[w->n - 1].flags |= SPARE;
+  }
+  return MOON_OK;
+}
+
+static enum moon_err add_usm(struct moon_recorder *w) {
+  uint8_t oid[10] = {0}, zero = 0;
+  for (uint8_t i = 1; i <= 9; i++) { /* in the order of names */
+    uint8_t arc = i <= 3 ? i : (uint8_t)(i - 3), type = i <= 3 ? type_of_engine(arc) : MOON_COUNTER32;
+    enum moon_err e;
+    memcpy(oid, i <= 3 ? snmp_engine : usm_stats, 8);
+    oid[8] = arc;
+    e = moon_recorder_add(w, oid, sizeof oid, type, &zero, 1, 0);
     if (e) { return e; }
     w->instances[w->n - 1].flags |= SPARE;
   }
@@ -313,6 +339,7 @@ struct moon_recording *moon_recorder_finish(struct moon_recorder *w, moon_record
   struct moon_recording *r = NULL;
   uint32_t *room = NULL, *order;
   enum moon_err e = w->snmp ? add_snmp(w) : MOON_OK;
+  if (!e && w->usm) { e = add_usm(w); }
   if (!e && !(room = moon_mem_array(w->n ? w->n : 1, 3 * sizeof *room))) { e = MOON_E_NOMEM; }
   if (!e) {
     order = sort(w, room);

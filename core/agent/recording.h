@@ -22,7 +22,8 @@
 
 enum moon_instance_flag {
   MOON_INSTANCE_HIDDEN = 1, /* recorded as an exception: a GET gives it, a walk steps over it */
-  MOON_INSTANCE_SNMP = 2    /* a scalar of the snmp group (RFC 3418): agents may serve their own count */
+  MOON_INSTANCE_SNMP = 2    /* a scalar of the snmp group (RFC 3418), of snmpEngine (RFC 3411) or usmStats (RFC 3414): agents may
+                               serve their own */
 };
 
 struct moon_instance {
@@ -78,6 +79,8 @@ MOON_API enum moon_err moon_recorder_add(struct moon_recorder *w, const uint8_t 
 MOON_API void moon_recorder_timing(struct moon_recorder *w, uint32_t rtt_us);
 /* The scalars 1 to 32 of the snmp group, 0 each, where they are missing at the end. */
 MOON_API void moon_recorder_add_snmp(struct moon_recorder *w);
+/* The same for snmpEngineID, snmpEngineBoots, snmpEngineTime and the six scalars of usmStats. */
+MOON_API void moon_recorder_add_usm(struct moon_recorder *w);
 /* Sorts, drops all but the last of each name (report is told the lines it drops; may be NULL) and takes w, also when it
  * fails (NULL: MOON_E_NOMEM). A recording without instances is one, too. */
 MOON_API struct moon_recording *moon_recorder_finish(struct moon_recorder *w, moon_recording_report *report, void *ctx,

@@ -330,12 +330,14 @@ enum moon_err moon_answer_pdu(struct moon_agent *a, uint64_t now_us, const struc
   struct moon_reader list;
   enum status s;
   octets = octets < MIN_OCTETS ? MIN_OCTETS : octets > MOON_DATAGRAM_MAX ? MOON_DATAGRAM_MAX : octets;
+  if (q->max_octets && q->max_octets < octets) { octets = q->max_octets; }
   r.end = r.list + list_max(q, octets);
   r.may_gen_err = j && (j->kinds >> MOON_FLAW_GEN_ERR & 1);
   r.may_be_long = j && (j->kinds >> MOON_FLAW_LONG_LENGTH & 1);
   moon_view_init(&r.view, a, now_us, j, q->version);
   moon_reader_init(&list, q->pdu->varbinds, q->pdu->varbinds_len);
-  switch (q->pdu->type) {
+  switch (q->error_status ? 0 : q->pdu->type) {
+  case 0: s = (enum status)q->error_status; break;
   case MOON_PDU_GET: s = each(&r, &list, UINT32_MAX, get_one); break;
   case MOON_PDU_GET_NEXT: s = each(&r, &list, UINT32_MAX, next_one); break;
   case MOON_PDU_GET_BULK: s = get_bulk(&r, &list); break;

@@ -1,5 +1,6 @@
 #include "view.h"
 
+#include "authority.h"
 #include "overlay.h"
 
 #define SUCCESSION (1u << MOON_FLAW_NOT_INCREASING | 1u << MOON_FLAW_CYCLE)
@@ -13,6 +14,7 @@ void moon_view_init(struct moon_view *v, struct moon_agent *a, uint64_t now_us, 
   v->map = p->vary ? moon_vary_map(p->vary) : NULL;
   v->judgement = flawed ? j : NULL;
   if (p->vary || p->hook) { moon_agent_moment(a, now_us, &v->moment); }
+  v->now_us = now_us;
   v->flaws = 0;
   v->rtt_us = 0;
   v->moving = (uint8_t)(MOON_INSTANCE_HIDDEN | (p->snmp ? MOON_INSTANCE_SNMP : 0));
@@ -41,6 +43,27 @@ static void set_signed(struct moon_view *v, int64_t number, struct moon_varbind 
   }
   out->value = p;
   out->value_len = (uint32_t)(v->number + 9 - p);
+}
+
+/* What the agent counts, and what it is: the snmp group, usmStats, snmpEngine. */
+static void set_own(struct moon_view *v, struct moon_varbind *out) {
+  struct moon_standing now;
+  if (out->oid_len == 8) {
+    set_unsigned(v, moon_agent_snmp(v->agent, out->oid[6]), out);
+  } else if (!v->agent->profile->security) {
+    return;
+  } else if (out->type == MOON_COUNTER32) {
+    set_unsigned(v, v->agent->counts.refusals[out->oid[8]], out);
+  } else {
+    moon_authority_stand(v->agent, v->now_us, &now);
+    if (out->type == MOON_INTEGER) {
+      set_signed(v, out->oid[8] == 2 ? now.boots : now.time, out);
+      return;
+    }
+    memcpy(v->number, now.engine_id, now.engine_id_len);
+    out->value = v->number;
+    out->value_len = now.engine_id_len;
+  }
 }
 
 static bool is_unsigned(uint8_t type) {
@@ -100,7 +123,7 @@ static bool get(struct moon_view *v, uint32_t i, struct moon_varbind *out) {
       set_unsigned(v, number, out);
     }
   }
-  if ((e->flags & MOON_INSTANCE_SNMP) && p->snmp) { set_unsigned(v, moon_agent_snmp(v->agent, out->oid[6]), out); }
+  if ((e->flags & MOON_INSTANCE_SNMP) && p->snmp) { set_own(v, out); }
   return finish(v, out);
 }
 

@@ -11,13 +11,14 @@ struct moon_view {
   const uint8_t *map;                     /* of vary; NULL: nothing varies */
   const struct moon_judgement *judgement; /* NULL: no flaws of instances are in force */
   struct moon_moment moment;
+  uint64_t now_us;
   uint32_t flaws;      /* bits of those done to what was looked at */
   uint32_t rtt_us;     /* the longest of what was looked at, when the profile wants timing */
   uint8_t moving;      /* instance flags that are not still */
   bool plain;          /* neither SETs nor hook nor flaws nor v1 nor timing */
   bool by_name;        /* successors have to be found by name: the next index is not it */
   bool v1;
-  uint8_t number[12];  /* content of the number looked at last */
+  uint8_t number[MOON_ENGINE_ID_MAX]; /* content of the number, or the engine id, looked at last */
 };
 
 void moon_view_init(struct moon_view *v, struct moon_agent *a, uint64_t now_us, const struct moon_judgement *j, uint8_t version);

@@ -82,6 +82,16 @@ static struct moon_crowd_member *choose(struct moon_crowd *c, struct moon_crowd_
   }
 }
 
+/* The same by engine id, for version 3; agents without it are passed over. */
+static struct moon_crowd_member *choose_engine(struct moon_crowd *c, struct moon_crowd_member *first, const struct moon_arrival *in) {
+  struct moon_crowd_member *any = first;
+  for (struct moon_crowd_member *member = first;; member = &c->members[member->next]) {
+    if (moon_agent_is_engine(&member->agent, in->now_us, in->p, in->n)) { return member; }
+    if (!any->agent.profile->security) { any = member; }
+    if (member->next == NONE) { return any; }
+  }
+}
+
 void moon_crowd_serve(void *arg, const struct moon_arrival *in) {
   struct moon_crowd *c = arg;
   struct moon_answer answer;
@@ -97,11 +107,12 @@ void moon_crowd_serve(void *arg, const struct moon_arrival *in) {
   } else {
     enum moon_err err = moon_message_decode(in->p, in->n, &message);
     if (err) {
-      moon_agent_malformed(&m->agent, err);
-      return;
+      if (err == MOON_E_VERSION) { m = choose_engine(c, m, in); }
+      moon_agent_answer(&m->agent, in->now_us, in->p, in->n, c->room, &answer);
+    } else {
+      m = choose(c, m, &message);
+      moon_agent_reply(&m->agent, in->now_us, &message, c->room, &answer);
     }
-    m = choose(c, m, &message);
-    moon_agent_reply(&m->agent, in->now_us, &message, c->room, &answer);
   }
   for (uint32_t i = 0; i < answer.n; i++) {
     const struct moon_reply *r = &answer.reply[i];
@@ -134,6 +145,8 @@ void moon_crowd_counts(const struct moon_crowd *c, struct moon_agent_counts *out
     out->datagrams += a->datagrams;
     out->malformed += a->malformed;
     out->bad_community += a->bad_community;
+    out->refused += a->refused;
+    out->reports += a->reports;
     out->gets += a->gets;
     out->nexts += a->nexts;
     out->bulks += a->bulks;
@@ -150,6 +163,7 @@ void moon_crowd_counts(const struct moon_crowd *c, struct moon_agent_counts *out
     out->no_such_names += a->no_such_names;
     out->bad_values += a->bad_values;
     out->gen_errs += a->gen_errs;
+    for (size_t k = 0; k < MOON_REFUSALS_N; k++) { out->refusals[k] += a->refusals[k]; }
     for (size_t k = 0; k < MOON_FLAWS_N; k++) { out->flaws[k] += a->flaws[k]; }
   }
 }

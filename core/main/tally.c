@@ -29,17 +29,30 @@ static void put_string(struct moon_print *out, const char *name, const char *tex
 static void put_fields(const struct moon_agent_counts *c, struct moon_print *out) {
   const struct { const char *name; uint64_t v; } fields[] = {
     {"datagrams", c->datagrams},     {"malformed", c->malformed},   {"bad_community", c->bad_community},
+    {"refused", c->refused},         {"reports", c->reports},
     {"requests", c->gets + c->nexts + c->bulks + c->sets},          {"gets", c->gets},
     {"nexts", c->nexts},             {"bulks", c->bulks},           {"sets", c->sets},
     {"answered", c->answered},       {"silent", c->silent},         {"duplicates", c->duplicates},
     {"varbinds", c->varbinds},       {"errors", c->errors},         {"too_big", c->too_big},
     {"set_vars", c->set_vars}};
+  static const char *const refusals[MOON_REFUSALS_N] = {
+    [MOON_REFUSE_LEVEL] = "unsupported_level", [MOON_REFUSE_WINDOW] = "not_in_time_window", [MOON_REFUSE_USER] = "unknown_user",
+    [MOON_REFUSE_ENGINE] = "unknown_engine", [MOON_REFUSE_DIGEST] = "wrong_digest", [MOON_REFUSE_DECRYPTION] = "decryption_error",
+    [MOON_REFUSE_HANDLER] = "unknown_handler", [MOON_REFUSE_CONTEXT] = "unknown_context"};
   bool first = true;
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     if (i) { moon_print_text(out, ","); }
     put_u64(out, fields[i].name, fields[i].v);
   }
-  moon_print_text(out, ",\"faults\":{");
+  moon_print_text(out, ",\"refusals\":{");
+  for (int k = 1; k < MOON_REFUSALS_N; k++) {
+    if (!c->refusals[k]) { continue; }
+    if (!first) { moon_print_text(out, ","); }
+    put_u64(out, refusals[k], c->refusals[k]);
+    first = false;
+  }
+  first = true;
+  moon_print_text(out, "},\"faults\":{");
   for (int k = 0; k < MOON_FLAWS_N; k++) {
     if (!c->flaws[k]) { continue; }
     if (!first) { moon_print_text(out, ","); }

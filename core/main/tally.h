@@ -1,6 +1,6 @@
 /* tally: what simulated agents counted, as JSON. Each agent's own balances, which the collector's are held against:
  *
- *   datagrams = malformed + bad_community + gets + nexts + bulks + sets
+ *   datagrams = malformed + bad_community + refused + gets + nexts + bulks + sets
  *   gets + nexts + bulks + sets = answered + silent                                                                    */
 #ifndef MOON_MAIN_TALLY_H
 #define MOON_MAIN_TALLY_H

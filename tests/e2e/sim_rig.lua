@@ -66,7 +66,7 @@ local function balanced(c, what)
   local function same(want, got, name)
     if want ~= got then error(("%s, %s: %s is not %s\n%s"):format(what, name, got, want, cjson.encode(c)), 3) end
   end
-  same(c.datagrams, c.malformed + c.bad_community + c.gets + c.nexts + c.bulks + c.sets, "datagrams")
+  same(c.datagrams, c.malformed + c.bad_community + c.refused + c.gets + c.nexts + c.bulks + c.sets, "datagrams")
   same(c.gets + c.nexts + c.bulks + c.sets, c.answered + c.silent, "requests")
 end
 --- Its own balances, of every agent and in all.
@@ -79,7 +79,7 @@ function _M.assert_balanced(s)
   balanced(s.total, "total")
   assert.equal(s.total.datagrams, sum)
   assert.equal(s.datagrams_in, s.total.datagrams + s.nobody)
-  assert.equal(s.total.answered + s.total.duplicates, s.datagrams_out + s.held + s.held_dropped + s.send_errors)
+  assert.equal(s.total.answered + s.total.reports + s.total.duplicates, s.datagrams_out + s.held + s.held_dropped + s.send_errors)
 end
 
 --- Ends it; the counts it wrote, which balance.

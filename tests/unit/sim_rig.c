@@ -98,7 +98,7 @@ void sim_feed(struct sim *s, const uint8_t *p, size_t n) {
   s->err = MOON_E_TIMEOUT;
   s->list_err = MOON_OK;
   moon_agent_answer(&s->agent, s->now_us, p, n, s->room, &s->answer);
-  assert_int_equal(c->datagrams, c->malformed + c->bad_community + c->gets + c->nexts + c->bulks + c->sets);
+  assert_int_equal(c->datagrams, c->malformed + c->bad_community + c->refused + c->gets + c->nexts + c->bulks + c->sets);
   assert_int_equal(c->gets + c->nexts + c->bulks + c->sets, c->answered + c->silent);
   if (s->answer.n == 0) { return; }
   s->err = moon_message_decode(s->answer.reply[0].p, s->answer.reply[0].n, &s->reply);
