@@ -13,6 +13,9 @@ struct moon_options {
   bool summary;                  /* --summary */
   bool help;                     /* --help: nothing else was looked at */
   char *community;               /* own; wiped by fini */
+  struct moon_login login;       /* load's; passwords and keys in it are own */
+  char *secrets;                 /* own: their text; wiped by fini */
+  size_t secrets_len;
   const char **lists;            /* own: what load's arrays point into */
   struct moon_pair *args;
   char *arg_text;                /* own: keys and values of --arg */
@@ -21,6 +24,8 @@ struct moon_options {
 /* argv[0] is the command; argv is permuted and its secrets are overwritten. On failure `error` holds one line that names the
  * option: MOON_E_CONFIG, or MOON_E_NOMEM. fini is due in any case. */
 enum moon_err moon_options_parse(int argc, char **argv, struct moon_options *out, char *error, size_t cap);
+/* What is secret in *o, when it was loaded. */
+void moon_options_wipe(struct moon_options *o);
 void moon_options_fini(struct moon_options *o);
 /* Text of --help. */
 extern const char moon_options_help[];

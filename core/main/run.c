@@ -13,8 +13,9 @@
 #include "master.h"
 #include "options.h"
 
-/* Community names sit in the memory of every worker: no core file, no debugger of the same user. Left alone under a
- * sanitizer, whose leak checker attaches like a debugger. */
+/* Community names and keys sit all over the memory of every worker, OpenSSL's part of it too, so that leaving single pages out
+ * of a core file would not do: no core file at all, no debugger of the same user. Left alone under a sanitizer, whose leak
+ * checker attaches like a debugger. */
 static void protect_memory(void) {
 #if defined(__SANITIZE_ADDRESS__)
 #define MOON_SANITIZED 1
@@ -63,12 +64,20 @@ static int poll_plan(struct moon_plan *plan, const struct moon_options *o, int s
   return moon_master_run(&c);
 }
 
+static void tell_progress(void *arg, uint32_t made, uint32_t n) {
+  (void)arg;
+  moon_log(MOON_LOG_INFO, "keys of passwords: %u of %u", (unsigned)made, (unsigned)n);
+}
+
 int moon_run_main(int argc, char **argv) {
   struct moon_options o;
   struct moon_plan *plan = NULL;
   char error[1024] = "";
   int stats_fd = -1, status;
   enum moon_err err = moon_options_parse(argc, argv, &o, error, sizeof error);
+  protect_memory();
+  moon_log_level(o.log);
+  o.load.progress = tell_progress;
   if (err) {
     status = fail(err == MOON_E_CONFIG ? MOON_EXIT_CONFIG : MOON_EXIT_FAILED, error);
   } else if (o.help) {
@@ -79,10 +88,8 @@ int moon_run_main(int argc, char **argv) {
     snprintf(error, sizeof error, "--stats %s: %m", o.stats);
     status = fail(MOON_EXIT_CONFIG, error);
   } else {
-    if (o.community) { moon_mem_wipe(o.community, strlen(o.community)); }
+    moon_options_wipe(&o);
     wipe_environment(plan);
-    moon_log_level(o.log);
-    protect_memory();
     status = poll_plan(plan, &o, stats_fd, plan->run_dir);
   }
   if (plan) { moon_plan_free(plan); }

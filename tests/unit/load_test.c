@@ -140,9 +140,21 @@ static void configuration_errors(void **state) {
     {"return { auth = { ops = { community = '' } } }", "moon.lua:1: auth.ops.community: is empty"},
     {"return { auth = { ops = { community = ('" SECRET "'):rep(50) } } }",
      "moon.lua:1: auth.ops.community: is longer than 255 octets"},
-    {"return { auth = {\n ops = { version = 3, user = 'u' } } }",
-     "moon.lua:2: auth.ops.version: 3 is not in this version of moonpoll: 1 or \"2c\" is expected"},
-    {"return { auth = { ops = { version = 4 } } }", "moon.lua:1: auth.ops.version: 1 or \"2c\" is expected"},
+    {"return { auth = { ops = { version = 4 } } }", "moon.lua:1: auth.ops.version: 1, \"2c\" or 3 is expected"},
+    {"return { auth = {\n ops = { version = 3 } } }", "moon.lua:2: auth.ops.user: is missing"},
+    {"return { auth = {\n ops = { user = 'u', auth = 'SHA-255',\n auth_pass = '" SECRET "' } } }",
+     "moon.lua:2: auth.ops.auth: no such protocol; is it SHA-256?"},
+    {"return { auth = {\n ops = { user = 'u', auth = 'SHA',\n auth_pass = 's3ntine' } } }",
+     "moon.lua:3: auth.ops.auth_pass: a password has 8 characters or more, RFC 3414 11.2"},
+    {"return { auth = {\n ops = { user = 'u', auth = 'SHA',\n auth_pass = 5 } } }",
+     "moon.lua:3: auth.ops.auth_pass: a string, file\"...\" or env\"...\" is expected, not a number"},
+    {"return { auth = { ops = { user = 'u', comunity = '" SECRET "' } } }", "moon.lua:1: auth.ops.comunity: unknown key; is it community?"},
+    {"return { auth = { ops = { user = 'u', auth_password = '" SECRET "' } } }", "moon.lua:1: auth.ops.auth_password: unknown key"},
+    {"return { auth = { ops = { user = 'u', auth_past = '" SECRET "' } } }", "moon.lua:1: auth.ops.auth_past: unknown key; is it auth_pass?"},
+    {"return { auth = { ops = { user = 'u', community = '" SECRET "' } } }",
+     "moon.lua:1: auth.ops.community: is of version 1 and 2c; version 3 has user"},
+    {"return { auth = { ops = { version = 1, community = '" SECRET "', auth_pass = '" SECRET "' } } }",
+     "moon.lua:1: auth.ops.auth_pass: is of version 3"},
     {"return { auth = { ops = { comunity = '" SECRET "' } } }", "moon.lua:1: auth.ops.comunity: unknown key; is it community?"},
     {"return { auth = { ops = {\n  community = file 'none.txt' } } }",
      "moon.lua:2: file \"none.txt\": No such file or directory"},
@@ -328,7 +340,11 @@ static void expect_label(const struct moon_plan_target *t, uint32_t i, const cha
 static const char FULL[] =
   "return {\n"
   "  auth = { ops = { version = '2c', community = file 'secret.txt' }, legacy = { version = 1, community = env 'MOON_TEST_COMMUNITY' },\n"
-  "           both = { community = env 'MOON_TEST_COMMUNITY' .. '-x' } },\n"
+  "           both = { community = env 'MOON_TEST_COMMUNITY' .. '-x' },\n"
+  "    v3 = { user = 'ops', auth = 'SHA', auth_pass = file 'secret.txt', priv = 'AES-256', priv_pass = env 'MOON_TEST_COMMUNITY',\n"
+  "      context = 'vlan-7', engine_id = '80001f8804', time_policy = 'strict' },\n"
+  "    v3keys = { version = '3', user = 'u', auth = 'MD5', auth_localized_key = '000102030405060708090a0b0c0d0e0f', level = 'authNoPriv',\n"
+  "      context_engine_id = '0x8000000001' } },\n"
   "  targets = { { file = 'sub/t.txt', auth = { 'ops', 'legacy' }, labels = { site = 'lab', rack = 7 }, port = 1161 },\n"
   "    { file = 'sub/t.json', auth = 'both', source = '127.0.0.1', strict_source = true },\n"
   "    { host = '127.0.0.9', name = 'nine', auth = 'ops' }, { hosts = { '127.0.0.9:161', '::1' }, auth = 'ops' } },\n"
@@ -354,6 +370,41 @@ static void put_full(void) {
   put("sub/late.lua", "return 1");
 }
 
+static void expect_ku(const struct moon_key *key, enum moon_auth auth, const char *password) {
+  struct moon_crypto *crypto = NULL;
+  struct moon_key want;
+  assert_int_equal(moon_crypto_new(0, &crypto), MOON_OK);
+  assert_int_equal(moon_key_from_password(crypto, auth, (const uint8_t *)password, strlen(password), &want), MOON_OK);
+  moon_crypto_free(crypto);
+  assert_int_equal(key->len, want.len);
+  assert_memory_equal(key->octets, want.octets, want.len);
+}
+
+static void expect_users(const struct moon_plan *p) {
+  const struct moon_credential *c = &p->credentials[3], *k = &p->credentials[4];
+  assert_string_equal(c->name, "v3");
+  assert_int_equal(c->version, MOON_V3);
+  assert_int_equal(c->level, MOON_V3_LEVEL);
+  assert_int_equal(c->auth, MOON_AUTH_SHA1);
+  assert_int_equal(c->priv, MOON_PRIV_AES256);
+  assert_true(c->priv_either);
+  assert_int_equal(c->time_policy, MOON_TIME_STRICT);
+  assert_int_equal(c->user_len, 3);
+  assert_memory_equal(c->user, "ops", 3);
+  assert_int_equal(c->context_len, 6);
+  assert_memory_equal(c->context, "vlan-7", 6);
+  assert_int_equal(c->engine_id_len, 5);
+  assert_int_equal(c->context_engine_id_len, 0);
+  expect_ku(&c->auth_key, MOON_AUTH_SHA1, SECRET);
+  expect_ku(&c->priv_key, MOON_AUTH_SHA1, SECRET "-env");
+  assert_int_equal(k->level, MOON_V3_AUTH);
+  assert_true(k->auth_localized);
+  assert_int_equal(k->auth_key.len, 16);
+  assert_int_equal(k->auth_key.octets[15], 15);
+  assert_int_equal(k->context_engine_id_len, 5);
+  assert_int_equal(k->community_len, 0);
+}
+
 static void everything(void **state) {
   (void)state;
   char error[1024];
@@ -363,7 +414,7 @@ static void everything(void **state) {
   struct moon_plan *p = load(&o, error);
   assert_string_equal(error, "");
   assert_non_null(p);
-  assert_int_equal(p->n_credentials, 3);
+  assert_int_equal(p->n_credentials, 5);
   assert_string_equal(p->credentials[0].name, "both");
   assert_string_equal(p->credentials[1].name, "legacy");
   assert_int_equal(p->credentials[1].version, MOON_V1);
@@ -372,6 +423,7 @@ static void everything(void **state) {
   assert_int_equal(p->credentials[2].community_len, strlen(SECRET));
   assert_memory_equal(p->credentials[2].community, SECRET, strlen(SECRET));
   assert_int_equal(p->credentials[0].community_len, strlen(SECRET "-env-x"));
+  expect_users(p);
 
   assert_int_equal(p->n_targets, 8);
   const struct moon_plan_target *t = p->targets;
@@ -536,7 +588,26 @@ static void command_line(void **state) {
   moon_plan_free(p);
   o.version = "3";
   assert_null(load(&o, error));
-  assert_string_equal(error, "-v 3: not in this version of moonpoll: 1 or 2c is expected");
+  assert_string_equal(error, "-u: is missing");
+  struct moon_login login = {.part = {[MOON_LOGIN_NAME] = {"ops", 3}, [MOON_LOGIN_AUTH_PASS] = {SECRET, strlen(SECRET)}}};
+  o.login = &login;
+  o.version = NULL; /* is told by the user */
+  p = load(&o, error);
+  assert_string_equal(error, "");
+  assert_int_equal(p->credentials[0].auth, MOON_AUTH_MD5); /* net-snmp's */
+  expect_ku(&p->credentials[0].auth_key, MOON_AUTH_MD5, SECRET);
+  moon_plan_free(p);
+  login.part[MOON_LOGIN_PRIV_PASS] = (struct moon_text){SECRET, 7};
+  assert_null(load(&o, error));
+  assert_string_equal(error, "-X: a password has 8 characters or more, RFC 3414 11.2");
+  o.version = "2c";
+  assert_null(load(&o, error));
+  assert_string_equal(error, "-v 2c: -u and what goes with it are of version 3");
+  o.version = "3";
+  o.community = SECRET;
+  assert_null(load(&o, error));
+  assert_string_equal(error, "-c: is of version 1 and 2c; version 3 has -u");
+  o.login = NULL;
   o.version = NULL;
   o.community = SECRET;
   outputs[0] = "influx";
@@ -587,6 +658,41 @@ static void through_a_child(void **state) {
   close(null_fd);
   assert_int_equal(e, MOON_E_CONFIG);
   assert_true(strcmp(error, "loading crashed: Segmentation fault") == 0 || strcmp(error, "loading ended without an answer") == 0);
+}
+
+static void told(void *arg, uint32_t made, uint32_t n) {
+  assert_true(made <= n);
+  *(uint32_t *)arg = n;
+}
+
+/* Hundreds of users, each with passwords of his own: told when it takes long, and found by their names. */
+static void hundreds_of_users(void **state) {
+  (void)state;
+  enum { USERS = 600 };
+  char error[1024] = "", name[16], password[32];
+  struct moon_load_options o = said_nothing();
+  struct moon_plan *p = NULL;
+  uint32_t n = 0;
+  o.config = "users.lua";
+  o.progress = told;
+  o.progress_arg = &n;
+  put("users.lua", "local auth, targets = {}, {}\nfor i = 1, 600 do\n  local name = ('u%03d'):format(i)\n"
+                   "  auth[name] = { user = name, auth = 'SHA-512', auth_pass = 'password-' .. i, priv = 'AES', priv_pass = 'password-' .. i % 7 }\n"
+                   "  targets[i] = { host = '10.0.1.1', name = 't' .. i, auth = name }\nend\n"
+                   "return { auth = auth, targets = targets, probes = { 'p.lua' } }");
+  assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_OK);
+  assert_int_equal(p->n_credentials, USERS);
+  for (uint32_t i = 0; i < USERS; i += 97) {
+    const struct moon_credential *c = &p->credentials[p->targets[i].credentials[0]];
+    (void)snprintf(name, sizeof name, "u%03u", (unsigned)i + 1);
+    assert_string_equal(c->name, name);
+    (void)snprintf(password, sizeof password, "password-%u", (unsigned)i + 1);
+    expect_ku(&c->auth_key, MOON_AUTH_SHA512, password);
+    (void)snprintf(password, sizeof password, "password-%u", (unsigned)(i + 1) % 7);
+    expect_ku(&c->priv_key, MOON_AUTH_SHA512, password);
+  }
+  if (n) { assert_int_equal(n, USERS + 1); } /* password-1 to -6 are authentication passwords, too */
+  moon_plan_free(p);
 }
 
 static double now_s(void) {
@@ -759,7 +865,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(configuration_errors), cmocka_unit_test(probe_errors), cmocka_unit_test(long_paths_are_whole),
     cmocka_unit_test(target_errors), cmocka_unit_test(everything), cmocka_unit_test(zones), cmocka_unit_test(command_line),
-    cmocka_unit_test(unresolved_names_are_no_error), cmocka_unit_test(through_a_child), cmocka_unit_test(twenty_thousand),
+    cmocka_unit_test(unresolved_names_are_no_error), cmocka_unit_test(hundreds_of_users),
+    cmocka_unit_test(through_a_child), cmocka_unit_test(twenty_thousand),
     cmocka_unit_test(targets_from_a_pipe), cmocka_unit_test(hostile_plans), cmocka_unit_test(every_allocation_fails_once), cmocka_unit_test(lines_of_paths),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -142,10 +142,14 @@ static void each_fault_is_named(void **state) {
   WRONG("-t: \"inf\"", "-t", "inf");
   WRONG("--every: \"-5\"", "--every", "-5");
   WRONG("-v: \"9\" is not 1, 2c or 3", "-v", "9");
-  WRONG("SNMPv3 is not in this build", "-v", "3");
-  WRONG("-u: SNMPv3 is not in this build", "-u", "ops");
-  WRONG("-A: SNMPv3 is not in this build", "-A", "sesame");
-  WRONG("-X: SNMPv3 is not in this build", "-Xsesame");
+  WRONG("-Z: \"5\" is not BOOTS,TIME", "-Z", "5");
+  WRONG("-Z: \"5,\" is not BOOTS,TIME", "-Z5,");
+  WRONG("-Z: \"5,6x\" is not BOOTS,TIME", "-Z", "5,6x");
+  WRONG("-Z: \"5,2147483648\" is not BOOTS,TIME", "-3Z", "5,2147483648");
+  WRONG("-3m: needs a value", "-3m");
+  WRONG("-3: is followed by one of m, k, M and K", "-3", "qsesame");
+  WRONG("-3: is followed by one of m, k, M and K", "-3q", "sesame");
+  WRONG("-3: needs a value", "-3");
   WRONG("-o: \"papyrus\" is not json, table or null", "-o", "papyrus");
   WRONG("--loop: \"x\" is not libev or epoll", "--loop", "x");
   WRONG("--log: \"loud\"", "--log", "loud");
@@ -162,7 +166,8 @@ static void each_fault_is_named(void **state) {
 
 static void secrets_leave_the_command_line(void **state) {
   static const char *const cases[][6] = {{"p.lua", "--targets", "h", "-c", "sesame", NULL}, {"p.lua", "--targets", "h", "-csesame", NULL},
-    {"-c", "sesame", "--frequency", "3", NULL}, {"-A", "sesame", "-X", "sesame", "-Asesame", NULL}, {"p.lua", "-c", "sesame", "-csesame", NULL}};
+    {"-c", "sesame", "--frequency", "3", NULL}, {"-A", "sesame", "-X", "sesame", "-Asesame", NULL},
+    {"-3m", "sesame", "-3M=sesame", "-3ksesame", "-3K sesame", NULL}, {"-3A", "sesame", "-3Xsesame", "-3q", "sesame", NULL}, {"p.lua", "-c", "sesame", "-csesame", NULL}};
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct moon_options o;
@@ -173,8 +178,50 @@ static void secrets_leave_the_command_line(void **state) {
     for (int a = 0; a < w.argc; a++) { assert_null(strstr(w.own[a], "sesame")); }
     moon_options_fini(&o);
     assert_null(o.load.community);
+    assert_null(o.load.login);
     words_fini(&w);
   }
+}
+
+static void expect_part(const struct moon_options *o, enum moon_login_part part, const char *want) {
+  const struct moon_text *t = &o->load.login->part[part];
+  assert_int_equal(t->n, strlen(want));
+  assert_memory_equal(t->p, want, t->n);
+}
+
+static void version_3(void **state) {
+  struct moon_options o;
+  struct words w;
+  char error[256] = "";
+  (void)state;
+  assert_int_equal(PARSE(o, error, w, "p.lua", "--targets", "h", "-v3", "-u", "ops", "-l", "authPriv", "-a", "SHA-256", "-A", "sesame-auth", "-x",
+                         "AES-256", "-Xsesame-priv", "-n", "vlan-7", "-e", "8000000001", "-E", "8000000002", "-Z", "7,11"), MOON_OK);
+  static const char *const want[] = {[MOON_LOGIN_NAME] = "ops", [MOON_LOGIN_LEVEL] = "authPriv", [MOON_LOGIN_AUTH] = "SHA-256",
+    [MOON_LOGIN_AUTH_PASS] = "sesame-auth", [MOON_LOGIN_PRIV] = "AES-256", [MOON_LOGIN_PRIV_PASS] = "sesame-priv", [MOON_LOGIN_CONTEXT] = "vlan-7",
+    [MOON_LOGIN_ENGINE_ID] = "8000000001", [MOON_LOGIN_CONTEXT_ENGINE_ID] = "8000000002"};
+  for (size_t part = 0; part < sizeof want / sizeof *want; part++) {
+    if (want[part]) { expect_part(&o, (enum moon_login_part)part, want[part]); }
+  }
+  assert_null(o.load.login->part[MOON_LOGIN_AUTH_KEY].p);
+  assert_true(o.load.login->time_given);
+  assert_int_equal(o.load.login->boots, 7);
+  assert_int_equal(o.load.login->time, 11);
+  moon_options_wipe(&o);
+  assert_int_equal(o.load.login->part[MOON_LOGIN_AUTH_PASS].p[0], 0);
+  assert_int_equal(o.load.login->part[MOON_LOGIN_PRIV_PASS].p[4], 0);
+  moon_options_fini(&o);
+  words_fini(&w);
+  assert_int_equal(PARSE(o, error, w, "p.lua", "--targets", "h", "-3uops", "-3k", "aa", "-3 K=bb", "-3m=cc", "-3M", "dd"), MOON_E_CONFIG);
+  moon_options_fini(&o);
+  words_fini(&w);
+  assert_int_equal(PARSE(o, error, w, "p.lua", "--targets", "h", "-3uops", "-3k", "aa", "-3K bb", "-3m=cc", "-3M", "dd"), MOON_OK);
+  expect_part(&o, MOON_LOGIN_NAME, "ops");
+  expect_part(&o, MOON_LOGIN_AUTH_LOCALIZED_KEY, "aa");
+  expect_part(&o, MOON_LOGIN_PRIV_LOCALIZED_KEY, "bb");
+  expect_part(&o, MOON_LOGIN_AUTH_KEY, "cc");
+  expect_part(&o, MOON_LOGIN_PRIV_KEY, "dd");
+  moon_options_fini(&o);
+  words_fini(&w);
 }
 
 static void without_memory(void **state) {
@@ -185,7 +232,7 @@ static void without_memory(void **state) {
     char error[256] = "";
     size_t alive = failmem_alive();
     failmem_arm(n);
-    enum moon_err err = PARSE(o, error, w, "p.lua", "--targets", "h", "-c", "sesame", "--arg", "a=b");
+    enum moon_err err = PARSE(o, error, w, "p.lua", "--targets", "h", "-c", "sesame", "-A", "sesame", "--arg", "a=b");
     assert_true(failmem_fired() == (err != MOON_OK));
     moon_options_fini(&o);
     words_fini(&w);
@@ -199,6 +246,6 @@ int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(everything_said), cmocka_unit_test(nothing_said), cmocka_unit_test(each_fault_is_named),
-    cmocka_unit_test(secrets_leave_the_command_line), cmocka_unit_test(without_memory)};
+    cmocka_unit_test(secrets_leave_the_command_line), cmocka_unit_test(version_3), cmocka_unit_test(without_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "../../engine/socket.h"
 #include "../../session/exchange.h"
+#include "credentials.h"
 #include "env.h"
 #include "inventory.h"
 #include "script.h"
@@ -81,79 +82,6 @@ void moon_config_open(struct moon_fields *f, const char *path) {
   moon_fields_keys(f, KEYS);
 }
 
-/* version: 1, 2, "1", "2c" of the credential at the top. */
-static uint8_t read_version(struct moon_fields *f) {
-  size_t was, n = 0;
-  if (!moon_fields_get(f, "version", &was)) { return MOON_V2C; }
-  const char *text = lua_tolstring(f->L, -1, &n);
-  bool v1 = n == 1 && text[0] == '1';
-  bool v2 = n && text[0] == '2' && (n == 1 || (n == 2 && text[1] == 'c'));
-  if (n == 1 && text[0] == '3') { moon_fields_fail(f, "3 is not in this version of moonpoll: 1 or \"2c\" is expected"); }
-  if (!v1 && !v2) { moon_fields_fail(f, "1 or \"2c\" is expected"); }
-  lua_pop(f->L, 1);
-  moon_fields_leave(f, was);
-  return v1 ? MOON_V1 : MOON_V2C;
-}
-
-static void read_credential(struct moon_fields *f, const char *name) {
-  static const char *const KEYS[] = {"version", "community", NULL};
-  size_t was, n = 0;
-  if (lua_istable(f->L, -1)) { /* before the keys of version 3 are called unknown */
-    (void)read_version(f);
-  }
-  moon_fields_keys(f, KEYS);
-  uint8_t version = read_version(f);
-  if (!moon_fields_get(f, "community", &was)) { moon_fields_fail(f, "community is missing"); }
-  const char *text = moon_secret_text(f->L, -1, &n);
-  if (!text) { moon_fields_fail(f, "a string, file\"...\" or env\"...\" is expected, not a %s", luaL_typename(f->L, -1)); }
-  if (n == 0) { moon_fields_fail(f, "is empty"); }
-  if (n > MOON_COMMUNITY_MAX) { moon_fields_fail(f, "is longer than %d octets", MOON_COMMUNITY_MAX); }
-  struct moon_credential *c = moon_draft_credential(f->d, name);
-  if (!c) { moon_fields_raise(f); }
-  memcpy(c->community, text, n);
-  c->community_len = (uint8_t)n;
-  c->version = version;
-  lua_pop(f->L, 1);
-  moon_fields_leave(f, was);
-}
-
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-/* The names of the table at the top in order, so that two loads of one file agree. */
-static const char **sorted_names(struct moon_fields *f, unsigned *n, const char *of_what) {
-  lua_State *L = f->L;
-  unsigned count = 0;
-  if (!lua_istable(L, -1)) { moon_fields_fail(f, "a table of %s is expected, not a %s", of_what, luaL_typename(L, -1)); }
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) { count++; }
-  const char **names = moon_draft_alloc(f->d, (count + 1) * sizeof *names);
-  if (!names) { moon_fields_raise(f); }
-  count = 0;
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) { moon_fields_fail(f, "a table of %s by name is expected", of_what); }
-    names[count] = moon_draft_text(f->d, lua_tostring(L, -2), lua_objlen(L, -2));
-    if (!names[count++]) { moon_fields_raise(f); }
-  }
-  if (count) { qsort(names, count, sizeof *names, by_text); }
-  *n = count;
-  return names;
-}
-
-static void read_auth(struct moon_fields *f) {
-  size_t was, here;
-  unsigned n;
-  if (!moon_fields_get(f, "auth", &was)) { return; }
-  const char **names = sorted_names(f, &n, "credentials");
-  for (unsigned i = 0; i < n; i++) {
-    if (!*names[i] || strchr(names[i], ',')) { moon_fields_fail(f, "\"%s\" is no name for a credential", names[i]); }
-    if (!moon_fields_get(f, names[i], &here)) { continue; }
-    read_credential(f, names[i]);
-    lua_pop(f->L, 1);
-    moon_fields_leave(f, here);
-  }
-  lua_pop(f->L, 1);
-  moon_fields_leave(f, was);
-}
-
 static void read_seconds(struct moon_fields *f, const char *key, double min, double max, uint64_t *out_us) {
   double s = (double)*out_us / 1e6;
   moon_fields_number(f, key, min, max, &s);
@@ -195,7 +123,7 @@ void moon_config_settings(struct moon_fields *f) {
   struct moon_plan *p = &f->d->plan;
   const char *const *outputs = NULL, *loop = NULL;
   uint32_t n_outputs = 0;
-  read_auth(f);
+  moon_credentials_read(f);
   read_request(f);
   read_limits(f);
   moon_fields_uint(f, "workers", 1, WORKERS_MAX, &p->workers);
@@ -221,7 +149,7 @@ static void read_labels(struct moon_fields *f, struct moon_inventory *in) {
   size_t was;
   unsigned n;
   if (!moon_fields_get(f, "labels", &was)) { return; }
-  const char **names = sorted_names(f, &n, "labels");
+  const char **names = moon_fields_names(f, &n, "labels");
   struct moon_label *labels = moon_draft_alloc(f->d, (n + 1) * sizeof *labels);
   if (!labels) { moon_fields_raise(f); }
   for (unsigned i = 0; i < n; i++) {
@@ -352,7 +280,7 @@ static void read_args(struct moon_fields *f, struct moon_script *s) {
   size_t was;
   unsigned n;
   if (!moon_fields_get(f, "args", &was)) { return; }
-  const char **names = sorted_names(f, &n, "arguments");
+  const char **names = moon_fields_names(f, &n, "arguments");
   struct moon_pair *args = moon_draft_alloc(f->d, (n + 1) * sizeof *args);
   if (!args) { moon_fields_raise(f); }
   for (unsigned i = 0; i < n; i++) {
@@ -383,7 +311,7 @@ static void read_probe_jobs(struct moon_fields *f, struct moon_script *s) {
   size_t was;
   unsigned n;
   if (!moon_fields_get(f, "jobs", &was)) { return; }
-  const char **names = sorted_names(f, &n, "jobs");
+  const char **names = moon_fields_names(f, &n, "jobs");
   struct moon_script_job *jobs = moon_draft_alloc(f->d, (n + 1) * sizeof *jobs);
   if (!jobs) { moon_fields_raise(f); }
   for (unsigned i = 0; i < n; i++) {

@@ -35,6 +35,8 @@ void moon_draft_init(struct moon_draft *d, const struct moon_load_options *o) {
 void moon_draft_fini(struct moon_draft *d) {
   if (d->credentials) { moon_mem_wipe(d->credentials, d->credentials_cap * sizeof *d->credentials); }
   moon_mem_free(d->credentials);
+  moon_password_fini(&d->passwords);
+  moon_crypto_free(d->crypto);
   moon_mem_free(d->targets);
   moon_mem_free(d->probes);
   moon_mem_free(d->outputs);
@@ -172,9 +174,45 @@ struct moon_credential *moon_draft_credential(struct moon_draft *d, const char *
   return c;
 }
 
+/* The password of a part, if it is the one that counts. */
+static void note_password(struct moon_draft *d, const struct moon_credential *c, const struct moon_text *t, bool priv) {
+  const struct moon_key *key = priv ? &c->priv_key : &c->auth_key;
+  bool needed = priv ? c->priv != MOON_PRIV_NONE : c->auth != MOON_AUTH_NONE;
+  if (!needed || key->len || !t->p || d->err) { return; }
+  char *text = moon_draft_alloc(d, t->n); /* wiped when its key is there */
+  if (!text) { return; }
+  memcpy(text, t->p, t->n);
+  if (moon_password_add(&d->passwords, (enum moon_auth)c->auth, text, t->n, d->plan.n_credentials - 1, priv)) { moon_draft_nomem(d); }
+}
+
+enum moon_err moon_draft_login(struct moon_draft *d, const char *name, const struct moon_login *u, struct moon_login_fault *f) {
+  enum moon_err e = d->crypto ? MOON_OK : moon_crypto_new(0, &d->crypto);
+  if (e) { return e == MOON_E_NOMEM ? moon_draft_nomem(d) : moon_draft_fail(d, "version 3: %s", moon_err_text(e)); }
+  struct moon_credential *c = moon_draft_credential(d, name);
+  if (!c) { return d->err; }
+  e = moon_login_fill(u, d->crypto, c, f);
+  if (e == MOON_E_NOMEM) { return moon_draft_nomem(d); }
+  if (e) { return e; }
+  note_password(d, c, &u->part[MOON_LOGIN_AUTH_PASS], false);
+  note_password(d, c, &u->part[MOON_LOGIN_PRIV_PASS], true);
+  return d->err;
+}
+
+static int compare_name(const struct moon_credential *c, const char *name, size_t n) {
+  int order = strncmp(c->name, name, n);
+  return order ? order : c->name[n] != 0;
+}
+
 int moon_draft_find_credential(const struct moon_draft *d, const char *name, size_t n) {
-  for (uint32_t i = 0; i < d->plan.n_credentials; i++) {
-    if (strlen(d->credentials[i].name) == n && memcmp(d->credentials[i].name, name, n) == 0) { return (int)i; }
+  uint32_t from = 0, to = d->plan.n_credentials;
+  if (n >= sizeof d->credentials->name || to == 0) { return -1; }
+  if (compare_name(&d->credentials[to - 1], name, n) == 0) { return (int)to - 1; }
+  for (to--; from < to;) {
+    uint32_t at = from + (to - from) / 2;
+    int order = compare_name(&d->credentials[at], name, n);
+    if (order == 0) { return (int)at; }
+    if (order < 0) { from = at + 1; }
+    if (order > 0) { to = at; }
   }
   return -1;
 }

@@ -4,10 +4,11 @@
 #define MOON_BIND_LOAD_DRAFT_H
 
 #include "load.h"
+#include "password.h"
 
 #define MOON_FILE_MAX (64u << 20)  /* octets of a target file: a million lines */
 #define MOON_SCRIPT_MAX (1u << 20) /* octets of a probe file, a module, the configuration */
-#define MOON_CREDENTIALS_MAX 1024u /* indexes have 16 bits; nobody has as many */
+#define MOON_CREDENTIALS_MAX 16384u /* indexes have 16 bits */
 #define MOON_WARNINGS_MAX 50u      /* then they are only counted */
 
 struct moon_draft_block;   /* of the arena */
@@ -17,7 +18,11 @@ struct moon_draft {
   const struct moon_load_options *options; /* borrowed */
   struct moon_plan plan;                   /* its arrays are the vectors below */
   struct moon_draft_block *blocks;
-  struct moon_credential *credentials;     /* own block, wiped */
+  struct moon_credential *credentials;     /* own block, wiped; by name, the command line's last */
+  struct moon_password_list passwords;     /* of them, until their keys are made */
+  struct moon_crypto *crypto;              /* NULL: nobody asked in version 3 yet */
+  moon_password_told *told;                /* may be NULL */
+  void *told_arg;
   struct moon_plan_target *targets;
   struct moon_plan_probe *probes;
   const char **outputs;
@@ -52,6 +57,8 @@ const char *moon_draft_format(struct moon_draft *d, const char *format, ...) __a
 enum moon_err moon_draft_room(struct moon_draft *d, void *v, uint32_t *cap, uint32_t n, size_t size);
 /* A new credential, zeroed but for its name. NULL: failed. */
 struct moon_credential *moon_draft_credential(struct moon_draft *d, const char *name);
+/* The same for a user of version 3; his passwords are noted. The draft has failed, or MOON_E_CONFIG alone: *f tells why. */
+enum moon_err moon_draft_login(struct moon_draft *d, const char *name, const struct moon_login *u, struct moon_login_fault *f);
 /* Its index, or -1. */
 int moon_draft_find_credential(const struct moon_draft *d, const char *name, size_t n);
 /* `"ops", "legacy"`: what there is to choose from, for errors; "" without any. Lent by the arena. */

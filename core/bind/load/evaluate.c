@@ -9,7 +9,28 @@
 #include "inventory.h"
 #include "script.h"
 
-/* -v and -c make one credential, for all targets that name none. Without a configuration there is one in any case: public. */
+#define COMMAND_LINE "command line" /* name of its credential */
+
+/* -u and its like. Protocols are those of net-snmp where none are said. */
+static enum moon_err command_line_login(struct moon_draft *d) {
+  static const struct moon_text MD5 = {"MD5", 3}, DES = {"DES", 3};
+  struct moon_login u = d->options->login ? *d->options->login : (struct moon_login){0};
+  struct moon_login_fault fault;
+  const struct moon_text *part = u.part;
+  if (d->options->community) { return moon_draft_fail(d, "-c: is of version 1 and 2c; version 3 has -u"); }
+  if (!part[MOON_LOGIN_AUTH].p && (part[MOON_LOGIN_AUTH_PASS].p || part[MOON_LOGIN_AUTH_KEY].p || part[MOON_LOGIN_AUTH_LOCALIZED_KEY].p)) {
+    u.part[MOON_LOGIN_AUTH] = MD5;
+  }
+  if (!part[MOON_LOGIN_PRIV].p && (part[MOON_LOGIN_PRIV_PASS].p || part[MOON_LOGIN_PRIV_KEY].p || part[MOON_LOGIN_PRIV_LOCALIZED_KEY].p)) {
+    u.part[MOON_LOGIN_PRIV] = DES;
+  }
+  u.names = moon_login_options;
+  enum moon_err e = moon_draft_login(d, COMMAND_LINE, &u, &fault);
+  if (e && !d->err) { moon_draft_fail(d, "%s: %s", moon_login_options[fault.part], fault.text); }
+  return d->err;
+}
+
+/* -v and -c, or -u, make one credential, for all targets that name none. Without a configuration there is one in any case: public. */
 static enum moon_err command_line_credential(struct moon_draft *d) {
   const struct moon_load_options *o = d->options;
   uint8_t version = MOON_V2C;
@@ -17,17 +38,19 @@ static enum moon_err command_line_credential(struct moon_draft *d) {
     if (strcmp(o->version, "1") == 0) {
       version = MOON_V1;
     } else if (strcmp(o->version, "3") == 0) {
-      return moon_draft_fail(d, "-v 3: not in this version of moonpoll: 1 or 2c is expected");
+      return command_line_login(d);
     } else if (strcmp(o->version, "2c") != 0 && strcmp(o->version, "2") != 0) {
-      return moon_draft_fail(d, "-v %.20s: 1 or 2c is expected", o->version);
+      return moon_draft_fail(d, "-v %.20s: 1, 2c or 3 is expected", o->version);
     }
   }
+  if (o->login && !o->version) { return command_line_login(d); }
+  if (o->login) { return moon_draft_fail(d, "-v %s: -u and what goes with it are of version 3", o->version); }
   const char *community = o->community;
   if (!community && !o->config) { community = "public"; }
   if (!community) { return o->version ? moon_draft_fail(d, "-v %s: no community name given: -c COMMUNITY", o->version) : MOON_OK; }
   size_t n = strlen(community);
   if (n == 0 || n > MOON_COMMUNITY_MAX) { return moon_draft_fail(d, "-c: a community name has 1 to %d octets", MOON_COMMUNITY_MAX); }
-  struct moon_credential *c = moon_draft_credential(d, "command line");
+  struct moon_credential *c = moon_draft_credential(d, COMMAND_LINE);
   if (!c) { return d->err; }
   memcpy(c->community, community, n);
   c->community_len = (uint8_t)n;
@@ -37,7 +60,7 @@ static enum moon_err command_line_credential(struct moon_draft *d) {
 
 /* Targets that name no credential have the command line's, else the only one there is, else the one named default. */
 static enum moon_err choose_default(struct moon_draft *d) {
-  int at = moon_draft_find_credential(d, "command line", 12);
+  int at = moon_draft_find_credential(d, COMMAND_LINE, strlen(COMMAND_LINE));
   if (at < 0 && d->plan.n_credentials == 1) { at = 0; }
   if (at < 0) { at = moon_draft_find_credential(d, "default", 7); }
   if (at < 0) { return MOON_OK; }
@@ -129,6 +152,11 @@ enum moon_err moon_draft_make(struct moon_draft *d) {
     uint32_t n = d->warnings_left_out;
     d->plan.n_warnings--;
     moon_draft_warn(d, "... and %u more of that", n + 1);
+  }
+  if (!d->err) { /* when there is nothing else to be wrong any more, for it takes its time */
+    enum moon_err e = moon_password_run(&d->passwords, d->credentials, d->told, d->told_arg);
+    if (e == MOON_E_NOMEM) { moon_draft_nomem(d); }
+    if (e && !d->err) { moon_draft_fail(d, "passwords: %s", moon_err_text(e)); }
   }
   struct moon_plan *p = &d->plan;
   p->credentials = d->credentials;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "secret.h"
@@ -82,6 +83,26 @@ unsigned moon_fields_list(struct moon_fields *f, const char *of_what) {
     if (!there) { moon_fields_fail(f, "a list of %s is expected, without names and gaps", of_what); }
   }
   return n;
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+const char **moon_fields_names(struct moon_fields *f, unsigned *n, const char *of_what) {
+  lua_State *L = f->L;
+  unsigned count = 0;
+  if (!lua_istable(L, -1)) { moon_fields_fail(f, "a table of %s is expected, not a %s", of_what, luaL_typename(L, -1)); }
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) { count++; }
+  const char **names = moon_draft_alloc(f->d, (count + 1) * sizeof *names);
+  if (!names) { moon_fields_raise(f); }
+  count = 0;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) { moon_fields_fail(f, "a table of %s by name is expected", of_what); }
+    names[count] = moon_draft_text(f->d, lua_tostring(L, -2), lua_objlen(L, -2));
+    if (!names[count++]) { moon_fields_raise(f); }
+  }
+  if (count) { qsort(names, count, sizeof *names, by_text); }
+  *n = count;
+  return names;
 }
 
 bool moon_fields_get(struct moon_fields *f, const char *key, size_t *was) {

@@ -32,6 +32,9 @@ void moon_fields_leave(struct moon_fields *f, size_t was);
 void moon_fields_keys(struct moon_fields *f, const char *const *names);
 /* The value at the top must be a list: its length. [-0, +0, e] */
 unsigned moon_fields_list(struct moon_fields *f, const char *of_what);
+/* The value at the top must be a table of things by name: the names in order, so that two loads of one file agree; in the
+ * arena. [-0, +0, e] */
+const char **moon_fields_names(struct moon_fields *f, unsigned *n, const char *of_what);
 /* Pushes field key of the table at the top and enters it; false, with nothing pushed or entered, when it is nil. After true:
  * lua_pop(L, 1) and moon_fields_leave. [-0, +(0|1), m] */
 bool moon_fields_get(struct moon_fields *f, const char *key, size_t *was);

@@ -20,7 +20,9 @@
 #define PIPE_LEN (1 << 20)  /* fewer switches between the two; what the system does not give is done without */
 #define MAGIC 0x6d6f6f6eu
 
-/* What the child says before the rest. */
+#define MAGIC_WAIT 0x6d6f6f77u
+
+/* What the child says before the rest. MAGIC_WAIT: that it is still at it, err of n keys are made; another verdict follows. */
 struct verdict { uint32_t magic, err; uint64_t n; /* octets that follow: a packed plan, or the error's text */ };
 
 static void say(int fd, const void *p, size_t n) {
@@ -34,11 +36,18 @@ static void say(int fd, const void *p, size_t n) {
   }
 }
 
+static void told(void *arg, uint32_t made, uint32_t n) {
+  const struct verdict v = {MAGIC_WAIT, made, n};
+  say(*(int *)arg, &v, sizeof v);
+}
+
 static void child(const struct moon_load_options *o, int fd) {
   struct moon_draft d;
   uint8_t *packed = NULL;
   size_t n = 0;
   moon_draft_init(&d, o);
+  d.told = told;
+  d.told_arg = &fd;
   enum moon_err e = moon_draft_make(&d);
   if (!e) {
     e = moon_pack(&d.plan, &packed, &n);
@@ -92,10 +101,16 @@ static enum moon_err tell(char *error, size_t cap, enum moon_err e, const char *
   return e;
 }
 
-static enum moon_err take(int fd, struct moon_plan **out, char *error, size_t cap, bool *late) {
-  int64_t deadline_ms = now_ms() + LOAD_S * 1000;
+static enum moon_err take(const struct moon_load_options *o, int fd, struct moon_plan **out, char *error, size_t cap, bool *late) {
+  int64_t deadline_ms;
   struct verdict v;
-  int heard = hear(fd, &v, sizeof v, deadline_ms);
+  int heard;
+  for (;;) {
+    deadline_ms = now_ms() + LOAD_S * 1000;
+    heard = hear(fd, &v, sizeof v, deadline_ms);
+    if (heard <= 0 || v.magic != MAGIC_WAIT) { break; }
+    if (o->progress) { o->progress(o->progress_arg, v.err, (uint32_t)v.n); }
+  }
   *late = heard < 0;
   if (heard <= 0) { return MOON_E_CONFIG; }
   if (v.magic != MAGIC || v.n > MOON_PACK_MAX) { return tell(error, cap, MOON_E_CONFIG, "loading: the loader's answer makes no sense"); }
@@ -143,7 +158,7 @@ enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **ou
   }
   bool late = false;
   error[0] = 0;
-  enum moon_err e = take(ends[0], out, error, cap, &late);
+  enum moon_err e = take(o, ends[0], out, error, cap, &late);
   close(ends[0]);
   if (e) { kill(pid, SIGKILL); } /* it may still be at it */
   pid_t reaped;

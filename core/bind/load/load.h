@@ -4,6 +4,7 @@
 #define MOON_BIND_LOAD_LOAD_H
 
 #include "plan.h"
+#include "login.h"
 
 /* What the command line said; NULL or 0: not said (the configuration or the default holds). All borrowed. */
 struct moon_load_options {
@@ -12,8 +13,9 @@ struct moon_load_options {
   const char *const *targets;       /* --targets, each a comma-separated list of hosts, a file of lines, or a file_sd JSON file */
   const struct moon_pair *args;     /* --arg key=value, for all probes of the command line */
   const char *const *outputs;       /* -o */
-  const char *version;              /* -v 1 | 2c (| 3) */
+  const char *version;              /* -v 1 | 2c | 3 */
   const char *community;            /* -c; wiped by the owner afterwards */
+  const struct moon_login *login;    /* -u and what else belongs to version 3; NULL: nothing of it; wiped as well */
   const char *loop;                 /* --loop */
   const char *run_dir;              /* --run-dir */
   double timeout_s;                 /* -t; < 0: not said */
@@ -22,6 +24,9 @@ struct moon_load_options {
   uint32_t n_probes, n_targets, n_args, n_outputs;
   uint32_t workers, max_coroutines, max_in_flight, per_device, packets_per_s, device_packets_per_s;
   bool once;
+  /* Passwords become keys: this many of n. Called once a second while that takes long. NULL: nobody wants to know. */
+  void (*progress)(void *arg, uint32_t made, uint32_t n);
+  void *progress_arg;
 };
 
 /* *out belongs to the caller (moon_plan_free). On failure `error` holds one line: file, line or key, what is wrong.

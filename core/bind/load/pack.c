@@ -67,6 +67,34 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_u8(s, p->once);
 }
 
+static void put_short(struct sink *s, const void *p, uint8_t n) {
+  put_u8(s, n);
+  put(s, p, n);
+}
+
+static void put_credential(struct sink *s, const struct moon_credential *c) {
+  put(s, c->name, sizeof c->name);
+  put_u8(s, c->version);
+  put_short(s, c->community, c->community_len);
+  if (c->version != MOON_V3) { return; }
+  put_u8(s, c->level);
+  put_u8(s, c->auth);
+  put_u8(s, c->priv);
+  put_u8(s, c->priv_either);
+  put_u8(s, c->auth_localized);
+  put_u8(s, c->priv_localized);
+  put_u8(s, c->time_policy);
+  put_u8(s, c->time_given);
+  put_u32(s, c->boots);
+  put_u32(s, c->time);
+  put_short(s, c->user, c->user_len);
+  put_short(s, c->engine_id, c->engine_id_len);
+  put_short(s, c->context_engine_id, c->context_engine_id_len);
+  put_short(s, c->context, c->context_len);
+  put_short(s, c->auth_key.octets, c->auth_key.len);
+  put_short(s, c->priv_key.octets, c->priv_key.len);
+}
+
 static void put_probe(struct sink *s, const struct moon_plan_probe *p) {
   put_u32(s, p->n_sources);
   put_u32(s, p->n_jobs);
@@ -127,13 +155,7 @@ static void put_plan(struct sink *s, const struct moon_plan *p) {
   }
   put(s, totals, sizeof totals);
   put_settings(s, p);
-  for (uint32_t i = 0; i < p->n_credentials; i++) {
-    const struct moon_credential *c = &p->credentials[i];
-    put(s, c->name, sizeof c->name);
-    put_u8(s, c->version);
-    put_u8(s, c->community_len);
-    put(s, c->community, c->community_len);
-  }
+  for (uint32_t i = 0; i < p->n_credentials; i++) { put_credential(s, &p->credentials[i]); }
   for (uint32_t i = 0; i < p->n_probes; i++) { put_probe(s, &p->probes[i]); }
   for (uint32_t i = 0; i < p->n_targets; i++) { put_target(s, &p->targets[i]); }
   put_texts(s, p->outputs, p->n_outputs);
@@ -258,14 +280,55 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   }
 }
 
+/* What put_short wrote, up to cap octets, and wiped in the plan's own block: one copy of a secret is enough. */
+static uint8_t get_short(struct source *s, uint8_t *out, size_t cap) {
+  uint8_t n = get_u8(s);
+  uint8_t *packed = (uint8_t *)(uintptr_t)s->r.p;
+  if (n > cap) { moon_reader_fail(&s->r, MOON_E_RANGE); }
+  if (s->r.err) { return 0; }
+  get(s, out, n);
+  if (!s->r.err) { moon_mem_wipe(packed, n); }
+  return n;
+}
+
+/* Are the key and what it is for there, or neither? */
+static bool has_key(const struct moon_key *key, bool needed, bool localized_priv, const struct moon_credential *c) {
+  if (!needed) { return key->len == 0; }
+  return key->len == (localized_priv ? moon_priv_key_len((enum moon_priv)c->priv) : moon_auth_key_len((enum moon_auth)c->auth));
+}
+
+static bool is_user(const struct moon_credential *c) {
+  bool auth = c->level & MOON_V3_AUTH, priv = c->level & MOON_V3_PRIV;
+  return !(c->level & ~MOON_V3_LEVEL) && (auth || !priv) && c->auth < MOON_AUTH_N && c->priv < MOON_PRIV_N && auth == (c->auth != MOON_AUTH_NONE)
+         && priv == (c->priv != MOON_PRIV_NONE) && c->time_policy <= MOON_TIME_STRICT && c->user_len
+         && has_key(&c->auth_key, auth, false, c) && has_key(&c->priv_key, priv, c->priv_localized, c);
+}
+
 static void get_credential(struct source *s, struct moon_credential *c) {
   get(s, c->name, sizeof c->name);
   c->version = get_u8(s);
-  c->community_len = get_u8(s);
-  uint8_t *packed = (uint8_t *)(uintptr_t)s->r.p; /* in the plan's own block: one copy of a secret is enough */
-  get(s, c->community, c->community_len);
-  if (!s->r.err) { moon_mem_wipe(packed, c->community_len); }
-  if (c->name[sizeof c->name - 1] || (c->version != MOON_V1 && c->version != MOON_V2C)) { moon_reader_fail(&s->r, MOON_E_RANGE); }
+  c->community_len = get_short(s, c->community, sizeof c->community);
+  bool sane = !c->name[sizeof c->name - 1] && (c->version == MOON_V1 || c->version == MOON_V2C || c->version == MOON_V3);
+  if (c->version == MOON_V3) {
+    c->level = get_u8(s);
+    c->auth = get_u8(s);
+    c->priv = get_u8(s);
+    c->priv_either = get_bool(s);
+    c->auth_localized = get_bool(s);
+    c->priv_localized = get_bool(s);
+    c->time_policy = get_u8(s);
+    c->time_given = get_bool(s);
+    c->boots = get_u32(s);
+    c->time = get_u32(s);
+    c->user_len = get_short(s, c->user, sizeof c->user);
+    c->engine_id_len = get_short(s, c->engine_id, sizeof c->engine_id);
+    c->context_engine_id_len = get_short(s, c->context_engine_id, sizeof c->context_engine_id);
+    c->context_len = get_short(s, c->context, sizeof c->context);
+    c->auth_key.len = get_short(s, c->auth_key.octets, sizeof c->auth_key.octets);
+    c->priv_key.len = get_short(s, c->priv_key.octets, sizeof c->priv_key.octets);
+    sane = sane && is_user(c);
+  }
+  if (!sane) { moon_reader_fail(&s->r, MOON_E_RANGE); }
 }
 
 static void get_probe(struct source *s, struct moon_plan_probe *p) {
