@@ -28,7 +28,7 @@ OPT ?= $(if $(SAN),-O1,-O2)
 BASE = -std=gnu11 -D_GNU_SOURCE= $(OPT) -g -fPIC -fvisibility=hidden $(WARN) $(SAN_$(SAN)) $(EXTRA_CFLAGS)
 LUA_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUA_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
-LIBS = $(if $(wildcard /usr/include/smi.h),-l:libsmi.a) -Wl,--as-needed $(LUA_LIBS) -lev -ljansson -lssl -lcrypto -lpthread -lm -ldl
+LIBS = $(if $(wildcard /usr/include/smi.h),-l:libsmi.a) -Wl,--as-needed $(LUA_LIBS) -lev -lcares -ljansson -lssl -lcrypto -lpthread -lm -ldl
 
 # Other flags, other objects.
 ifneq ($(shell cat $(B)/.flags 2>/dev/null),$(strip $(CC) $(BASE)))
@@ -70,7 +70,7 @@ $(B)/libmoonpoll.so: $(CORE_O)
 $(B)/libmoonpoll-engine.so: $(CORE_O) $(ENGINE_O)
 $(B)/libmoonpoll.so $(B)/libmoonpoll-engine.so:
 	$(say) LINK $@
-	$(Q)$(CC) $(BASE) $(LDFLAGS) -shared -Wl,-soname,$(@F).$(ABI) -o $@ $^ -Wl,--as-needed -lev -lcrypto
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -shared -Wl,-soname,$(@F).$(ABI) -o $@ $^ -Wl,--as-needed -lev -lcares -lcrypto
 $(B)/lib/moonpoll/core.so: $(VALUE_O) $(CORE_O)
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(LDFLAGS) -shared -o $@ $^ -Wl,--as-needed -lcrypto

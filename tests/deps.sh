@@ -2,7 +2,7 @@
 # deps.sh build|test...: installs what a fresh Debian 12 lacks for building (and testing), and says what. Asks nothing.
 # "a|b" is met by either. Both LuaJITs of Debian will do; they exclude each other, so what is there is kept.
 set -eu
-build="gcc libc6-dev pkg-config libluajit2-5.1-dev|libluajit-5.1-dev luajit2|luajit libev-dev libssl-dev libjansson-dev libsmi2-dev"
+build="gcc libc6-dev pkg-config libluajit2-5.1-dev|libluajit-5.1-dev luajit2|luajit libev-dev libc-ares-dev libssl-dev libjansson-dev libsmi2-dev"
 test="libcmocka-dev lua-busted lua-check lua-cjson snmpd snmp smitools g++"
 want=
 for set in "$@"; do

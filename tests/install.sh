@@ -36,4 +36,4 @@ Libs.private: $3
 PC
 }
 pc moonpoll "SNMP without sockets, clocks or threads" "-lcrypto"
-pc moonpoll-engine "SNMP requests on an event loop (contains moonpoll)" "-lev -lcrypto -lm"
+pc moonpoll-engine "SNMP requests on an event loop (contains moonpoll)" "-lev -lcares -lcrypto -lm"

@@ -166,6 +166,7 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
 void moon_engine_free(struct moon_engine *e) {
   if (!e) { return; }
   look_at_drops(e);
+  moon_named_fini(e);
   for (uint32_t i = 0; i < e->n_sockets; i++) { close_socket(e, i); }
   moon_inbox_fini(&e->inbox);
   moon_local_fini(e);
@@ -224,6 +225,9 @@ void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_
   }
   enum moon_err seen = lesson(s, o->err, answered, e->now_us);
   bool trial = s->trial;
+  if (p->named && (seen == MOON_E_TIMEOUT || seen == MOON_E_REFUSED || seen == MOON_E_UNREACHABLE)) {
+    if (!moon_named_silent(p, s->x.sent_us[1], true)) { seen = MOON_E_CANCELLED; }
+  }
   detach(e, s);
   moon_flight_put(&e->flight, s, answered);
   if ((seen != MOON_E_CANCELLED || trial) && moon_target_settle(&p->target, seen, trial, e->now_us)) { moon_engine_breaker(e, p); }
@@ -267,6 +271,7 @@ static void slot_due(void *arg) {
   if (!may) { e->counters->retries_denied++; }
   enum moon_verdict v = moon_exchange_expire(&s->x, e->due_us, may, &o);
   o.received_us = e->now_us;
+  if (v == MOON_VERDICT_AGAIN && s->peer->named) { moon_named_silent(s->peer, s->x.sent_us[1], false); }
   moon_engine_verdict(e, s, v, &o);
 }
 
@@ -316,7 +321,7 @@ static void look_for_drops(struct moon_engine *e) {
 }
 
 uint64_t moon_engine_next_us(const struct moon_engine *e) {
-  if (e->again || !moon_list_empty(&e->ready)) { return 0; }
+  if (e->again || e->resolver_due || !moon_list_empty(&e->ready)) { return 0; }
   uint64_t next = moon_wheel_next_us(&e->wheel);
   if (e->blocked_us && e->blocked_us < next) { next = e->blocked_us; }
   if (e->paced_us && e->paced_us < next) { next = e->paced_us; }
@@ -367,6 +372,7 @@ void moon_engine_turn(struct moon_engine *e) {
   complete_ready(e);
   if (e->config.ready) { e->config.ready(e->config.arg); }
   expire(e, start_us, came, empty);
+  if (e->resolver_due || (e->resolver && !e->io)) { moon_named_turn(e); }
   moon_launch_all(e);
   e->counters->turns++;
   e->in_turn = false;
@@ -380,6 +386,7 @@ size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap) {
   for (uint32_t i = 0; i < e->n_sockets; i++) {
     if (e->socket[i]->fd >= 0 && n < cap) { fds[n++] = e->socket[i]->fd; }
   }
+  if (e->resolver && moon_resolver_fd(e->resolver) >= 0 && n < cap) { fds[n++] = moon_resolver_fd(e->resolver); }
   return n;
 }
 
@@ -418,6 +425,7 @@ enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, con
   bool trial = false;
   enum moon_err err = p->target.open ? moon_target_admit(&p->target, e->in_turn ? e->now_us : moon_engine_clock_us(e), &trial) : MOON_OK;
   if (err) {
+    if (p->named) { (void)moon_named_ready(p); } /* it may have moved */
     moon_engine_finish_later(e, s, err);
   } else {
     s->state = MOON_SLOT_WAITING;

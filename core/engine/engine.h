@@ -11,6 +11,7 @@
 #include "../session/exchange.h"
 #include "counters.h"
 #include "io.h"
+#include "resolver.h"
 
 struct moon_engine; /* opaque */
 
@@ -25,6 +26,7 @@ struct moon_engine_config {
   struct moon_addr source4, source6; /* bind address; family 0: any */
   uint64_t seed;              /* of ids and jitter; 0: from the kernel */
   struct moon_counters *counters; /* borrowed; NULL: own */
+  struct moon_resolver_config resolver; /* of peers known by name; all 0: as the system is configured */
   bool closed;                /* no sockets: only peers that are answered in the process, see moon_peer_answer_with */
   uint64_t (*clock_us)(void *arg); /* what it takes for the monotonic clock; never goes back; NULL: the real one */
   void *clock_arg;
@@ -49,6 +51,7 @@ MOON_API void moon_engine_turn(struct moon_engine *e);
 MOON_API uint64_t moon_engine_now(const struct moon_engine *e);      /* monotonic us, of the turn under way */
 MOON_API uint64_t moon_engine_clock_us(const struct moon_engine *e); /* the same clock, at this moment */
 MOON_API uint64_t moon_engine_next_us(const struct moon_engine *e);  /* when a turn is due; UINT64_MAX: not before something is readable */
+/* With the first name that is asked for comes another. */
 MOON_API size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap);
 MOON_API struct moon_counters *moon_engine_counters(struct moon_engine *e);
 /* Have a turn run soon although nothing is readable: something was submitted from outside a turn. */
@@ -58,8 +61,18 @@ MOON_API void moon_engine_kick(struct moon_engine *e);
 struct moon_peer; /* opaque */
 MOON_API enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
                                      const struct moon_policy *policy, void *user, struct moon_peer **out);
+/* Known by name: its requests wait until the resolver, which the first of them asks, gave an address; without one they end with
+ * MOON_E_DNS. When its addresses are over their time they are asked for again while the last ones stay in use, for as long as the
+ * resolver does not answer. Of several addresses the next is tried when one stays silent. Copies host; family 4, 6, or 0: any.
+ * MOON_E_CONFIG: the name is too long, or the engine is closed. */
+MOON_API enum moon_err moon_peer_new_named(struct moon_engine *e, const char *host, uint8_t family, uint16_t port,
+                                           const struct moon_credential *credential, const struct moon_policy *policy, void *user,
+                                           struct moon_peer **out);
+/* What the resolver last said against its name, one clause; NULL: nothing. Valid until the next turn. */
+MOON_API const char *moon_peer_trouble(const struct moon_peer *p);
 #define MOON_SOURCES_MAX 16u /* addresses asked from, beside the engine's own */
 /* Its requests leave from this address of the host; peers of one source share a socket. Of source only address and zone count.
+ * Of a peer known by name: those to addresses of the same family.
  * To be called before the first request. MOON_E_CONFIG, errno tells: not of the peer's family, or none of this host's
  * addresses; MOON_E_LIMIT: too many sources; MOON_E_NOMEM. */
 MOON_API enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p, const struct moon_addr *source);

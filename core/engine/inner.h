@@ -2,6 +2,7 @@
  *
  *   engine.c   life, the turn, submit, cancel, how requests end
  *   peer.c     agents: queues, windows, whose turn it is
+ *   named.c    agents known by name: where they are
  *   launch.c   requests become datagrams
  *   local.c    datagrams to and from agents inside the process
  *   match.c    datagrams and ICMP errors find their request                                                         */
@@ -14,6 +15,7 @@
 
 #include "flight.h"
 #include "pace.h"
+#include "resolver.h"
 #include "socket.h"
 #include "wheel.h"
 
@@ -24,6 +26,7 @@ struct moon_peer {
   moon_peer_asked *asked;      /* who answers inside the process; NULL: its requests go to the socket */
   void *asked_arg;
   void *user;
+  struct moon_named *named;    /* see named.c; NULL: its address is all there is to know */
   struct moon_list node;     /* engine->active while something waits and the window has room; else alone */
   struct moon_list waiting;  /* slots, first come first served */
   struct moon_list flying;   /* slots, in the order their latest try left */
@@ -62,6 +65,8 @@ struct moon_engine {
   bool in_turn;
   bool again;                /* a turn is due at once */
   bool drops_told, buffer_told;
+  bool kept_told;            /* addresses over their time stay in use: the resolver does not answer */
+  bool resolver_due;         /* it has something to do in this turn */
   struct moon_flight flight;
   struct moon_peers peers;
   struct moon_bucket bucket;
@@ -77,6 +82,8 @@ struct moon_engine {
   struct moon_list replies;  /* struct moon_local_reply: on their way inside the process */
   size_t reply_octets;       /* of them */
   uint8_t *local_room;       /* MOON_DATAGRAM_MAX octets for requests to them; NULL: there are none yet */
+  struct moon_resolver *resolver; /* NULL: nobody was asked for by name */
+  struct moon_timer resolver_timer;
   struct moon_wheel wheel;
 };
 
@@ -99,12 +106,33 @@ enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *
 
 enum moon_err moon_peers_init(struct moon_peers *all, uint64_t key);
 void moon_peers_fini(struct moon_engine *e);
+/* As moon_peer_new; family 0: not known yet. */
+enum moon_err moon_peer_open(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
+                             const struct moon_policy *policy, void *user, struct moon_peer **out);
+/* In and out of the table by address. */
+void moon_peers_link(struct moon_engine *e, struct moon_peer *p);
+void moon_peers_unlink(struct moon_engine *e, struct moon_peer *p);
+/* Is there another one at its address? */
+bool moon_peers_twin(struct moon_engine *e, const struct moon_peer *p);
 /* Any agent at this address; NULL. */
 struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr *a);
 /* Put it in the round if something waits and its window has room. */
 void moon_peer_activate(struct moon_peer *p);
 /* Say quirks that are new. */
 void moon_peer_tell(struct moon_peer *p);
+
+/* May its requests leave? If not it asks for an address, or they are over. Of peers with a name, as all of these. */
+bool moon_named_ready(struct moon_peer *p);
+/* What was sent to it then got no answer: a try, or with whole the last of a request. false: that was where it is no more. */
+bool moon_named_silent(struct moon_peer *p, uint64_t sent_us, bool whole);
+/* Is it one of its addresses? */
+bool moon_named_knows(const struct moon_peer *p, const struct moon_addr *source);
+/* An answer of it came from there. */
+void moon_named_heard(struct moon_peer *p, const struct moon_addr *source);
+enum moon_err moon_named_bind(struct moon_peer *p, const struct moon_addr *source);
+void moon_named_free(struct moon_peer *p); /* one without a name too */
+void moon_named_turn(struct moon_engine *e);
+void moon_named_fini(struct moon_engine *e);
 
 /* Hand over what launch made in e->local_room. */
 void moon_local_ask(struct moon_engine *e, struct moon_peer *p, const uint8_t *request, size_t n);

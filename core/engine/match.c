@@ -8,7 +8,8 @@ static void match_past(struct moon_engine *e, enum moon_find found, const struct
   bool known = false;
   if (p) {
     /* Compared, never learned: the index may have been given to another agent since. */
-    known = moon_addr_equal(source, &p->target.addr) || (p->target.alias.family && moon_addr_equal(source, &p->target.alias));
+    known = moon_addr_equal(source, &p->target.addr) || (p->target.alias.family && moon_addr_equal(source, &p->target.alias)) ||
+            (p->named && moon_named_knows(p, source));
     if (!known && p->target.strict_source) {
       e->counters->wrong_source++;
       return;
@@ -20,6 +21,7 @@ static void match_past(struct moon_engine *e, enum moon_find found, const struct
     e->counters->late++;
   }
   if (!known) { return; }
+  if (p->named) { moon_named_heard(p, source); }
   uint64_t rtt_us = found == MOON_FIND_LATE && e->now_us > t->sent_us ? e->now_us - t->sent_us : 0;
   if (moon_target_heard(&p->target, (enum moon_kind)t->kind, rtt_us, e->now_us)) { moon_engine_breaker(e, p); }
 }
@@ -55,13 +57,16 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
     return;
   }
   struct moon_peer *p = s->peer;
-  if (!moon_target_accepts(&p->target, &source)) {
+  if (!moon_target_accepts(&p->target, &source) && !(p->named && moon_named_knows(p, &source))) {
     c->wrong_source++;
     return;
   }
   struct moon_outcome o;
   enum moon_verdict v = moon_exchange_feed(&s->x, octets, n, t->sent_us, e->now_us, &o);
-  if (v != MOON_VERDICT_DROP) { moon_target_learn(&p->target, &source); }
+  if (v != MOON_VERDICT_DROP) {
+    if (p->named) { moon_named_heard(p, &source); }
+    moon_target_learn(&p->target, &source);
+  }
   if (p->target.quirks & ~p->told) { moon_peer_tell(p); }
   if (v == MOON_VERDICT_DROP) {
     c->unknown++;

@@ -37,18 +37,39 @@ static bool grow(struct moon_peers *all) {
   all->cap = old * 2;
   for (uint32_t i = 0; i < old; i++) {
     struct moon_peer **head = bucket_of(all, &at[i]->target.addr);
+    if (!at[i]->target.addr.family) { continue; }
     at[i]->same = *head;
     *head = at[i];
   }
   return true;
 }
 
+void moon_peers_link(struct moon_engine *e, struct moon_peer *p) {
+  struct moon_peer **head = bucket_of(&e->peers, &p->target.addr);
+  if (!p->target.addr.family) { return; }
+  p->same = *head;
+  *head = p;
+}
+
+void moon_peers_unlink(struct moon_engine *e, struct moon_peer *p) {
+  struct moon_peer **link = bucket_of(&e->peers, &p->target.addr);
+  if (!p->target.addr.family) { return; }
+  while (*link != p) { link = &(*link)->same; }
+  *link = p->same;
+}
+
+bool moon_peers_twin(struct moon_engine *e, const struct moon_peer *p) {
+  for (const struct moon_peer *other = *bucket_of(&e->peers, &p->target.addr); other; other = other->same) {
+    if (other != p && moon_addr_equal(&other->target.addr, &p->target.addr)) { return true; }
+  }
+  return false;
+}
+
 static void paced_out(void *arg) { moon_peer_activate(arg); }
 
-enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
-                            const struct moon_policy *policy, void *user, struct moon_peer **out) {
+enum moon_err moon_peer_open(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
+                             const struct moon_policy *policy, void *user, struct moon_peer **out) {
   struct moon_peers *all = &e->peers;
-  if (addr->family != 4 && addr->family != 6) { return MOON_E_CONFIG; }
   if (all->n == all->cap && !grow(all)) { return MOON_E_NOMEM; }
   struct moon_peer *p = moon_mem_zalloc(sizeof *p);
   if (!p) { return MOON_E_NOMEM; }
@@ -66,14 +87,19 @@ enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr,
   p->index = all->hint++;
   all->at[p->index] = p;
   all->n++;
-  struct moon_peer **head = bucket_of(all, addr);
-  p->same = *head;
-  *head = p;
+  moon_peers_link(e, p);
   *out = p;
   return MOON_OK;
 }
 
+enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
+                            const struct moon_policy *policy, void *user, struct moon_peer **out) {
+  if (addr->family != 4 && addr->family != 6) { return MOON_E_CONFIG; }
+  return moon_peer_open(e, addr, credential, policy, user, out);
+}
+
 enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p, const struct moon_addr *source) {
+  if (p->named) { return moon_named_bind(p, source); }
   if (source->family != p->target.addr.family) {
     errno = EAFNOSUPPORT;
     return MOON_E_CONFIG;
@@ -99,9 +125,8 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   }
   moon_wheel_stop(&e->wheel, &p->paced);
   moon_list_remove(&p->node);
-  struct moon_peer **link = bucket_of(&e->peers, &p->target.addr);
-  while (*link != p) { link = &(*link)->same; }
-  *link = p->same;
+  moon_peers_unlink(e, p);
+  moon_named_free(p);
   e->peers.at[p->index] = NULL;
   e->peers.n--;
   if (p->index < e->peers.hint) { e->peers.hint = p->index; }
@@ -109,7 +134,11 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
 }
 
 void moon_peers_fini(struct moon_engine *e) {
-  for (uint32_t i = 0; e->peers.at && i < e->peers.cap; i++) { moon_mem_free(e->peers.at[i]); }
+  for (uint32_t i = 0; e->peers.at && i < e->peers.cap; i++) {
+    if (!e->peers.at[i]) { continue; }
+    moon_named_free(e->peers.at[i]);
+    moon_mem_free(e->peers.at[i]);
+  }
   moon_mem_free(e->peers.at);
   moon_mem_free(e->peers.bucket);
 }
@@ -127,6 +156,7 @@ void moon_peer_activate(struct moon_peer *p) {
   uint32_t window = p->target.policy->window ? p->target.policy->window : 1;
   if (!p->n_waiting || p->n_on_wire >= window) { return; }
   if (!moon_list_empty(&p->node) || !moon_list_empty(&p->paced.node)) { return; }
+  if (p->named && !moon_named_ready(p)) { return; }
   moon_list_append(&p->engine->active, &p->node);
 }
 

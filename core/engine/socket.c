@@ -168,6 +168,12 @@ void moon_outbox_drop(struct moon_outbox *o, uint32_t n, bool (*alive)(void *arg
   if (!kept) { o->low = o->octets + MOON_OUTBOX_OCTETS; }
 }
 
+void moon_outbox_forget(struct moon_outbox *o, const union moon_sockaddr *to) {
+  for (uint32_t i = 0; i < o->n; i++) {
+    if (o->header[i].msg_hdr.msg_name == to) { o->owner[i] = (struct moon_ticket){ 0, 0 }; }
+  }
+}
+
 /* A router may quote as little as eight octets of UDP, Linux quotes up to 576 octets in all; a message cut off at its end
  * still shows its id. Lengths are read but not believed.
  *   SEQ { version  community  PDU { request-id ...        v3:  SEQ { version  SEQ { msgID ...                      */

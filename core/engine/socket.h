@@ -77,6 +77,9 @@ void moon_outbox_keep(struct moon_outbox *o, const struct moon_writer *w, const 
 /* Forget datagrams [0, n), then all whose owner is gone (alive false). */
 void moon_outbox_drop(struct moon_outbox *o, uint32_t n, bool (*alive)(void *arg, struct moon_ticket owner), void *arg);
 
+/* What waits for this destination stays behind: its owner is nobody. */
+void moon_outbox_forget(struct moon_outbox *o, const union moon_sockaddr *to);
+
 /* The request-id or msgID of a message of which only the beginning is there; 0: not that much of it. */
 uint32_t moon_socket_quoted_id(const uint8_t *p, size_t n);
 

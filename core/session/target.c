@@ -154,6 +154,13 @@ void moon_target_learn(struct moon_target *t, const struct moon_addr *source) {
   moon_target_quirk(t, MOON_QUIRK_ALIAS);
 }
 
+bool moon_target_move(struct moon_target *t, const struct moon_addr *addr, bool afresh) {
+  t->addr = *addr;
+  memset(&t->alias, 0, sizeof t->alias);
+  memset(t->rtt, 0, sizeof t->rtt);
+  return afresh && close_breaker(t);
+}
+
 bool moon_target_quirk(struct moon_target *t, enum moon_quirk q) {
   bool first = (t->quirks & (uint32_t)q) == 0;
   t->quirks |= (uint32_t)q;

@@ -82,6 +82,9 @@ MOON_API bool moon_target_accepts(const struct moon_target *t, const struct moon
 /* An answer of it came from this source, which was accepted: id, version and community were right. One that is not its address
  * is its alias from now on. */
 MOON_API void moon_target_learn(struct moon_target *t, const struct moon_addr *source);
+/* It is asked at this address from now on: round trips and alias of the one before mean nothing. afresh: nor does its silence,
+ * the breaker closes. True when it did. */
+MOON_API bool moon_target_move(struct moon_target *t, const struct moon_addr *addr, bool afresh);
 /* Note a quirk. True the first time: say it. */
 MOON_API bool moon_target_quirk(struct moon_target *t, enum moon_quirk q);
 
