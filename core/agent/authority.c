@@ -104,8 +104,8 @@ enum moon_err moon_authority_admit(struct moon_agent *a, const struct moon_stand
   if (!(level & MOON_V3_PRIV)) { return moon_scoped_decode(m->scoped, m->scoped_len, &out->scoped); }
   e = cap < m->scoped_len ? MOON_E_DECRYPTION
                           : moon_usm_decrypt(out->usm, m->boots, m->time, m->priv, m->priv_len, m->scoped, m->scoped_len, buf);
-  if (!e) { e = moon_scoped_decode(buf, m->scoped_len, &out->scoped); }
-  if (e) { *why = MOON_REFUSE_DECRYPTION; }
+  if (!e) { return moon_scoped_decode(buf, m->scoped_len, &out->scoped); }
+  *why = MOON_REFUSE_DECRYPTION;
   return MOON_OK;
 }
 

@@ -28,7 +28,8 @@ struct moon_admitted {
 
 /* RFC 3414 3.2, in its order: engine, user, level, digest, window, decryption. m was decoded from p. buf, of cap octets, takes
  * what is decrypted. MOON_OK: *why tells whether it is let in, with all of *out, or why not. MOON_E_NOMEM, MOON_E_NO_ALGORITHM:
- * it cannot be told; the errors of moon_scoped_decode: not encrypted, and malformed. */
+ * it cannot be told; the errors of moon_scoped_decode: malformed, or encrypted with another key, which no cipher notices: real
+ * agents are silent then, too. */
 enum moon_err moon_authority_admit(struct moon_agent *a, const struct moon_standing *now, const uint8_t *p, const struct moon_v3 *m,
                                    uint8_t *buf, size_t cap, struct moon_admitted *out, enum moon_refusal *why);
 /* Frees keys. */

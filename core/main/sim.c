@@ -24,7 +24,7 @@
 static const char usage[] =
   "usage: moonpoll sim FLEET.lua [options]\n"
   "       moonpoll sim --recording FILE [--count N] [options]\n"
-  "Simulates SNMP agents (v1, v2c) from recordings until SIGTERM. Any 127.x.y.z on one port is an agent of its own.\n"
+  "Simulates SNMP agents (v1, v2c, v3) from recordings until SIGTERM. Any 127.x.y.z on one port is an agent of its own.\n"
   "\n"
   "  --recording FILE    .snmprec, or what snmpwalk -On -Oe prints; see moonpoll record\n"
   "  --count N           agents (1), on addresses that count up\n"
@@ -32,6 +32,11 @@ static const char usage[] =
   "  --port P            UDP port of agents that name none (0: a free one, told when ready)\n"
   "  -c COMMUNITY        that may read (public)\n"
   "  --write COMMUNITY   that may SET (private)\n"
+  "  -u USER             of SNMPv3, who may SET; the least level is what he has keys for\n"
+  "  -a PROTOCOL         MD5, SHA, SHA-224, SHA-256, SHA-384, SHA-512 (MD5)\n"
+  "  -A PASSWORD         for it; a fleet file takes it from a file or the environment, and several users\n"
+  "  -x PROTOCOL         DES, 3DES, AES, AES-192, AES-256, AES-192-C, AES-256-C (DES)\n"
+  "  -X PASSWORD         for it\n"
   "  --live              values move: counters grow, gauges wander, uptime ticks\n"
   "  --timing            answers take the round trip they were recorded with\n"
   "  --snmp              the snmp group (1.3.6.1.2.1.11) tells each agent's own counts\n"
@@ -66,6 +71,8 @@ struct options {
   struct moon_fleet_options fleet;
   const char *targets, *run_dir, *stats, *loop;
   enum moon_level log;
+  struct moon_login login;             /* passwords lie in secret */
+  char secret[2][MOON_PASSWORD_MAX + 2];
   bool strict, virtual_clock, help;
 };
 
@@ -104,10 +111,49 @@ static bool number(const char *option, const char *text, uint64_t least, uint64_
   return false;
 }
 
-static bool take(struct options *o, int c, const char *value) {
+/* Out of argv, where all processes see it. */
+static bool hide(struct options *o, enum moon_login_part part, char *value) {
+  char *own = o->secret[part == MOON_LOGIN_PRIV_PASS];
+  size_t n = strlen(value);
+  if (n > MOON_PASSWORD_MAX) { n = MOON_PASSWORD_MAX + 1; } /* is refused with the others */
+  memcpy(own, value, n);
+  moon_mem_wipe(value, strlen(value));
+  o->login.part[part] = (struct moon_text){own, (uint32_t)n};
+  return true;
+}
+
+/* What belongs to SNMPv3; false: another option. */
+static bool take_login(struct options *o, int c, char *value) {
+  enum moon_login_part part = c == 'u' ? MOON_LOGIN_NAME : c == 'a' ? MOON_LOGIN_AUTH : MOON_LOGIN_PRIV;
+  switch (c) {
+  case 'A': return hide(o, MOON_LOGIN_AUTH_PASS, value);
+  case 'X': return hide(o, MOON_LOGIN_PRIV_PASS, value);
+  case 'u': case 'a': case 'x': o->login.part[part] = (struct moon_text){value, (uint32_t)strlen(value)}; return true;
+  default: return false;
+  }
+}
+
+/* Protocols are those of net-snmp where none are said. */
+static bool finish_login(struct options *o) {
+  static const struct moon_text MD5 = {"MD5", 3}, DES = {"DES", 3};
+  struct moon_text *part = o->login.part;
+  bool any = part[MOON_LOGIN_AUTH].p || part[MOON_LOGIN_AUTH_PASS].p || part[MOON_LOGIN_PRIV].p || part[MOON_LOGIN_PRIV_PASS].p;
+  if (!part[MOON_LOGIN_NAME].p) {
+    if (any) { fail(0, "-a, -A, -x and -X are of a user: -u USER is missing"); }
+    return !any;
+  }
+  if (part[MOON_LOGIN_AUTH_PASS].p && !part[MOON_LOGIN_AUTH].p) { part[MOON_LOGIN_AUTH] = MD5; }
+  if (part[MOON_LOGIN_PRIV_PASS].p && !part[MOON_LOGIN_PRIV].p) { part[MOON_LOGIN_PRIV] = DES; }
+  o->login.names = moon_login_options;
+  o->fleet.login = &o->login;
+  return true;
+}
+
+static bool take(struct options *o, int c, char *value) {
   static const char *const levels[] = {"error", "warn", "info", "debug"};
   uint64_t n = 0;
   bool good = true;
+  if (take_login(o, c, value)) { return true; }
   switch (c) {
   case OPT_RECORDING: o->fleet.recording = value; break;
   case OPT_ADDRESS: o->fleet.address = value; break;
@@ -158,7 +204,7 @@ static bool parse(int argc, char **argv, struct options *o) {
   *o = (struct options){.log = MOON_LOG_INFO};
   optind = 0;
   opterr = 0;
-  for (int c; (c = getopt_long(argc, argv, "-:c:h", longs, NULL)) != -1;) {
+  for (int c; (c = getopt_long(argc, argv, "-:c:u:a:A:x:X:h", longs, NULL)) != -1;) {
     if (c == 1) {
       if (o->fleet.file) {
         fail(0, "%s: one fleet file is enough", optarg);
@@ -182,7 +228,7 @@ static bool parse(int argc, char **argv, struct options *o) {
     fail(0, "--count and --faults go with --recording; a fleet file says them itself");
     return false;
   }
-  return true;
+  return finish_login(o);
 }
 
 /* ---- running */
@@ -428,6 +474,7 @@ int moon_sim_main(int argc, char **argv) {
   s.virtual_us = o.virtual_clock ? 0 : UINT64_MAX;
   o.fleet.notice = notice;
   enum moon_err err = moon_fleet_load(&o.fleet, &fleet, error, sizeof error);
+  moon_mem_wipe(o.secret, sizeof o.secret);
   int status = err ? fail(err == MOON_E_NOMEM ? MOON_EXIT_FAILED : MOON_EXIT_CONFIG, "%s", error) : serve(&s, fleet, &o);
   finish(&s);
   moon_fleet_free(fleet);

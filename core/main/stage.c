@@ -9,10 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../agent/chance.h"
 #include "../agent/dump.h"
 #include "../base/mem.h"
 #include "log.h"
 
+#define SALT 0x5a17 /* tells the number salts begin with from what else is made of the seed */
 #define RECORDING_MAX (UINT32_C(1) << 31) /* octets of text */
 
 struct failure { char *error; size_t cap; };
@@ -87,11 +89,12 @@ static enum moon_err slurp(struct failure *f, const char *place, const char *pat
 static enum moon_err read_recording(struct moon_stage *s, struct failure *f, const struct moon_fleet_kind *kind,
                                     const struct moon_recording **out) {
   struct report lines = {.path = kind->recording};
-  struct moon_dump_options o = {.report = report, .ctx = &lines, .snmp = kind->snmp};
+  bool usm = kind->snmp && kind->n_users;
+  struct moon_dump_options o = {.report = report, .ctx = &lines, .snmp = kind->snmp, .usm = usm};
   char *text = NULL;
   size_t n = 0;
   for (uint32_t i = 0; i < s->n_recordings; i++) {
-    if (s->recordings[i].snmp == kind->snmp && strcmp(s->recordings[i].path, kind->recording) == 0) {
+    if (s->recordings[i].snmp == kind->snmp && s->recordings[i].usm == usm && strcmp(s->recordings[i].path, kind->recording) == 0) {
       *out = s->recordings[i].recording;
       return MOON_OK;
     }
@@ -103,7 +106,7 @@ static enum moon_err read_recording(struct moon_stage *s, struct failure *f, con
   if (!r) { return err == MOON_E_LIMIT ? fail(f, MOON_E_CONFIG, "%s: %s: too large", kind->place, kind->recording) : out_of_memory(f); }
   s->left_out += lines.n;
   if (!r->n) { moon_log(MOON_LOG_WARN, "%s: nothing in it can be served", kind->recording); }
-  s->recordings[s->n_recordings++] = (struct moon_stage_recording){kind->recording, r, kind->snmp};
+  s->recordings[s->n_recordings++] = (struct moon_stage_recording){kind->recording, r, kind->snmp, usm};
   s->instances += r->n;
   *out = r;
   return MOON_OK;
@@ -135,11 +138,40 @@ static enum moon_err make_kind(struct moon_stage *s, struct failure *f, uint32_t
       return fail(f, MOON_E_CONFIG, "%s: faults: the numbers of %s do not go together", kind->place, name);
     }
   }
+  if (kind->n_users) {
+    s->securities[at] = (struct moon_security){.users = kind->users, .n_users = kind->n_users, .n_contexts = kind->n_contexts};
+  }
   s->profiles[at] = (struct moon_profile){
     .recording = recording, .vary = s->varies[kind->first], .flaws = s->flaws[at], .communities = kind->communities,
     .n_communities = kind->n_communities, .hook = kind->hook, .hook_ctx = kind->hook_ctx, .hook_root = kind->hook_root,
     .hook_root_len = kind->hook_root_len, .max_octets = kind->max_octets, .create = kind->create, .snmp = kind->snmp,
-    .timing = kind->timing};
+    .timing = kind->timing, .security = kind->n_users ? &s->securities[at] : NULL};
+  return MOON_OK;
+}
+
+/* ---- SNMPv3 */
+
+/* Once all kinds are made: contexts are kinds, too. */
+static enum moon_err make_securities(struct moon_stage *s, struct failure *f) {
+  const struct moon_fleet *fleet = s->fleet;
+  for (uint32_t at = 0; at < fleet->n_kinds; at++) {
+    const struct moon_fleet_kind *kind = &fleet->kinds[at];
+    if (!kind->n_users) { continue; }
+    if (!s->pool) {
+      enum moon_err err = moon_user_pool_new(moon_chance(fleet->seed, SALT), 0, &s->pool); /* the same seed, the same run */
+      if (err == MOON_E_NOMEM) { return out_of_memory(f); }
+      if (err) { return fail(f, MOON_E_CONFIG, "SNMPv3: %s", moon_err_text(err)); }
+    }
+    s->securities[at].pool = s->pool;
+    s->securities[at].contexts = s->contexts + s->n_contexts;
+    for (uint32_t i = 0; i < kind->n_contexts; i++) {
+      const struct moon_fleet_context *c = &kind->contexts[i];
+      const struct moon_profile *other = c->kind == UINT32_MAX ? NULL : &s->profiles[c->kind];
+      s->contexts[s->n_contexts++] = (struct moon_context){
+        .name = (const uint8_t *)c->name, .len = (uint8_t)strlen(c->name), .recording = other ? other->recording : NULL,
+        .vary = other ? other->vary : NULL};
+    }
+  }
   return MOON_OK;
 }
 
@@ -241,18 +273,23 @@ static enum moon_err place_agents(struct moon_stage *s, struct failure *f, uint1
     }
     enum moon_err err = moon_crowd_add(s->crowd, &a, profile, agent->name, fleet->seed, moon_server_now(s->server));
     if (err) { return out_of_memory(f); }
+    moon_crowd_at(s->crowd, i)->agent.identity = agent->identity;
   }
   return MOON_OK;
 }
 
 static enum moon_err allocate(struct moon_stage *s) {
   const struct moon_fleet *fleet = s->fleet;
+  uint32_t contexts = 0;
+  for (uint32_t i = 0; i < fleet->n_kinds; i++) { contexts += fleet->kinds[i].n_contexts; }
+  s->contexts = moon_mem_array(contexts ? contexts : 1, sizeof *s->contexts);
+  s->securities = moon_mem_array(fleet->n_kinds, sizeof *s->securities);
   s->recordings = moon_mem_array(fleet->n_kinds, sizeof *s->recordings);
   s->varies = moon_mem_array(fleet->n_kinds, sizeof *s->varies);
   s->flaws = moon_mem_array(fleet->n_kinds, sizeof *s->flaws);
   s->profiles = moon_mem_array(fleet->n_kinds, sizeof *s->profiles);
   s->listening = moon_mem_array(fleet->n_agents, sizeof *s->listening);
-  if (!s->recordings || !s->varies || !s->flaws || !s->profiles || !s->listening) { return MOON_E_NOMEM; }
+  if (!s->contexts || !s->securities || !s->recordings || !s->varies || !s->flaws || !s->profiles || !s->listening) { return MOON_E_NOMEM; }
   return moon_crowd_new(fleet->n_agents, &s->crowd);
 }
 
@@ -267,6 +304,8 @@ enum moon_err moon_stage_init(struct moon_stage *s, struct moon_fleet *fleet, co
     enum moon_err err = make_kind(s, &f, i);
     if (err) { return err; }
   }
+  enum moon_err made = make_securities(s, &f);
+  if (made) { return made; }
   if (o->strict && s->left_out) {
     return fail(&f, MOON_E_CONFIG, "--strict: %llu lines of recordings cannot be served", (unsigned long long)s->left_out);
   }
@@ -283,6 +322,7 @@ void moon_stage_fini(struct moon_stage *s) {
   uint32_t kinds = s->fleet ? s->fleet->n_kinds : 0;
   moon_server_free(s->server);
   moon_crowd_free(s->crowd);
+  moon_user_pool_free(s->pool);
   for (uint32_t i = 0; i < kinds; i++) {
     if (s->varies) { moon_vary_free(s->varies[i]); }
     if (s->flaws) { moon_flaws_free(s->flaws[i]); }
@@ -292,6 +332,8 @@ void moon_stage_fini(struct moon_stage *s) {
   moon_mem_free(s->varies);
   moon_mem_free(s->flaws);
   moon_mem_free(s->profiles);
+  moon_mem_free(s->securities);
+  moon_mem_free(s->contexts);
   moon_mem_free(s->listening);
   *s = (struct moon_stage){0};
 }

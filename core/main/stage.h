@@ -9,7 +9,7 @@
 struct moon_stage_recording {
   const char *path; /* the fleet's */
   struct moon_recording *recording;
-  bool snmp;
+  bool snmp, usm;
 };
 
 struct moon_stage {
@@ -18,10 +18,13 @@ struct moon_stage {
   struct moon_vary **varies;            /* by kind; NULL: still, or that of the kind's first */
   struct moon_flaws **flaws;            /* by kind */
   struct moon_profile *profiles;        /* by kind */
+  struct moon_security *securities;     /* by kind */
+  struct moon_context *contexts;        /* of all kinds */
+  struct moon_user_pool *pool;          /* NULL: nobody speaks SNMPv3 */
   struct moon_crowd *crowd;
   struct moon_server *server;
   struct moon_addr *listening;          /* what was bound */
-  uint32_t n_recordings, n_listening;
+  uint32_t n_recordings, n_listening, n_contexts;
   uint64_t instances;                   /* of all recordings */
   uint64_t left_out;                    /* lines of recordings that are not served; each was told */
 };

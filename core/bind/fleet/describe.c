@@ -92,6 +92,7 @@ static void read_kind(struct moon_fleet_reader *r, struct moon_fleet_kind *kind)
   read_communities(r, kind);
   moon_fleet_values(f, kind);
   moon_fleet_faults(f, kind);
+  moon_fleet_users(r, kind);
   if (moon_fields_get(f, "vary", &was)) {
     moon_fleet_hook_read(r, kind);
     lua_pop(f->L, 1);
@@ -99,7 +100,7 @@ static void read_kind(struct moon_fleet_reader *r, struct moon_fleet_kind *kind)
   }
 }
 
-static uint32_t add_kind(struct moon_fleet_reader *r) {
+uint32_t moon_fleet_add_kind(struct moon_fleet_reader *r) {
   struct moon_fleet *fleet = &r->fleet;
   if (moon_draft_room(&r->draft, &r->kinds, &r->kinds_cap, fleet->n_kinds, sizeof *r->kinds)) { moon_fields_raise(&r->fields); }
   struct moon_fleet_kind *kind = &r->kinds[fleet->n_kinds];
@@ -110,7 +111,7 @@ static uint32_t add_kind(struct moon_fleet_reader *r) {
 
 /* What only differs in EACH: the same recording, values and functions. */
 static uint32_t add_variant(struct moon_fleet_reader *r, uint32_t first) {
-  uint32_t at = add_kind(r);
+  uint32_t at = moon_fleet_add_kind(r);
   struct moon_fleet_kind *kind = &r->kinds[at];
   const char *place = kind->place;
   *kind = r->kinds[first];
@@ -175,6 +176,7 @@ static void place_agent(struct moon_fleet_reader *r, const struct place *at, uin
   struct moon_fields *f = &r->fields;
   lua_State *L = f->L;
   out->addr = at->base;
+  out->identity = moon_fleet_identity(r, i);
   lua_getfield(L, -1, "address");
   bool function = lua_isfunction(L, -1);
   lua_pop(L, 1);
@@ -208,7 +210,7 @@ static void place_agent(struct moon_fleet_reader *r, const struct place *at, uin
 
 void moon_fleet_describe(struct moon_fleet_reader *r, int table) {
   static const char *const KEYS[] = {"recording", "count",  "name",   "address",    "port", "community", "write",  "live",    "rates", "values",
-                                     "vary",      "delay",  "jitter", "loss",       "faults", "max_octets", "snmp", "timing", "create", "unbound",
+                                     "v3",        "vary",      "delay",  "jitter", "loss",       "faults", "max_octets", "snmp", "timing", "create", "unbound",
                                      NULL};
   static const char *const SHARING[] = {"address", "port", "community", NULL};
   struct moon_fields *f = &r->fields;
@@ -225,10 +227,12 @@ void moon_fleet_describe(struct moon_fleet_reader *r, int table) {
     lua_pop(L, 1);
     push_one(f, table, 1);
   }
-  uint32_t first = add_kind(r);
+  uint32_t first = moon_fleet_add_kind(r);
   struct moon_fleet_kind *kind = &r->kinds[first];
   read_kind(r, kind);
   kind->first = first;
+  moon_fleet_contexts(r, first);
+  kind = &r->kinds[first];
   lua_pop(L, 1);
   lua_pushvalue(L, table);
   lua_getfield(L, -1, "name");

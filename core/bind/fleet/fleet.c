@@ -9,6 +9,7 @@
 #include "../../base/mem.h"
 #include "../load/env.h"
 #include "../load/script.h"
+#include "../load/secret.h"
 #include "../value/value.h"
 #include "reader.h"
 
@@ -55,6 +56,7 @@ static void read_file(struct moon_fleet_reader *r) {
   if (!f->text) { moon_fields_raise(f); }
   f->len = len;
   moon_env_push(L);
+  moon_secret_open(L, f->d, f->file);
   lua_pushlightuserdata(L, r);
   lua_pushcclosure(L, agent, 1);
   lua_setfield(L, -2, "agent");
@@ -142,6 +144,7 @@ static int evaluate(lua_State *L) { /* [-0, +0, e] */
     moon_draft_fail(&r->draft, "--address: \"%.80s\" is no IP address", first);
     moon_fields_raise(&r->fields);
   }
+  if (r->options->login) { moon_fleet_login(r); }
   if (r->options->file) {
     read_file(r);
   } else {
@@ -188,6 +191,7 @@ enum moon_err moon_fleet_load(const struct moon_fleet_options *o, struct moon_fl
   r->fleet.seed = o->seed;
   r->fleet.port = o->port;
   enum moon_err err = load(r);
+  if (!err) { err = moon_fleet_keys(r); }
   if (err) {
     (void)snprintf(error, cap, "%s", r->draft.error);
     moon_fleet_free(&r->fleet);
@@ -204,6 +208,8 @@ void moon_fleet_free(struct moon_fleet *f) {
   struct moon_fleet_reader *r = (struct moon_fleet_reader *)(void *)f;
   if (!r) { return; }
   if (r->L) { lua_close(r->L); }
+  if (r->users) { moon_mem_wipe(r->users, r->users_cap * sizeof *r->users); }
+  moon_mem_free(r->users);
   moon_draft_fini(&r->draft);
   moon_mem_free(r->kinds);
   moon_mem_free(r->agents);

@@ -10,6 +10,7 @@
 
 #include "../../agent/agent.h"
 #include "../../session/addr.h"
+#include "../load/login.h"
 
 /* All borrowed. Either a file, or a recording and what goes with it. */
 struct moon_fleet_options {
@@ -18,6 +19,7 @@ struct moon_fleet_options {
   const char *address;   /* of the first agent; NULL: 127.1.0.1 */
   const char *community; /* NULL: public */
   const char *write;     /* community that may SET; NULL: private */
+  const struct moon_login *login; /* user of SNMPv3 of agents that name none, may SET; NULL: they have no SNMPv3 */
   const char *faults;    /* "dead,loss:share=0.1,gen-err:oid=1.3.6.1.2.1.2:from=10"; NULL: none */
   uint32_t count;        /* 0: 1 */
   uint32_t max_octets;   /* 0: as the agents have it */
@@ -31,6 +33,12 @@ struct moon_fleet_options {
   void *arg;
 };
 
+/* A contextName of SNMPv3. */
+struct moon_fleet_context {
+  const char *name;
+  uint32_t kind; /* that has its recording, and no agents; UINT32_MAX: the same as without a context */
+};
+
 /* One kind: what the agents of one agent{} share. Strings and arrays are lent by the fleet. */
 struct moon_fleet_kind {
   const char *place;                       /* begins errors about it: "lab.lua:3" */
@@ -41,7 +49,10 @@ struct moon_fleet_kind {
   moon_agent_hook *hook;                   /* NULL: none */
   void *hook_ctx;
   const uint8_t *hook_root;
-  uint32_t n_rules, n_flaws;
+  const struct moon_user *users;           /* secret, wiped with the fleet */
+  const struct moon_fleet_context *contexts;
+  uint32_t n_rules, n_flaws, n_users, n_contexts;
+  uint32_t users_at;                       /* while loading: index of the first */
   uint32_t max_octets;                     /* 0: the default */
   uint32_t first;                          /* kind that has the same rules: this one, or one before it */
   uint16_t hook_root_len;
@@ -52,6 +63,7 @@ struct moon_fleet_kind {
 
 struct moon_fleet_agent {
   const char *name;
+  const struct moon_identity *identity; /* NULL: nothing is given */
   struct moon_addr addr; /* port 0: the fleet's free one */
   uint32_t kind;
 };
