@@ -169,6 +169,7 @@ static const struct { enum moon_quirk quirk; const char *text; } quirk_texts[] =
   { MOON_QUIRK_NOT_INCREASING, "returns OIDs that do not increase" },
   { MOON_QUIRK_ALIAS, "answers from another address than asked" },
   { MOON_QUIRK_NO_BULK, "does not get GETBULK right; asked by GETNEXT" },
+  { MOON_QUIRK_POISON, "fails whole requests because of single OIDs; they are asked apart" },
 };
 
 void moon_peer_tell(struct moon_peer *p) {

@@ -1,5 +1,6 @@
 /* fetch: many instances by GET, whatever their number: split to what a datagram and the agent take, tooBig halved, v1
- * noSuchName and other blamed varbinds dropped and the rest asked again, answers put back in the order asked.
+ * noSuchName and other blamed varbinds dropped and the rest asked again, answers put back in the order asked. What fails a
+ * request as a whole is looked for by asking for less; the name to blame gets the error, and the target remembers it (poison.h).
  *
  * The owner asks moon_fetch_next() for the request to make and feeds what came of it, until it says there is none. */
 #ifndef MOON_SESSION_FETCH_H

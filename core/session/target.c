@@ -161,6 +161,11 @@ bool moon_target_move(struct moon_target *t, const struct moon_addr *addr, bool 
   return afresh && close_breaker(t);
 }
 
+void moon_target_restarted(struct moon_target *t) {
+  t->poisons.n = 0;
+  t->silent_get_us = 0;
+}
+
 bool moon_target_quirk(struct moon_target *t, enum moon_quirk q) {
   bool first = (t->quirks & (uint32_t)q) == 0;
   t->quirks |= (uint32_t)q;

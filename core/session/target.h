@@ -8,6 +8,7 @@
 #include "../wire/message.h"
 #include "addr.h"
 #include "credential.h"
+#include "poison.h"
 
 /* When to ask, when to stop asking. Shared by many targets. */
 struct moon_policy {
@@ -41,7 +42,8 @@ enum moon_quirk { /* what was seen of an agent; each is said once */
   MOON_QUIRK_FEWER = 1 << 4,         /* fewer varbinds than asked */
   MOON_QUIRK_NOT_INCREASING = 1 << 5,
   MOON_QUIRK_ALIAS = 1 << 6,         /* answers from another address */
-  MOON_QUIRK_NO_BULK = 1 << 7        /* the ladder went down to GETNEXT */
+  MOON_QUIRK_NO_BULK = 1 << 7,       /* the ladder went down to GETNEXT */
+  MOON_QUIRK_POISON = 1 << 8         /* an OID spoils a whole GET */
 };
 
 struct moon_target {
@@ -51,6 +53,8 @@ struct moon_target {
   const struct moon_policy *policy;         /* borrowed */
   struct moon_rtt rtt[MOON_KIND_N];
   uint64_t last_answer_us;                 /* 0: never */
+  uint64_t silent_get_us;                  /* when a GET of several names last met silence; 0: never */
+  struct moon_poisons poisons;             /* names to be asked apart */
   uint64_t trial_at_us;                    /* breaker open: next request let through */
   uint32_t silent;                         /* requests in a row without any answer */
   uint32_t quirks;                         /* enum moon_quirk seen */
@@ -85,6 +89,8 @@ MOON_API void moon_target_learn(struct moon_target *t, const struct moon_addr *s
 /* It is asked at this address from now on: round trips and alias of the one before mean nothing. afresh: nor does its silence,
  * the breaker closes. True when it did. */
 MOON_API bool moon_target_move(struct moon_target *t, const struct moon_addr *addr, bool afresh);
+/* It restarted: what single names did to it is forgotten. */
+MOON_API void moon_target_restarted(struct moon_target *t);
 /* Note a quirk. True the first time: say it. */
 MOON_API bool moon_target_quirk(struct moon_target *t, enum moon_quirk q);
 

@@ -287,6 +287,12 @@ size_t agent_answer(struct agent *a, const uint8_t *in, size_t n, uint8_t *out, 
   if (a->silent_varbinds && r.n > a->silent_varbinds) {
     return 0;
   }
+  if (a->broken_silent && r.status) {
+    return 0;
+  }
+  if (a->blames_last && r.status) {
+    r.index = (int32_t)n_asked;
+  }
   if (a->status) {
     r.status = a->status;
     r.index = a->status_index;

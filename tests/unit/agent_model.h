@@ -52,6 +52,8 @@ struct agent {
   size_t back_len;
   const uint8_t *broken;     /* genErr where this name would be in the reply */
   size_t broken_len;
+  bool broken_silent;        /* no answer instead */
+  bool blames_last;          /* error-index is always that of the last varbind */
 
   /* Counts. */
   uint32_t requests, bulks, nexts, gets;

@@ -166,6 +166,125 @@ static void what_the_agent_blames_is_dropped_and_the_rest_asked_again(void **sta
   moon_fetch_free(f);
 }
 
+/* One name fails every request it is in. */
+static void poison(size_t i) {
+  rig.agent.broken = names[i].oid;
+  rig.agent.broken_len = names[i].len;
+}
+
+/* All but the ith come, it has this error; requests it took. */
+static uint32_t all_but(size_t n, size_t bad, enum moon_err e) {
+  size_t blame;
+  uint32_t before = rig.requests;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, n);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  for (size_t i = 0; i < n; i++) {
+    assert_int_equal(moon_fetch_cells(f)[i].err, i == bad ? e : MOON_OK);
+    assert_true(i == bad || moon_fetch_cells(f)[i].type);
+  }
+  moon_fetch_free(f);
+  return rig.requests - before;
+}
+
+/* Huawei and ZTE OLTs, Cacti/spine 35: "Problems parsing Multi SNMP OID ... Set MAX_OIDS to 1 for this host to isolate bad OID". */
+static void a_name_that_spoils_a_get_is_found_and_asked_apart(void **state) {
+  (void)state;
+  make_names(32, 0);
+  poison(21);
+  rig.agent.no_error_index = true;
+  assert_true(all_but(32, 21, MOON_E_GEN_ERR) > 5);
+  assert_true(rig.target.quirks & MOON_QUIRK_POISON);
+  assert_int_equal(all_but(32, 21, MOON_E_GEN_ERR), 2); /* the others, and it alone */
+  assert_int_equal(all_but(32, 21, MOON_E_GEN_ERR), 2);
+  rig.agent.broken = NULL; /* mended */
+  assert_int_equal(all_but(32, 32, MOON_OK), 2);
+  assert_int_equal(all_but(32, 32, MOON_OK), 1);
+  poison(21);
+  all_but(32, 21, MOON_E_GEN_ERR);
+  rig.agent.broken = NULL;
+  moon_target_restarted(&rig.target);
+  assert_int_equal(all_but(32, 32, MOON_OK), 1);
+}
+
+/* ZTE ZXR10 2928, Cacti/spine 272: silent to whatever asks for snmpEngineTime.0, well otherwise. */
+static void a_name_that_silences_a_get_is_found_and_left_out(void **state) {
+  size_t blame;
+  (void)state;
+  make_names(20, 0);
+  poison(7);
+  rig.agent.broken_silent = true;
+  rig.target.last_answer_us = 1;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 20);
+  assert_int_equal(run(f, &blame), MOON_E_TIMEOUT); /* it may be dead */
+  moon_fetch_free(f);
+  rig.now_us += 60000000;
+  rig.target.last_answer_us = rig.now_us; /* but it answered something else */
+  rig.now_us += 10000000;
+  rig.silences = 0;
+  all_but(20, 7, MOON_E_TIMEOUT);
+  assert_int_equal(rig.silences, 3); /* 20 names, 2, 1 */
+  assert_int_equal(rig.target.get_max, 0);
+  for (unsigned i = 0; i < 3; i++) {
+    assert_int_equal(all_but(20, 7, MOON_E_TIMEOUT), 1);
+  }
+  assert_int_equal(rig.silences, 3);
+  f = moon_fetch_new(&rig.target, &names[7], 1); /* who asks for it alone gets what there is */
+  assert_int_equal(run(f, &blame), MOON_E_TIMEOUT);
+  assert_int_equal(rig.silences, 4);
+  moon_fetch_free(f);
+  rig.now_us += MOON_POISON_US;
+  rig.target.last_answer_us = rig.now_us;
+  assert_int_equal(all_but(20, 7, MOON_E_TIMEOUT), 2); /* tried again, alone */
+  assert_int_equal(rig.silences, 5);
+  assert_int_equal(all_but(20, 7, MOON_E_TIMEOUT), 1);
+  rig.agent.broken = NULL;
+  rig.now_us += MOON_POISON_US;
+  rig.target.last_answer_us = rig.now_us;
+  assert_int_equal(all_but(20, 20, MOON_OK), 2);
+  assert_int_equal(all_but(20, 20, MOON_OK), 1);
+}
+
+static void an_answer_while_a_get_met_silence_says_that_the_agent_lives(void **state) {
+  const struct moon_request *request;
+  (void)state;
+  make_names(4, 0);
+  for (unsigned after = 0; after < 2; after++) {
+    size_t blame;
+    struct moon_fetch *f = moon_fetch_new(&rig.target, names, 4);
+    rig.target.last_answer_us = 60000000 + after * 1000;
+    assert_true(moon_fetch_next(f, &request));
+    moon_fetch_feed(f, &(struct moon_outcome){.err = MOON_E_TIMEOUT, .received_us = 64000500}); /* two tries of 2 s */
+    assert_int_equal(moon_fetch_over(f), !after);
+    assert_int_equal(moon_fetch_err(f, &blame), after ? MOON_OK : MOON_E_TIMEOUT);
+    moon_fetch_free(f);
+    rig.target.silent_get_us = 0;
+  }
+}
+
+static void names_of_which_all_are_left_out_are_asked_once(void **state) {
+  size_t blame;
+  (void)state;
+  make_names(2, 0);
+  rig.target.last_answer_us = rig.now_us;
+  moon_poison_add(&rig.target.poisons, names[0].oid, names[0].len, MOON_E_TIMEOUT, rig.now_us);
+  moon_poison_add(&rig.target.poisons, names[1].oid, names[1].len, MOON_E_TIMEOUT, rig.now_us);
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, 2);
+  assert_int_equal(run(f, &blame), MOON_OK);
+  assert_int_equal(rig.requests, 1);
+  assert_int_equal(moon_fetch_cells(f)[0].err, MOON_E_TIMEOUT);
+  assert_int_equal(moon_fetch_cells(f)[1].err, MOON_OK);
+  moon_fetch_free(f);
+}
+
+/* net-snmp 5.9 as a v1 proxy, net-snmp/net-snmp 275: error-index is always that of the last varbind. */
+static void an_agent_that_always_blames_the_last_is_not_believed(void **state) {
+  (void)state;
+  make_names(12, 5); /* 0, 5 and 10 are not there */
+  rig.agent.blames_last = true;
+  whole(12);
+  assert_int_equal(rig.target.poisons.n, 0);
+}
+
 static void another_order_and_fewer_varbinds_are_put_right(void **state) {
   (void)state;
   make_names(60, 0);
@@ -438,6 +557,13 @@ int main(void) {
     TEST(too_big_for_one_name_is_its_own_error),
     TEST(what_the_agent_blames_is_dropped_and_the_rest_asked_again),
     TEST_V1(what_the_agent_blames_is_dropped_and_the_rest_asked_again),
+    TEST(a_name_that_spoils_a_get_is_found_and_asked_apart),
+    TEST_V1(a_name_that_spoils_a_get_is_found_and_asked_apart),
+    TEST(a_name_that_silences_a_get_is_found_and_left_out),
+    TEST_V1(a_name_that_silences_a_get_is_found_and_left_out),
+    TEST(an_answer_while_a_get_met_silence_says_that_the_agent_lives),
+    TEST(names_of_which_all_are_left_out_are_asked_once),
+    TEST_V1(an_agent_that_always_blames_the_last_is_not_believed),
     TEST(another_order_and_fewer_varbinds_are_put_right),
     TEST(a_name_asked_twice_is_answered_twice),
     TEST(silence_to_a_long_get_asks_for_less),

@@ -115,10 +115,12 @@ static bool whole(const struct moon_pdu *pdu, uint16_t n) {
   return !r.err && found >= n;
 }
 
-/* An answer that has to be asked for in parts: tooBig, a varbind blamed (v1 noSuchName), varbinds missing. */
+/* What has to be asked for in parts: tooBig, a varbind blamed (v1 noSuchName), varbinds missing, silence maybe. */
 static bool in_parts(const struct moon_task *t, const struct moon_outcome *o) {
   uint16_t n = t->get.shape->n;
-  if (n < 2 || t->get.kind > GET_RAW || o->pdu.type != MOON_PDU_RESPONSE) { return false; }
+  if (n < 2 || t->get.kind > GET_RAW) { return false; }
+  if (o->err == MOON_E_TIMEOUT) { return true; }
+  if (o->pdu.type != MOON_PDU_RESPONSE) { return false; }
   return o->err ? o->pdu.error_status != 0 : !whole(&o->pdu, n);
 }
 
@@ -134,14 +136,15 @@ static void get_done(struct moon_query *q, const struct moon_outcome *o) {
       t->err = MOON_E_NOMEM;
     } else if (moon_fetch_next(g->fetch, &r) && r->n_varbinds == g->shape->n) {
       moon_fetch_feed(g->fetch, o); /* what it would ask first is what was asked */
+      t->err = ask_next(t);
+    } else { /* something was learned since */
+      t->err = moon_query_start(&g->query, t->host, g->query.target, r, get_done);
     }
   } else if (g->fetch) {
     moon_fetch_feed(g->fetch, o);
-  }
-  if (g->fetch && !t->err) {
     t->err = ask_next(t);
-    if (q->out) { return; }
   }
+  if (q->out) { return; }
   moon_task_run(t);
 }
 
@@ -165,9 +168,10 @@ static enum moon_err get_start(struct moon_task *t) {
     g->request.varbinds_len = g->shape->varbinds_len;
     g->request.n_varbinds = g->shape->n;
   }
-  uint16_t get_max = target->peer ? moon_peer_target(target->peer)->get_max : 0;
-  if (target->peer && g->kind <= GET_RAW &&
-      (g->kind == GET_RAW || g->request.varbinds_len > MOON_ASK_MAX || (get_max && g->request.n_varbinds > get_max))) {
+  const struct moon_target *known = target->peer ? moon_peer_target(target->peer) : NULL;
+  if (known && g->kind <= GET_RAW &&
+      (g->kind == GET_RAW || g->request.varbinds_len > MOON_ASK_MAX ||
+       (g->shape->n > 1 && ((known->get_max && g->shape->n > known->get_max) || known->poisons.n)))) {
     g->fetch = moon_fetch_new(moon_peer_target(target->peer), g->shape->names, g->shape->n);
     e = g->fetch ? ask_next(t) : MOON_E_NOMEM;
   } else if (g->kind == GET_BULK && moon_query_version(t->host, target) == MOON_V1) {
@@ -194,6 +198,9 @@ static void drop(struct moon_task *t) {
 
 static const char *detail(const struct moon_task *t, enum moon_err e) {
   if (t->get.kind == GET_BULK && e == MOON_E_CONFIG) { return "SNMPv1 has no GETBULK"; }
+  if (e == MOON_E_TIMEOUT && t->get.fetch && t->get.outcome && !t->get.outcome->err) {
+    return "the agent answers other OIDs; this one is left out of requests for a while";
+  }
   if (t->err == MOON_E_BUDGET) { return "too many requests are waiting for this device"; }
   return NULL;
 }

@@ -101,7 +101,10 @@ void moon_query_uptime(struct moon_host_target *t, const struct moon_cell *c) {
   if (t->uptime_at_us && now < t->uptime) {
     /* 32 bits of hundredths wrap after 497 days: that is no reboot. */
     uint64_t passed = (c->received_us - t->uptime_at_us) / 10000;
-    if (c->received_us >= t->uptime_at_us && (uint64_t)t->uptime + passed + 6000 < UINT32_MAX) { t->boots++; }
+    if (c->received_us >= t->uptime_at_us && (uint64_t)t->uptime + passed + 6000 < UINT32_MAX) {
+      t->boots++;
+      if (t->peer) { moon_target_restarted(moon_peer_target(t->peer)); }
+    }
   }
   t->uptime = now;
   t->uptime_at_us = c->received_us;

@@ -1,0 +1,49 @@
+#include "poison.h"
+
+/* FNV-1a */
+static uint64_t hash(const uint8_t *oid, size_t n) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < n; i++) {
+    h = (h ^ oid[i]) * 0x100000001b3u;
+  }
+  return h;
+}
+
+/* p->n: it is not there. */
+static uint32_t find(const struct moon_poisons *p, uint64_t name) {
+  uint32_t i = 0;
+  while (i < p->n && p->at[i].name != name) {
+    i++;
+  }
+  return i;
+}
+
+enum moon_poison_rule moon_poison_rule(const struct moon_poisons *p, const uint8_t *oid, size_t n, uint64_t now_us) {
+  uint32_t i = p->n ? find(p, hash(oid, n)) : 0;
+  if (i == p->n) {
+    return MOON_POISON_NONE;
+  }
+  const struct moon_poison *at = &p->at[i];
+  return at->err == MOON_E_TIMEOUT && now_us < at->found_us + MOON_POISON_US ? MOON_POISON_LEFT_OUT : MOON_POISON_ALONE;
+}
+
+void moon_poison_add(struct moon_poisons *p, const uint8_t *oid, size_t n, enum moon_err e, uint64_t now_us) {
+  uint64_t name = hash(oid, n);
+  uint32_t i = find(p, name);
+  if (i == MOON_POISONS_MAX) {
+    i = 0;
+    for (uint32_t k = 1; k < MOON_POISONS_MAX; k++) {
+      i = p->at[k].found_us < p->at[i].found_us ? k : i;
+    }
+  } else if (i == p->n) {
+    p->n++;
+  }
+  p->at[i] = (struct moon_poison){.name = name, .found_us = now_us, .err = (uint8_t)e};
+}
+
+void moon_poison_drop(struct moon_poisons *p, const uint8_t *oid, size_t n) {
+  uint32_t i = find(p, hash(oid, n));
+  if (i < p->n) {
+    p->at[i] = p->at[--p->n];
+  }
+}
