@@ -18,6 +18,7 @@
 #define MAX_HELD 200000u
 #define MAX_HELD_OCTETS (128u << 20)
 #define OUT_OCTETS (256u << 10)
+#define FULL_US 1000u          /* until answers are tried again that the kernel had no room for */
 
 /* Where an answer leaves from, as the kernel wants it told. */
 union control {
@@ -72,7 +73,7 @@ struct moon_server {
   uint32_t out_used, out_n, out_listener;
   struct mmsghdr out_header[MOON_BATCH];
   struct iovec out_vec[MOON_BATCH];
-  union moon_sockaddr out_to[MOON_BATCH];
+  struct route out_route[MOON_BATCH];
   union control out_control[MOON_BATCH];
   struct moon_wheel wheel;
 };
@@ -109,7 +110,7 @@ enum moon_err moon_server_new(const struct moon_server_config *c, const struct m
     s->in_vec[i] = (struct iovec){ s->in_octets + (size_t)i * MOON_INBOX_STRIDE, 65536 };
     s->in_header[i].msg_hdr = (struct msghdr){ .msg_name = &s->in_from[i], .msg_iov = &s->in_vec[i], .msg_iovlen = 1,
                                                .msg_control = &s->in_control[i] };
-    s->out_header[i].msg_hdr = (struct msghdr){ .msg_name = &s->out_to[i], .msg_iov = &s->out_vec[i], .msg_iovlen = 1 };
+    s->out_header[i].msg_hdr = (struct msghdr){ .msg_name = &s->out_route[i].to, .msg_iov = &s->out_vec[i], .msg_iovlen = 1 };
   }
   *out = s;
   return MOON_OK;
@@ -226,14 +227,36 @@ static bool refused(struct moon_server *s, struct listener *l, int cause) {
   return false;
 }
 
-/* What the kernel does not take now is dropped and counted: a server that falls behind loses answers, not memory. */
+static void held_due(void *arg);
+
+static void hold(struct moon_server *s, const struct route *r, const uint8_t *p, size_t n, uint64_t at_us) {
+  struct held *h = NULL;
+  if (s->counts.held < s->config.max_held && s->held_octets + n <= s->config.max_held_octets) { h = moon_mem_alloc(sizeof *h + n); }
+  if (!h) {
+    s->counts.held_dropped++;
+    return;
+  }
+  h->server = s;
+  h->route = *r;
+  h->n = (uint32_t)n;
+  memcpy(h->octets, p, n);
+  moon_timer_init(&h->timer, held_due, h);
+  moon_list_append(&s->held, &h->node);
+  s->counts.held++;
+  s->held_octets += n;
+  moon_wheel_start(&s->wheel, &h->timer, at_us);
+}
+
+/* What the kernel has no room for waits a moment among the answers that are held, and is dropped when those are too many. */
 static void flush(struct moon_server *s) {
   struct listener *l = &s->listeners[s->out_listener];
   for (uint32_t i = 0; i < s->out_n;) {
     int sent = sendmmsg(l->fd, s->out_header + i, s->out_n - i, 0);
     if (sent < 0) {
       if (errno == EAGAIN || errno == ENOBUFS) {
-        s->counts.send_errors += s->out_n - i;
+        for (; i < s->out_n; i++) {
+          hold(s, &s->out_route[i], s->out_vec[i].iov_base, s->out_vec[i].iov_len, s->now_us + FULL_US);
+        }
         break;
       }
       i += !refused(s, l, errno);
@@ -275,7 +298,7 @@ static void put(struct moon_server *s, const struct route *r, const uint8_t *p, 
   s->out_vec[i] = (struct iovec){ s->out_octets + s->out_used, n };
   memcpy(s->out_octets + s->out_used, p, n);
   s->out_used += (uint32_t)n;
-  s->out_to[i] = r->to;
+  s->out_route[i] = *r;
   m->msg_namelen = r->to.any.sa_family == AF_INET6 ? sizeof r->to.v6 : sizeof r->to.v4;
   m->msg_control = r->source.family ? &s->out_control[i] : NULL;
   m->msg_controllen = r->source.family ? put_source(&s->out_control[i], &r->source) : 0;
@@ -289,24 +312,6 @@ static void held_due(void *arg) {
   s->held_octets -= h->n;
   put(s, &h->route, h->octets, h->n);
   moon_mem_free(h);
-}
-
-static void hold(struct moon_server *s, const struct route *r, const uint8_t *p, size_t n, uint64_t at_us) {
-  struct held *h = NULL;
-  if (s->counts.held < s->config.max_held && s->held_octets + n <= s->config.max_held_octets) { h = moon_mem_alloc(sizeof *h + n); }
-  if (!h) {
-    s->counts.held_dropped++;
-    return;
-  }
-  h->server = s;
-  h->route = *r;
-  h->n = (uint32_t)n;
-  memcpy(h->octets, p, n);
-  moon_timer_init(&h->timer, held_due, h);
-  moon_list_append(&s->held, &h->node);
-  s->counts.held++;
-  s->held_octets += n;
-  moon_wheel_start(&s->wheel, &h->timer, at_us);
 }
 
 /* false: there is no other source. */

@@ -31,7 +31,7 @@ typedef void moon_serve(void *arg, const struct moon_arrival *in);
 struct moon_server_counts {
   uint64_t datagrams_in, datagrams_out;
   uint64_t octets_in, octets_out;
-  uint64_t held;         /* answers that wait for their time now */
+  uint64_t held;         /* answers that wait now: for their time, or for room in the kernel */
   uint64_t held_dropped; /* answers that were to wait when there were too many */
   uint64_t send_errors;  /* answers the kernel refused */
   uint64_t rx_dropped;   /* datagrams the kernel dropped: receive buffer full */
