@@ -6,6 +6,7 @@
 
 #include "../bind/tool/tool.h"
 #include "../moonpoll.h"
+#include "check.h"
 #include "master.h"
 #include "mib.h"
 #include "record.h"
@@ -17,6 +18,7 @@
 static const char usage[] =
   "usage: moonpoll run PROBE... --targets HOST,HOST|FILE [options]\n"
   "       moonpoll sim FLEET.lua | --recording FILE [options]\n"
+  "       moonpoll check PROBE...|--config FILE [--recording FILE] [--strict]\n"
   "       moonpoll test DIR [--update]\n"
   "       moonpoll record HOST [OID...] [options]\n"
   "       moonpoll mib add FILE|DIR... | list | show NAME...\n"
@@ -26,6 +28,7 @@ static const char usage[] =
   "\n"
   "  run      poll SNMP agents with Lua probes, samples on stdout\n"
   "  sim      simulate SNMP agents from recordings\n"
+  "  check    what is wrong with a probe, before it meets a device\n"
   "  test     try probes against recordings, with a fake clock\n"
   "  record   walk an agent into a recording\n"
   "  mib      MIB modules that are known, and more of them\n"
@@ -55,6 +58,7 @@ int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "run") == 0) { return moon_run_main(argc - 1, argv + 1); }
   if (strcmp(command, "sim") == 0) { return moon_sim_main(argc - 1, argv + 1); }
+  if (strcmp(command, "check") == 0) { return moon_check_main(argc - 1, argv + 1); }
   if (strcmp(command, "test") == 0) { return moon_test_main(argc - 1, argv + 1); }
   if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
   if (strcmp(command, "mib") == 0) { return moon_mib_main(argc - 1, argv + 1); }

@@ -4,12 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
@@ -18,9 +16,7 @@
 
 #define SUFFIX ".test.lua"
 #define SUFFIX_LEN (sizeof SUFFIX - 1)
-#define STACK_OCTETS (64u << 20) /* as a worker's: whatever Lua runs nests on it */
 #define LOG_LINES 20
-#define CASE_S 60                /* of real time, for one case: what takes longer computes for ever */
 #define GOLDEN_MAX (64 << 20)
 
 static const char usage[] =
@@ -168,13 +164,12 @@ static void run_case(struct job *job, const char *file) {
   moon_tried_fini(&t);
 }
 
-static void *run_all(void *arg) {
+static void run_all(void *arg) {
   struct job *job = arg;
   for (size_t i = 0; i < job->n; i++) {
     job->begun = (uint32_t)i + 1;
     run_case(job, job->files[i]);
   }
-  return NULL;
 }
 
 /* ---- which */
@@ -225,40 +220,21 @@ static void say_sum(const struct job *job) {
   printf("%u passed, %u failed\n", (unsigned)job->passed, (unsigned)job->failed);
 }
 
-/* A script that computes for ever cannot be stopped from outside, only left. */
-static void wait_for(struct job *job, pthread_t thread) {
-  uint32_t seen = 0, since = 0;
-  struct timespec until;
-  for (;;) {
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0) { return; }
-    uint32_t now = job->begun;
-    since = now == seen ? since + 1 : 0;
-    seen = now;
-    if (since < CASE_S) { continue; }
+static int run_thread(struct job *job) {
+  int err = moon_trial_guard(run_all, job, &job->begun);
+  if (err > 0) {
+    fprintf(stderr, "moonpoll test: cannot start a thread: %s\n", strerror(err));
+    return MOON_EXIT_FAILED;
+  }
+  if (err) { /* it cannot be stopped from outside, only left */
     int len;
-    const char *name = name_of(job->files[now - 1], &len);
+    const char *name = name_of(job->files[job->begun - 1], &len);
     job->failed++;
-    printf("FAIL  %.*s: it computes for over %d s; what would follow was not run\n", len, name, CASE_S);
+    printf("FAIL  %.*s: it computes for over %u s; what would follow was not run\n", len, name, MOON_TRIAL_S);
     say_sum(job);
     fflush(stdout);
     _exit(MOON_EXIT_FAILED);
   }
-}
-
-static int run_thread(struct job *job) {
-  pthread_attr_t attr;
-  pthread_t thread;
-  pthread_attr_init(&attr);
-  int err = pthread_attr_setstacksize(&attr, STACK_OCTETS);
-  if (!err) { err = pthread_create(&thread, &attr, run_all, job); }
-  pthread_attr_destroy(&attr);
-  if (err) {
-    fprintf(stderr, "moonpoll test: cannot start a thread: %s\n", strerror(err));
-    return MOON_EXIT_FAILED;
-  }
-  wait_for(job, thread);
   say_sum(job);
   return fflush(stdout) || job->failed ? MOON_EXIT_FAILED : MOON_EXIT_OK;
 }

@@ -1,10 +1,11 @@
+#define _GNU_SOURCE /* pthread_clockjoin_np */
 #include "trial.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "../bind/load/recorded.h"
-#include "../bind/task/host.h"
-#include "../bind/trial/trial.h"
 #include "inhouse.h"
 
 #define BEGIN_S 1764000000.0 /* the wall clock of every case begins here: 2025-11-24T16:00:00Z */
@@ -12,6 +13,7 @@
 #define NEVER_US (UINT64_C(1000000) * 86400 * 365)
 #define LOG_MAX 65536u
 #define PATH_MAX_LEN 4096
+#define STACK_OCTETS (64u << 20) /* as a worker's: whatever Lua runs nests on it */
 
 struct kind {
   struct moon_recording *recording;
@@ -22,7 +24,8 @@ struct kind {
 
 struct run {
   struct moon_tried *out;
-  struct moon_trial *trial;
+  const struct moon_trial *trial;
+  const struct moon_trial_watch *watch;
   struct moon_plan *plan;
   struct kind *kinds;
   struct moon_draft draft;   /* of recordings */
@@ -51,6 +54,8 @@ static bool out_of_memory(struct run *r) { return fail(r, "out of memory"); }
 static void warn(void *arg, const char *text) { note(arg, "warn", text); }
 
 static void say(void *arg, enum moon_level level, const char *text) {
+  const struct moon_trial_watch *w = ((struct run *)arg)->watch;
+  if (w) { w->log(w->arg, level, text); }
   if (level == MOON_LOG_ERROR || level == MOON_LOG_WARN) { note(arg, level == MOON_LOG_ERROR ? "error" : "warn", text); }
 }
 
@@ -67,7 +72,13 @@ static bool sink(void *arg, const uint8_t *record, uint32_t n) {
   struct run *r = arg;
   enum moon_err err = moon_golden_add(&r->out->golden, record, n);
   if (!r->err) { r->err = err; }
+  if (r->watch) { r->watch->record(r->watch->arg, record, n); }
   return true;
+}
+
+static void skipped(void *arg, const char *place, const char *name) {
+  const struct moon_trial_watch *w = ((struct run *)arg)->watch;
+  if (w) { w->skipped(w->arg, place, name); }
 }
 
 static void ready(void *arg) {
@@ -184,7 +195,7 @@ static bool start(struct run *r) {
   e.arg = r;
   if (moon_engine_new(&e, io, r->loop, &r->engine)) { return out_of_memory(r); }
   moon_loop_on_turn(r->loop, turn, r);
-  struct moon_host_config h = {.engine = r->engine, .plan = r->plan, .answer = answer, .sink = sink, .log = say, .done = done, .arg = r,
+  struct moon_host_config h = {.engine = r->engine, .plan = r->plan, .answer = answer, .sink = sink, .log = say, .skipped = skipped, .done = done, .arg = r,
                                .epoch_s = BEGIN_S - (double)MOON_VIRTUAL_BEGIN_US / 1e6, .in_step = true};
   enum moon_err err = moon_host_new(&h, &r->host);
   if (err) { return fail(r, err == MOON_E_NOMEM ? "out of memory" : "the probe does not load"); }
@@ -213,21 +224,70 @@ static void finish(struct run *r) {
   moon_mem_free(r->kinds);
   moon_plan_free(r->plan);
   moon_draft_fini(&r->draft);
-  moon_trial_free(r->trial);
+}
+
+static void begin(struct run *r) {
+  memset(r->out, 0, sizeof *r->out);
+  moon_print_init(&r->out->log, NULL, NULL);
+  moon_draft_init(&r->draft, NULL);
+  moon_timer_init(&r->last, last_started, r);
+}
+
+static void run(struct run *r) {
+  if (make_kinds(r) && load_plan(r) && start(r)) {
+    moon_loop_run(r->loop);
+    if (r->err) { fail(r, r->err == MOON_E_NOMEM ? "out of memory" : "a run's record makes no sense"); }
+    if (!r->done) { fail(r, "runs wait for something that never happens"); }
+  }
+  finish(r);
 }
 
 void moon_trial_run(const char *file, struct moon_tried *out) {
   struct run r = {.out = out};
-  memset(out, 0, sizeof *out);
-  moon_print_init(&out->log, NULL, NULL);
-  moon_draft_init(&r.draft, NULL);
-  moon_timer_init(&r.last, last_started, &r);
-  if (!moon_trial_load(file, warn, &r, &r.trial, out->error, sizeof out->error) && make_kinds(&r) && load_plan(&r) && start(&r)) {
-    moon_loop_run(r.loop);
-    if (r.err) { fail(&r, r.err == MOON_E_NOMEM ? "out of memory" : "a run's record makes no sense"); }
-    if (!r.done) { fail(&r, "runs wait for something that never happens"); }
+  struct moon_trial *trial = NULL;
+  begin(&r);
+  if (moon_trial_load(file, warn, &r, &trial, out->error, sizeof out->error)) {
+    moon_draft_fini(&r.draft);
+    return;
   }
-  finish(&r);
+  r.trial = trial;
+  run(&r);
+  moon_trial_free(trial);
+}
+
+void moon_trial_try(const struct moon_trial *trial, const struct moon_trial_watch *watch, struct moon_tried *out) {
+  struct run r = {.out = out, .trial = trial, .watch = watch};
+  begin(&r);
+  run(&r);
+}
+
+struct guarded { void (*body)(void *arg); void *arg; };
+
+static void *run_guarded(void *arg) {
+  struct guarded *g = arg;
+  g->body(g->arg);
+  return NULL;
+}
+
+int moon_trial_guard(void (*body)(void *arg), void *arg, const _Atomic uint32_t *begun) {
+  struct guarded g = {body, arg};
+  pthread_attr_t attr;
+  pthread_t thread;
+  pthread_attr_init(&attr);
+  int err = pthread_attr_setstacksize(&attr, STACK_OCTETS);
+  if (!err) { err = pthread_create(&thread, &attr, run_guarded, &g); }
+  pthread_attr_destroy(&attr);
+  if (err) { return err; }
+  struct timespec until;
+  for (uint32_t seen = 0, since = 0; since < MOON_TRIAL_S;) {
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0) { return 0; }
+    uint32_t now = *begun;
+    since = now == seen ? since + 1 : 0;
+    seen = now;
+  }
+  return -1;
 }
 
 void moon_tried_fini(struct moon_tried *t) {

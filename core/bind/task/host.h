@@ -54,6 +54,8 @@ struct moon_host_config {
   bool (*sink)(void *arg, const uint8_t *record, uint32_t n);
   /* One line, or several for a traceback; lent. */
   void (*log)(void *arg, enum moon_level level, const char *text);
+  /* A sample was skipped because its value was nil: "file:line: " where, its name; both lent. NULL: nobody wants to know. */
+  void (*skipped)(void *arg, const char *place, const char *name);
   /* plan->once: every run is over and handed out. Called once, from a turn. */
   void (*done)(void *arg);
   void *arg;

@@ -204,6 +204,18 @@ static inline double time_of(struct moon_run *r) {
   return r->wall_s;
 }
 
+/* There is no value: nothing is written. [-0, +0, m] */
+static __attribute__((noinline)) int skip(lua_State *L, struct moon_run *r) {
+  const struct moon_host_config *c = &r->host->config;
+  r->skipped_nil++;
+  if (c->skipped) {
+    luaL_where(L, 1);
+    c->skipped(c->arg, lua_tostring(L, -1), lua_tostring(L, 2));
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
 /* out:TYPE(name, value) [-0, +0, e] */
 static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
   struct out *o = check(L);
@@ -216,7 +228,7 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
   s.name.n = (uint32_t)n;
   switch (lua_type(L, 3)) {
     case LUA_TNIL:
-    case LUA_TNONE: r->skipped_nil++; return 0;
+    case LUA_TNONE: return skip(L, r);
     case LUA_TNUMBER:
       v.real = lua_tonumber(L, 3);
       if (fabs(v.real) < 0x1p63 && (double)(int64_t)v.real == v.real) {
@@ -226,8 +238,7 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
         s.kind = MOON_NUMBER_REAL;
         s.value.real = v.real;
       } else { /* no output can say inf or nan: there is no value */
-        r->skipped_nil++;
-        return 0;
+        return skip(L, r);
       }
       break;
     case LUA_TSTRING:
