@@ -35,6 +35,16 @@
   X(octets_out, "payload sent")                                                  \
   X(breakers_opened, "devices found silent")                                     \
   X(breakers_closed, "silent devices heard again")                               \
+  X(discoveries, "engine ids asked for")                                         \
+  X(resyncs, "boots and time of an engine learned anew")                         \
+  X(reports_level, "reports: the user has no such level")                        \
+  X(reports_time, "reports: not in the time window, first synchronisations too") \
+  X(reports_user, "reports: unknown user")                                       \
+  X(reports_engine, "reports: unknown engine id, answers to discoveries too")    \
+  X(reports_digest, "reports: wrong digest")                                     \
+  X(reports_decryption, "reports: could not decrypt")                            \
+  X(reports_other, "reports of another kind")                                    \
+  X(auth_failed, "answers not believed: wrong digest, lower level, old time")    \
   X(turns, "turns of the loop")
 
 struct moon_counters {

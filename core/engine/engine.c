@@ -172,6 +172,7 @@ void moon_engine_free(struct moon_engine *e) {
   moon_local_fini(e);
   moon_peers_fini(e);
   moon_flight_fini(&e->flight);
+  moon_keyring_free(e->keyring);
   moon_mem_free(e);
 }
 
@@ -254,6 +255,7 @@ void moon_engine_verdict(struct moon_engine *e, struct moon_slot *s, enum moon_v
       moon_wheel_start(&e->wheel, &s->timer, s->x.give_up_us);
       break;
     case MOON_VERDICT_DROP:
+    case MOON_VERDICT_HELD:
       moon_wheel_start(&e->wheel, &s->timer, moon_exchange_deadline(&s->x));
       break;
   }
@@ -267,7 +269,7 @@ static void slot_due(void *arg) {
     moon_engine_finish(e, s, &o);
     return;
   }
-  bool may = e->due_us >= s->x.give_up_us || moon_budget_take(&e->budget, e->now_us);
+  bool may = e->due_us >= s->x.give_up_us || moon_exchange_is_midway(&s->x) || moon_budget_take(&e->budget, e->now_us);
   if (!may) { e->counters->retries_denied++; }
   enum moon_verdict v = moon_exchange_expire(&s->x, e->due_us, may, &o);
   o.received_us = e->now_us;

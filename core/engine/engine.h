@@ -23,6 +23,7 @@ struct moon_engine_config {
   uint32_t receive_buffer;    /* octets asked of the kernel: 4 MiB */
   uint32_t retry_percent;     /* retry budget: this many per cent of first tries, 10 */
   uint32_t retry_per_s;       /* or this many a second, whichever is more: 50 */
+  uint32_t contexts;          /* SNMPv3: keys at the ready for so many agents, see keyring.h; 0: 20,000 */
   struct moon_addr source4, source6; /* bind address; family 0: any */
   uint64_t seed;              /* of ids and jitter; 0: from the kernel */
   struct moon_counters *counters; /* borrowed; NULL: own */

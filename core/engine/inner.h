@@ -5,7 +5,8 @@
  *   named.c    agents known by name: where they are
  *   launch.c   requests become datagrams
  *   local.c    datagrams to and from agents inside the process
- *   match.c    datagrams and ICMP errors find their request                                                         */
+ *   match.c    datagrams and ICMP errors find their request
+ *   secure.c   SNMPv3: keys, what is known of engines                                                               */
 #ifndef MOON_ENGINE_INNER_H
 #define MOON_ENGINE_INNER_H
 
@@ -13,6 +14,7 @@
 #define _GNU_SOURCE /* struct mmsghdr */
 #endif
 
+#include "../session/trust.h"
 #include "flight.h"
 #include "pace.h"
 #include "resolver.h"
@@ -38,13 +40,19 @@ struct moon_peer {
   uint32_t index;
   uint32_t n_waiting, n_on_wire;
   uint32_t told;             /* quirks said, enum moon_quirk */
+  uint8_t changes;           /* of target.trust, as twins was last looked at */
+  bool has_engine;           /* is in the table by engine id */
+  struct moon_peer *same_engine; /* next in its bucket of that table */
+  uint64_t engine_hash;
 };
 
 /* All agents by index, and by address for ICMP errors that quote no id. */
 struct moon_peers {
   struct moon_peer **at;     /* NULL where free */
   struct moon_peer **bucket; /* cap of them, chained by same */
+  struct moon_peer **engine; /* engine_cap of them, chained by same_engine: agents of SNMPv3 by engine id; NULL: there are none */
   uint32_t n, cap;           /* cap: power of two */
+  uint32_t n_engine, engine_cap;
   uint32_t hint;             /* below it no index is free */
   uint64_t key;
 };
@@ -84,6 +92,7 @@ struct moon_engine {
   uint8_t *local_room;       /* MOON_DATAGRAM_MAX octets for requests to them; NULL: there are none yet */
   struct moon_resolver *resolver; /* NULL: nobody was asked for by name */
   struct moon_timer resolver_timer;
+  struct moon_keyring *keyring; /* NULL: nobody spoke SNMPv3 yet */
   struct moon_wheel wheel;
 };
 
@@ -133,6 +142,15 @@ enum moon_err moon_named_bind(struct moon_peer *p, const struct moon_addr *sourc
 void moon_named_free(struct moon_peer *p); /* one without a name too */
 void moon_named_turn(struct moon_engine *e);
 void moon_named_fini(struct moon_engine *e);
+/* The agent is about to be spoken to in SNMPv3: makes what that takes, and the keyring for the first of them. MOON_E_NOMEM;
+ * MOON_E_NO_ALGORITHM. */
+enum moon_err moon_secure_prepare(struct moon_engine *e, struct moon_peer *p);
+/* After a datagram was fed: counts what it was, says what is new of its engine. */
+void moon_secure_look(struct moon_engine *e, const struct moon_slot *s);
+/* May what came for a request that is over be believed? A second answer (late false) may be a replay, so never. */
+bool moon_secure_past(struct moon_engine *e, struct moon_peer *p, bool late, const uint8_t *octets, size_t n);
+/* Out of the table by engine id. */
+void moon_secure_unlink(struct moon_engine *e, struct moon_peer *p);
 
 /* Hand over what launch made in e->local_room. */
 void moon_local_ask(struct moon_engine *e, struct moon_peer *p, const uint8_t *request, size_t n);

@@ -5,7 +5,7 @@
 /* In one turn at most so many datagrams leave before answers are taken in again, or a burst would fill the receive buffer. */
 #define PER_TURN 512u
 #define BLOCKED_US 1000u
-#define ENVELOPE 512u /* more than any header in front of the varbinds */
+#define ENVELOPE 1024u /* more than any header in front of the varbinds, and padding */
 #define SAME_ERROR 3u /* so often in a row, with the error queue empty: the error is about this very datagram */
 #define ANY_ERROR 64u
 
@@ -90,13 +90,15 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
     moon_engine_finish_later(e, s, MOON_E_BUDGET);
     return true;
   }
-  bool first = s->x.tries == 0;
+  uint16_t made = s->x.tries;
+  bool first = made == 0;
   uint64_t deadline_us = s->x.give_up_us; /* of a first try: as asked for */
   if (first) {
     moon_exchange_init(&s->x, &p->target, s->x.request, e->now_us);
     s->x.trial = s->trial;
   }
-  enum moon_err err = moon_exchange_encode(&s->x, id, e->now_us, jitter(e), &w);
+  enum moon_err err = p->target.credential->version == MOON_V3 && !p->target.trust ? moon_secure_prepare(e, p) : MOON_OK;
+  if (!err) { err = moon_exchange_encode(&s->x, id, e->now_us, jitter(e), &w); }
   if (err) {
     moon_engine_finish_later(e, s, err);
     return true;
@@ -112,7 +114,8 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   s->state = MOON_SLOT_FLYING;
   moon_list_append(&p->flying, &s->node);
   moon_wheel_start(&e->wheel, &s->timer, s->x.next_us);
-  if (!first) { e->counters->retries++; }
+  if (!first && s->x.tries > made) { e->counters->retries++; }
+  if (s->x.asking_engine) { e->counters->discoveries++; }
   if (p->asked) { moon_local_ask(e, p, w.p, moon_writer_len(&w)); }
   return true;
 }

@@ -2,8 +2,11 @@
 
 #define ERRORS_MAX 1024 /* entries of the error queue taken at once */
 
+static bool is_sealed(const struct moon_peer *p) { return p->target.credential->version == MOON_V3; }
+
 /* The request is gone. Its agent, if this comes from it, is alive all the same. */
-static void match_past(struct moon_engine *e, enum moon_find found, const struct moon_try *t, const struct moon_addr *source) {
+static void match_past(struct moon_engine *e, enum moon_find found, const struct moon_try *t, const struct moon_addr *source,
+                       const uint8_t *octets, size_t n) {
   struct moon_peer *p = t->peer < e->peers.cap ? e->peers.at[t->peer] : NULL;
   bool known = false;
   if (p) {
@@ -20,7 +23,7 @@ static void match_past(struct moon_engine *e, enum moon_find found, const struct
   } else {
     e->counters->late++;
   }
-  if (!known) { return; }
+  if (!known || (is_sealed(p) && !moon_secure_past(e, p, found == MOON_FIND_LATE, octets, n))) { return; }
   if (p->named) { moon_named_heard(p, source); }
   uint64_t rtt_us = found == MOON_FIND_LATE && e->now_us > t->sent_us ? e->now_us - t->sent_us : 0;
   if (moon_target_heard(&p->target, (enum moon_kind)t->kind, rtt_us, e->now_us)) { moon_engine_breaker(e, p); }
@@ -53,7 +56,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   }
   moon_sockaddr_get(from, &source);
   if (found != MOON_FIND_LIVE) {
-    match_past(e, found, t, &source);
+    match_past(e, found, t, &source, octets, n);
     return;
   }
   struct moon_peer *p = s->peer;
@@ -63,7 +66,9 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   }
   struct moon_outcome o;
   enum moon_verdict v = moon_exchange_feed(&s->x, octets, n, t->sent_us, e->now_us, &o);
-  if (v != MOON_VERDICT_DROP) {
+  bool sealed = is_sealed(p);
+  if (sealed) { moon_secure_look(e, s); }
+  if (v != MOON_VERDICT_DROP && (!sealed || s->x.authentic)) {
     if (p->named) { moon_named_heard(p, &source); }
     moon_target_learn(&p->target, &source);
   }

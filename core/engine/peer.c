@@ -127,9 +127,11 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   moon_list_remove(&p->node);
   moon_peers_unlink(e, p);
   moon_named_free(p);
+  moon_secure_unlink(e, p);
   e->peers.at[p->index] = NULL;
   e->peers.n--;
   if (p->index < e->peers.hint) { e->peers.hint = p->index; }
+  moon_mem_free(p->target.trust);
   moon_mem_free(p);
 }
 
@@ -137,8 +139,10 @@ void moon_peers_fini(struct moon_engine *e) {
   for (uint32_t i = 0; e->peers.at && i < e->peers.cap; i++) {
     if (!e->peers.at[i]) { continue; }
     moon_named_free(e->peers.at[i]);
+    moon_mem_free(e->peers.at[i]->target.trust);
     moon_mem_free(e->peers.at[i]);
   }
+  moon_mem_free(e->peers.engine);
   moon_mem_free(e->peers.at);
   moon_mem_free(e->peers.bucket);
 }
@@ -154,6 +158,8 @@ struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr 
 
 void moon_peer_activate(struct moon_peer *p) {
   uint32_t window = p->target.policy->window ? p->target.policy->window : 1;
+  const struct moon_trust *trust = p->target.credential->version == MOON_V3 ? p->target.trust : NULL;
+  if (trust && !moon_trust_is_settled(trust)) { window = 1; } /* one finds out for all */
   if (!p->n_waiting || p->n_on_wire >= window) { return; }
   if (!moon_list_empty(&p->node) || !moon_list_empty(&p->paced.node)) { return; }
   if (p->named && !moon_named_ready(p)) { return; }
@@ -170,6 +176,11 @@ static const struct { enum moon_quirk quirk; const char *text; } quirk_texts[] =
   { MOON_QUIRK_ALIAS, "answers from another address than asked" },
   { MOON_QUIRK_NO_BULK, "does not get GETBULK right; asked by GETNEXT" },
   { MOON_QUIRK_POISON, "fails whole requests because of single OIDs; they are asked apart" },
+  { MOON_QUIRK_REEDER, "extends AES keys as Reeder does (AES-192-C, AES-256-C)" },
+  { MOON_QUIRK_BLUMENTHAL, "extends AES keys as Blumenthal does (AES-192, AES-256)" },
+  { MOON_QUIRK_CLOCK_BACK, "counts its boots or its engine's time backwards; followed" },
+  { MOON_QUIRK_OTHER_ENGINE, "has another engine id than before; followed" },
+  { MOON_QUIRK_BOOTS_MAX, "has used up its engine's boots: it answers nobody until it gets another engine id" },
 };
 
 void moon_peer_tell(struct moon_peer *p) {

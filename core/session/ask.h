@@ -7,6 +7,7 @@
 #define MOON_SESSION_ASK_H
 
 #include "exchange.h"
+#include "trust.h"
 
 /* Octets of varbinds in a request: one datagram of 1472 octets less the header with the longest community. */
 #define MOON_ASK_MAX 1180
@@ -16,7 +17,10 @@ static inline size_t moon_ask_tlv(size_t n) { return n + (n < 128 ? 2 : n < 256 
 /* Octets one name takes in a request. */
 static inline size_t moon_ask_cost(size_t oid_len) { return oid_len < 120 ? oid_len + 6 : moon_ask_tlv(moon_ask_tlv(oid_len) + 2); }
 /* Octets of a message around its varbinds, at most. */
-static inline size_t moon_ask_overhead(const struct moon_target *t) { return 4 + 3 + 3 + t->credential->community_len + 4 + 6 + 6 + 6 + 4; }
+static inline size_t moon_ask_overhead(const struct moon_target *t) {
+  const struct moon_credential *c = t->credential;
+  return c->version == MOON_V3 ? moon_trust_overhead(t->trust, c) : 4u + 3 + 3 + c->community_len + 4 + 6 + 6 + 6 + 4;
+}
 
 static inline void moon_ask_put(struct moon_writer *w, const uint8_t *oid, size_t n) {
   if (n < 120 && moon_writer_len(w) + n + 6 <= (size_t)(w->end - w->start)) {

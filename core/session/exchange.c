@@ -1,5 +1,7 @@
 #include "exchange.h"
 
+#include "sealed.h"
+
 static uint32_t tries_max(const struct moon_exchange *x) {
   uint32_t retries = x->target->policy->retries;
   if (x->trial) {
@@ -17,17 +19,9 @@ void moon_exchange_init(struct moon_exchange *x, struct moon_target *t, const st
   x->next_us = x->give_up_us;
 }
 
-enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, uint32_t jitter, struct moon_writer *w) {
+static enum moon_err encode_plain(const struct moon_exchange *x, uint32_t id, struct moon_writer *w) {
   const struct moon_request *r = x->request;
   const struct moon_credential *c = x->target->credential;
-  const struct moon_policy *policy = x->target->policy;
-  uint32_t max = tries_max(x);
-  if (x->tries >= max) {
-    return MOON_E_LIMIT;
-  }
-  if (c->version != MOON_V1 && c->version != MOON_V2C) {
-    return MOON_E_VERSION;
-  }
   moon_writer_put(w, r->varbinds, r->varbinds_len);
   const struct moon_pdu pdu = {
     .varbinds = w->p,
@@ -38,25 +32,56 @@ enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_
     .type = r->pdu_type,
   };
   moon_message_encode(w, c->version, c->community, c->community_len, &pdu);
-  if (w->err) {
-    return MOON_E_TOO_BIG;
+  return w->err ? MOON_E_TOO_BIG : MOON_OK;
+}
+
+/* When the try under way ends. */
+static void set_deadline(struct moon_exchange *x, uint64_t now_us, uint32_t jitter) {
+  const struct moon_policy *policy = x->target->policy;
+  x->next_us = x->give_up_us;
+  if (x->tries >= tries_max(x)) {
+    return;
+  }
+  uint64_t rto = moon_rtt_timeout(&x->target->rtt[x->request->kind], policy->rto_floor_us, policy->timeout_us) << (x->tries - 1);
+  if (rto > policy->timeout_us) {
+    rto = policy->timeout_us; /* or the later tries would never be made */
+  }
+  rto = rto - rto / 10 + rto / 5 * (jitter & 1023) / 1023;
+  if (now_us + rto < x->give_up_us) {
+    x->next_us = now_us + rto;
+  }
+}
+
+enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, uint32_t jitter, struct moon_writer *w) {
+  uint8_t version = x->target->credential->version;
+  if (x->tries >= tries_max(x) && !x->step) {
+    return MOON_E_LIMIT;
+  }
+  if (version != MOON_V1 && version != MOON_V2C && version != MOON_V3) {
+    return MOON_E_VERSION;
+  }
+  enum moon_err e = version == MOON_V3 ? moon_sealed_encode(x, id, now_us, w) : encode_plain(x, id, w);
+  if (e) {
+    return e;
   }
   if (x->tries == 0) {
     /* What waited for its turn before it was sent has its full time still. */
     x->sent_us[0] = now_us;
-    x->give_up_us = now_us + max * policy->timeout_us;
+    x->give_up_us = now_us + tries_max(x) * x->target->policy->timeout_us;
   }
   x->sent_us[1] = now_us;
-  x->tries++;
-  x->next_us = x->give_up_us;
-  if (x->tries < max) {
-    uint64_t rto = moon_rtt_timeout(&x->target->rtt[r->kind], policy->rto_floor_us, policy->timeout_us) << (x->tries - 1);
-    if (rto > policy->timeout_us) {
-      rto = policy->timeout_us; /* or the later tries would never be made */
-    }
-    rto = rto - rto / 10 + rto / 5 * (jitter & 1023) / 1023;
-    if (now_us + rto < x->give_up_us) {
-      x->next_us = now_us + rto;
+  if (!x->step) {
+    x->tries++;
+    x->swapped = false;
+  }
+  x->step = false;
+  set_deadline(x, now_us, jitter);
+  x->swap = false;
+  if (version == MOON_V3) {
+    uint64_t swap_us = moon_sealed_swap_us(x, now_us);
+    if (swap_us && swap_us < x->next_us) {
+      x->swap = true;
+      x->next_us = swap_us;
     }
   }
   return MOON_OK;
@@ -98,46 +123,66 @@ static void judge(struct moon_exchange *x, struct moon_outcome *out) {
   }
 }
 
+/* Of v1 and v2c. */
+static enum moon_verdict feed_plain(const struct moon_exchange *x, const uint8_t *p, size_t n, struct moon_outcome *o) {
+  const struct moon_credential *c = x->target->credential;
+  struct moon_message m;
+  if (moon_message_decode(p, n, &m)) {
+    o->err = MOON_E_DECODE;
+    return salvage(c, p, n, &o->pdu) ? MOON_VERDICT_MINE : MOON_VERDICT_DROP;
+  }
+  if (m.version != c->version || !same_community(c, m.community, m.community_len)) {
+    return MOON_VERDICT_DROP;
+  }
+  if (m.trailing) {
+    moon_target_quirk(x->target, MOON_QUIRK_TRAILING);
+  }
+  if (m.is_trap_v1 || m.pdu.type != MOON_PDU_RESPONSE) {
+    o->err = MOON_E_DECODE;
+    o->pdu.type = m.is_trap_v1 ? MOON_PDU_TRAP_V1 : m.pdu.type;
+  } else {
+    o->pdu = m.pdu;
+  }
+  return MOON_VERDICT_MINE;
+}
+
 enum moon_verdict moon_exchange_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint64_t sent_us, uint64_t now_us,
                                      struct moon_outcome *out) {
   struct moon_target *t = x->target;
-  const struct moon_credential *c = t->credential;
-  struct moon_message m;
+  bool sealed = t->credential->version == MOON_V3;
   struct moon_outcome o = {.received_us = now_us, .tries = x->tries};
-  if (moon_message_decode(p, n, &m) == MOON_OK) {
-    if (m.version != c->version || !same_community(c, m.community, m.community_len)) {
-      return MOON_VERDICT_DROP;
+  enum moon_verdict v = sealed ? moon_sealed_feed(x, p, n, now_us, &o) : feed_plain(x, p, n, &o);
+  if (v == MOON_VERDICT_DROP || v == MOON_VERDICT_HELD || (sealed && !x->authentic)) {
+    if (v == MOON_VERDICT_MINE) {
+      *out = o;
     }
-    if (m.trailing) {
-      moon_target_quirk(t, MOON_QUIRK_TRAILING);
-    }
-    if (m.is_trap_v1 || m.pdu.type != MOON_PDU_RESPONSE) {
-      o.err = MOON_E_DECODE;
-      o.pdu.type = m.is_trap_v1 ? MOON_PDU_TRAP_V1 : m.pdu.type;
-    } else {
-      o.pdu = m.pdu;
-      judge(x, &o);
-    }
-  } else {
-    if (!salvage(c, p, n, &o.pdu)) {
-      return MOON_VERDICT_DROP;
-    }
-    o.err = MOON_E_DECODE;
+    return v;
   }
   uint64_t rtt = now_us > sent_us ? now_us - sent_us : 1;
-  o.rtt_us = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
-  moon_rtt_sample(&t->rtt[x->request->kind], rtt);
+  moon_rtt_sample(&t->rtt[v == MOON_VERDICT_AGAIN ? MOON_KIND_GET : x->request->kind], rtt);
   t->last_answer_us = now_us;
-  *out = o;
-  return MOON_VERDICT_MINE;
+  if (v == MOON_VERDICT_MINE) {
+    if (!o.err) {
+      judge(x, &o);
+    }
+    o.rtt_us = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
+    *out = o;
+  }
+  return v;
 }
 
 static enum moon_verdict give_up(const struct moon_exchange *x, uint64_t now_us, struct moon_outcome *out) {
   *out = (struct moon_outcome){
     .received_us = now_us,
     .tries = x->tries,
-    .err = x->icmp ? (enum moon_err)x->icmp : MOON_E_TIMEOUT,
+    .report = x->held,
+    .err = x->held   ? moon_report_err((enum moon_report)x->held)
+           : x->icmp ? (enum moon_err)x->icmp
+                     : MOON_E_TIMEOUT,
   };
+  if (x->target->trust) {
+    moon_trust_forget(x->target->trust);
+  }
   return MOON_VERDICT_MINE;
 }
 
@@ -145,7 +190,17 @@ enum moon_verdict moon_exchange_expire(struct moon_exchange *x, uint64_t now_us,
   if (now_us < x->next_us) {
     return MOON_VERDICT_DROP;
   }
-  if (now_us >= x->give_up_us || x->tries >= tries_max(x)) {
+  if (now_us >= x->give_up_us || x->held) {
+    return give_up(x, now_us, out);
+  }
+  if (x->swap) {
+    x->swap = false;
+    x->swapped = true;
+    x->step = true;
+    moon_trust_swap(x->target->trust);
+    return MOON_VERDICT_AGAIN;
+  }
+  if (x->tries >= tries_max(x)) {
     return give_up(x, now_us, out);
   }
   if (!may_retry) {

@@ -5,7 +5,7 @@
  *   moon_exchange_init(&x, &target, &request, now);
  *   loop: moon_exchange_encode(&x, id, now, &w)        a try; w holds the datagram
  *         wait until moon_exchange_deadline(&x)
- *         a datagram:  moon_exchange_feed(&x, ...)     MINE: over, outcome filled; DROP: go on waiting; AGAIN: encode now
+ *         a datagram:  moon_exchange_feed(&x, ...)     MINE: over, outcome filled; DROP, HELD: go on waiting; AGAIN: encode now
  *         the deadline: moon_exchange_expire(&x, now)  AGAIN or MINE (outcome: timeout)
  *         an ICMP:      moon_exchange_icmp(&x, ...)    AGAIN, DROP or MINE
  *
@@ -26,6 +26,8 @@ struct moon_request {
   uint8_t kind;              /* enum moon_kind: whose round trips it shares */
   int32_t non_repeaters;     /* GETBULK, else 0 */
   int32_t max_repetitions;
+  const uint8_t *context;    /* contextName of SNMPv3, borrowed likewise; NULL: that of the credential */
+  uint8_t context_len;
 };
 
 /* How it ended. */
@@ -35,13 +37,15 @@ struct moon_outcome {
   uint32_t rtt_us;           /* of the try that was answered; 0: not answered */
   uint16_t tries;
   uint16_t error_index;      /* 1-based varbind the agent blames, 0: none */
+  uint8_t report;            /* enum moon_report that err comes from */
   enum moon_err err;         /* MOON_OK; an agent's error-status (pdu is set too); timeout, refused, unreachable, decode, ... */
 };
 
 enum moon_verdict {
   MOON_VERDICT_MINE,      /* over: *outcome is filled */
   MOON_VERDICT_DROP,      /* not an answer to this: count it, keep waiting */
-  MOON_VERDICT_AGAIN      /* send the next try now */
+  MOON_VERDICT_AGAIN,     /* send the next try now */
+  MOON_VERDICT_HELD       /* an answer, but one that anybody could have sent: wait until the deadline, which moved, for a better */
 };
 
 struct moon_exchange {
@@ -54,6 +58,18 @@ struct moon_exchange {
   uint16_t tries;          /* made */
   uint8_t icmp;            /* the last try's, enum moon_err; 0: none */
   bool trial;              /* breaker trial: one try only */
+  /* SNMPv3, see sealed.h */
+  uint8_t discoveries;     /* engine ids taken from reports */
+  uint8_t resyncs;         /* times taken from reports */
+  uint8_t heard;           /* enum moon_report that the datagram fed last was */
+  uint8_t refused;         /* enum moon_err: why it was not believed; 0: it was, or was no matter of belief */
+  uint8_t held;            /* enum moon_report that ends this unless something better comes */
+  bool step : 1;           /* what is sent next takes the try under way further and is no other try */
+  bool swap : 1;           /* at next_us the same is asked with the other key */
+  bool swapped : 1;        /* that was done in this try */
+  bool asking_engine : 1;  /* what was sent last asks for the engine id */
+  bool resynced : 1;       /* the datagram fed last told that boots or time had become others */
+  bool authentic : 1;      /* the datagram fed last was signed by the agent, or needs no signature */
 };
 
 MOON_API void moon_exchange_init(struct moon_exchange *x, struct moon_target *t, const struct moon_request *r, uint64_t now_us);
@@ -61,6 +77,8 @@ MOON_API void moon_exchange_init(struct moon_exchange *x, struct moon_target *t,
  * try made, +-10 % by `jitter` (any random number), never past give_up_us; the last try waits until give_up_us. */
 MOON_API enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, uint32_t jitter, struct moon_writer *w);
 static inline uint64_t moon_exchange_deadline(const struct moon_exchange *x) { return x->next_us; }
+/* Is what follows the deadline a step of the same try, not another one that a budget could deny? */
+static inline bool moon_exchange_is_midway(const struct moon_exchange *x) { return x->swap || x->held; }
 /* A datagram whose id is one of this exchange's tries and whose source was accepted. sent_us: when that try left.
  * A PDU that is no Response, or is malformed past its id: MINE with MOON_E_DECODE, and outcome->pdu.varbinds_len holds
  * what could be told apart. Another version or community: DROP. Feeds the RTT estimate: unambiguous, as ids tell tries apart. */

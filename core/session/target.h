@@ -10,6 +10,8 @@
 #include "credential.h"
 #include "poison.h"
 
+struct moon_trust; /* trust.h */
+
 /* When to ask, when to stop asking. Shared by many targets. */
 struct moon_policy {
   uint64_t timeout_us;       /* of one try, and of RTO at most: 2 s */
@@ -43,7 +45,13 @@ enum moon_quirk { /* what was seen of an agent; each is said once */
   MOON_QUIRK_NOT_INCREASING = 1 << 5,
   MOON_QUIRK_ALIAS = 1 << 6,         /* answers from another address */
   MOON_QUIRK_NO_BULK = 1 << 7,       /* the ladder went down to GETNEXT */
-  MOON_QUIRK_POISON = 1 << 8         /* an OID spoils a whole GET */
+  MOON_QUIRK_POISON = 1 << 8,        /* an OID spoils a whole GET */
+  MOON_QUIRK_REEDER = 1 << 16,       /* SNMPv3: of both extensions of AES keys it took this one */
+  MOON_QUIRK_BLUMENTHAL = 1 << 17,   /* or that one */
+  MOON_QUIRK_CLOCK_BACK = 1 << 18,   /* its engine's boots or time went backwards, and were followed */
+  MOON_QUIRK_OTHER_ENGINE = 1 << 19, /* another engine took over, and proved itself */
+  MOON_QUIRK_BOOTS_MAX = 1 << 20,    /* its engine's boots are used up */
+  MOON_QUIRK_TWIN = 1 << 21          /* another agent has the same engine id */
 };
 
 struct moon_target {
@@ -51,6 +59,7 @@ struct moon_target {
   struct moon_addr alias;                  /* learned source of answers; family 0: none */
   const struct moon_credential *credential; /* borrowed */
   const struct moon_policy *policy;         /* borrowed */
+  struct moon_trust *trust;           /* SNMPv3: the owner's, set before the first request; NULL: v1, v2c */
   struct moon_rtt rtt[MOON_KIND_N];
   uint64_t last_answer_us;                 /* 0: never */
   uint64_t silent_get_us;                  /* when a GET of several names last met silence; 0: never */

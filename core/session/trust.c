@@ -1,0 +1,170 @@
+#include "trust.h"
+
+#define US_A_S 1000000u
+#define ENGINE_ID_MIN 5 /* RFC 3411 5; shorter ones are answered with what they are */
+
+void moon_trust_init(struct moon_trust *s, struct moon_keyring *ring) {
+  memset(s, 0, sizeof *s);
+  s->ring = ring;
+}
+
+static void set_engine(struct moon_authority *a, const uint8_t *id, size_t n) {
+  memset(a, 0, sizeof *a);
+  a->id_len = (uint8_t)n;
+  memcpy(a->id, id, n);
+}
+
+static void set_time(struct moon_authority *a, uint32_t boots, uint32_t time, uint64_t now_us) {
+  a->boots = boots;
+  a->time = time;
+  a->latest = time;
+  a->at_us = now_us;
+  a->timed = true;
+}
+
+static bool is_engine(const struct moon_authority *a, const uint8_t *id, size_t n) {
+  return a->id_len == n && n && memcmp(a->id, id, n) == 0;
+}
+
+enum moon_priv moon_trust_sibling(enum moon_priv priv) {
+  switch (priv) {
+  case MOON_PRIV_AES192: return MOON_PRIV_AES192_REEDER;
+  case MOON_PRIV_AES256: return MOON_PRIV_AES256_REEDER;
+  case MOON_PRIV_AES192_REEDER: return MOON_PRIV_AES192;
+  case MOON_PRIV_AES256_REEDER: return MOON_PRIV_AES256;
+  default: return MOON_PRIV_NONE;
+  }
+}
+
+static void set_priv(struct moon_trust *s, uint8_t priv) {
+  s->priv = priv;
+  s->known.keys = s->other.keys = (struct moon_keyring_ref){NULL, 0};
+}
+
+void moon_trust_use(struct moon_trust *s, const struct moon_credential *c, uint64_t now_us) {
+  if (s->credential == c) { return; }
+  s->credential = c;
+  set_priv(s, c->priv);
+  /* A key that is localized was extended already, and a long hash needs no extension. */
+  s->decided = !c->priv_either || c->priv_localized || moon_trust_sibling((enum moon_priv)c->priv) == MOON_PRIV_NONE ||
+               moon_auth_key_len((enum moon_auth)c->auth) >= moon_priv_key_len((enum moon_priv)c->priv);
+  if (c->context_len > s->context_len) { s->context_len = c->context_len; }
+  if (c->engine_id_len && c->engine_id_len <= MOON_ENGINE_ID_MAX && !is_engine(&s->known, c->engine_id, c->engine_id_len)) {
+    set_engine(&s->known, c->engine_id, c->engine_id_len);
+    s->other.id_len = 0;
+    s->changes++;
+  }
+  if (c->time_given && !s->known.proven) { set_time(&s->known, c->boots, c->time, now_us); }
+}
+
+struct moon_authority *moon_trust_of(struct moon_trust *s, const uint8_t *engine_id, size_t n) {
+  if (is_engine(&s->known, engine_id, n)) { return &s->known; }
+  return is_engine(&s->other, engine_id, n) ? &s->other : NULL;
+}
+
+enum moon_err moon_trust_keys(struct moon_trust *s, struct moon_authority *a, struct moon_usm **out) {
+  return moon_keyring_get(s->ring, s->credential, (enum moon_priv)s->priv, a->id, a->id_len, &a->keys, out);
+}
+
+uint32_t moon_authority_time(const struct moon_authority *a, uint64_t now_us) {
+  uint64_t time = a->time + (now_us > a->at_us ? (now_us - a->at_us) / US_A_S : 0);
+  if (!a->timed) { return 0; }
+  return time < MOON_BOOTS_MAX ? (uint32_t)time : MOON_BOOTS_MAX; /* after 68 years it counts a boot and begins anew */
+}
+
+bool moon_trust_discover(struct moon_trust *s, const uint8_t *engine_id, size_t n) {
+  bool timed = s->known.timed && !s->known.id_len; /* the time was given, whosever it is */
+  if (n == 0 || n > MOON_ENGINE_ID_MAX || is_engine(moon_trust_authority(s), engine_id, n)) { return false; }
+  if (is_engine(&s->known, engine_id, n)) {
+    s->other.id_len = 0;
+  } else if (s->known.proven) {
+    set_engine(&s->other, engine_id, n);
+  } else {
+    struct moon_authority given = s->known;
+    set_engine(&s->known, engine_id, n);
+    if (timed) { set_time(&s->known, given.boots, given.time, given.at_us); }
+    s->changes++;
+  }
+  return true;
+}
+
+static void promote(struct moon_trust *s, struct moon_authority *a) {
+  if (a == &s->other) {
+    s->known = s->other;
+    s->changes++;
+  }
+  s->other.id_len = 0;
+  s->known.proven = true;
+}
+
+/* RFC 3414 3.2 7b, and beyond it: a clock that went backwards may be followed. What is read here answers a message of ours
+ * whose id nobody could foresee, and the id is signed: so it is fresh, whatever its time. */
+enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authority *a, uint32_t boots, uint32_t time, bool report,
+                                 uint64_t now_us, bool *back) {
+  *back = false;
+  if (!a->timed || boots > a->boots || (boots == a->boots && time > a->latest)) {
+    set_time(a, boots, time, now_us);
+  } else if (boots < a->boots || (uint64_t)time + MOON_TIME_WINDOW_S < moon_authority_time(a, now_us)) {
+    *back = a->proven;
+    if (a->proven && s->credential->time_policy == MOON_TIME_STRICT) { return MOON_E_NOT_IN_TIME_WINDOW; }
+    set_time(a, boots, time, now_us);
+  } else if (report) {
+    set_time(a, boots, time, now_us); /* it says that our idea of its time is wrong */
+  }
+  if (boots >= MOON_BOOTS_MAX) { return MOON_E_NOT_IN_TIME_WINDOW; }
+  promote(s, a);
+  return MOON_OK;
+}
+
+void moon_trust_prove(struct moon_trust *s, struct moon_authority *a) { promote(s, a); }
+
+void moon_trust_forget(struct moon_trust *s) { s->other.id_len = 0; }
+
+void moon_trust_swap(struct moon_trust *s) {
+  enum moon_priv sibling = moon_trust_sibling((enum moon_priv)s->priv);
+  if (!s->decided && sibling != MOON_PRIV_NONE) { set_priv(s, (uint8_t)sibling); }
+}
+
+size_t moon_trust_overhead(const struct moon_trust *s, const struct moon_credential *c) {
+  size_t id = s && s->known.id_len ? s->known.id_len : c->engine_id_len ? c->engine_id_len : MOON_ENGINE_ID_MAX;
+  size_t context = s ? s->context_len : c->context_len;
+  /* message, version, msgGlobalData; parameters; scoped PDU; PDU. Headers of up to 4 octets where what they hold is large. */
+  size_t n = 4 + 3 + 2 + 6 + 5 + 3 + 3;
+  n += 3 + 3 + 2 + id + 6 + 6 + 2 + c->user_len + 2 + 2;
+  n += 4 + 2 + (c->context_engine_id_len ? c->context_engine_id_len : id) + 3 + context;
+  n += 4 + 6 + 6 + 6 + 4;
+  if (c->level & MOON_V3_AUTH) { n += moon_auth_digest_len((enum moon_auth)c->auth); }
+  if (c->level & MOON_V3_PRIV) { n += MOON_SALT_LEN + 4 + 7; } /* and padding of DES */
+  return n;
+}
+
+enum moon_err moon_trust_export(const struct moon_target *t, uint64_t now_us, struct moon_trust_record *out) {
+  const struct moon_trust *s = t->trust;
+  if (!s || !s->known.proven) { return MOON_E_MISSING; }
+  memset(out, 0, sizeof *out);
+  out->addr = t->addr;
+  out->engine_id_len = s->known.id_len;
+  memcpy(out->engine_id, s->known.id, s->known.id_len);
+  if (s->credential && s->credential->priv_either && s->decided) { out->priv = s->priv; }
+  if (s->known.timed) {
+    out->boots = s->known.boots;
+    out->time = moon_authority_time(&s->known, now_us);
+  }
+  return MOON_OK;
+}
+
+enum moon_err moon_trust_import(struct moon_trust *s, const struct moon_trust_record *r, uint64_t now_us) {
+  if (r->engine_id_len < ENGINE_ID_MIN || r->engine_id_len > MOON_ENGINE_ID_MAX) { return MOON_E_LENGTH; }
+  if (r->boots > MOON_BOOTS_MAX || r->time > MOON_BOOTS_MAX || r->priv >= MOON_PRIV_N) { return MOON_E_RANGE; }
+  if (s->known.proven) { return MOON_OK; }
+  if (!is_engine(&s->known, r->engine_id, r->engine_id_len)) {
+    if (s->credential && s->credential->engine_id_len) { return MOON_OK; } /* what is configured is newer than what was kept */
+    set_engine(&s->known, r->engine_id, r->engine_id_len);
+    s->changes++;
+  }
+  if (!s->known.timed && (r->boots || r->time)) { set_time(&s->known, r->boots, r->time, now_us); }
+  if (r->priv != MOON_PRIV_NONE && !s->decided && moon_trust_sibling((enum moon_priv)r->priv) == s->priv) {
+    set_priv(s, r->priv); /* begun with, not decided: the answer does that */
+  }
+  return MOON_OK;
+}
