@@ -99,26 +99,6 @@ bool moon_column_grow(struct moon_column *c) {
   return true;
 }
 
-void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply, uint32_t octets) {
-  if (c->fresh) {
-    uint32_t mean = 8 * octets / c->fresh;
-    if (c->begun) {
-      mean = (mean + c->eighths + 1) / 2;
-    }
-    c->eighths = mean < UINT16_MAX ? (uint16_t)mean : UINT16_MAX;
-    c->begun = true;
-    c->seen += c->fresh;
-    reply->refs += c->fresh + 1u;
-    if (c->chunk) {
-      moon_store_drop(s, c->chunk, 1);
-    }
-    c->chunk = reply;
-    c->fresh = 0;
-  }
-  c->over = c->over || c->fresh_over;
-  c->fresh_over = false;
-}
-
 void moon_column_rollback(struct moon_column *c, const struct moon_index *before) {
   c->count = (uint16_t)(c->count - c->fresh);
   c->last = *before;

@@ -42,15 +42,21 @@ struct moon_index {
   uint16_t len;          /* 0: none yet, before all others */
 };
 
-static inline uint64_t moon_index_key(const uint8_t *p, size_t n) {
+/* The first eight octets from p, big-endian. */
+static inline uint64_t moon_index_octets(const uint8_t *p) {
   uint64_t v;
-  if (n == 0) {
-    return 0;
-  }
   memcpy(&v, p, 8);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   v = __builtin_bswap64(v);
 #endif
+  return v;
+}
+
+static inline uint64_t moon_index_key(const uint8_t *p, size_t n) {
+  if (n == 0) {
+    return 0;
+  }
+  uint64_t v = moon_index_octets(p);
   return n < 8 ? v & ~(UINT64_MAX >> 8 * n) : v;
 }
 
@@ -114,11 +120,10 @@ void moon_column_fini(struct moon_column *c);
 bool moon_column_grow(struct moon_column *c);
 
 static inline uint32_t moon_column_mask(const struct moon_column *c) { return (1u << c->bits) - 1; }
-/* Where the next item goes; it counts once count is raised. NULL: no memory. */
-static inline struct moon_item *moon_column_slot(struct moon_column *c) {
-  if (c->count > moon_column_mask(c) && !moon_column_grow(c)) {
-    return NULL;
-  }
+/* Room for one more item? false: no memory, or too many. */
+static inline bool moon_column_room(struct moon_column *c) { return c->count <= moon_column_mask(c) || moon_column_grow(c); }
+/* Where the next item goes, if there is room; it counts once count is raised. */
+static inline struct moon_item *moon_column_slot(const struct moon_column *c) {
   return &c->queue[((uint32_t)c->head + c->count) & moon_column_mask(c)];
 }
 static inline const struct moon_item *moon_column_first(const struct moon_column *c) { return &c->queue[c->head & moon_column_mask(c)]; }
@@ -134,8 +139,26 @@ static inline uint16_t moon_column_name_len(const struct moon_column *c, const s
   return (uint16_t)(c->root_len + cursor->len);
 }
 
-/* The reply is good: its items, whose varbinds had so many octets, stay and hold it, as does the cursor. */
-void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply, uint32_t octets);
+/* The reply is good: its items, whose varbinds had so many octets, stay and hold it, as does the cursor. Inline: a walk
+ * does it for every column of every reply. */
+static inline void moon_column_commit(struct moon_column *c, struct moon_store *s, struct moon_chunk *reply, uint32_t octets) {
+  uint32_t n = c->fresh;
+  if (n) {
+    uint32_t mean = n == 1 ? 8 * octets : n == 2 ? 4 * octets : 8 * octets / n;
+    mean = c->begun ? (mean + c->eighths + 1) / 2 : mean;
+    c->eighths = mean < UINT16_MAX ? (uint16_t)mean : UINT16_MAX;
+    c->begun = true;
+    c->seen += n;
+    reply->refs += n + 1;
+    if (c->chunk) {
+      moon_store_drop(s, c->chunk, 1);
+    }
+    c->chunk = reply;
+    c->fresh = 0;
+  }
+  c->over = c->over || c->fresh_over;
+  c->fresh_over = false;
+}
 /* The reply is not to be trusted: as before, when this was the cursor. */
 void moon_column_rollback(struct moon_column *c, const struct moon_index *before);
 

@@ -35,33 +35,30 @@ static void begin(struct candidates *k, const struct moon_column *columns) {
   k->row = k->ask = 0;
 }
 
-static void add(struct candidates *k, uint8_t i) {
-  const struct moon_column *c = &k->columns[i];
-  k->order[k->n++] = i;
-  k->row += c->eighths;
-  k->ask += moon_ask_cost(moon_column_name_len(c, &c->last));
-}
-
 /* The order of the plan before with those that were asked at its end, if that is what they moved to: so it is in tables
- * without holes. false: the columns have to be put in order anew. */
+ * without holes. Of the others nothing changed. false: the columns have to be put in order anew. */
 static bool rotate(struct candidates *k, const struct moon_plan *before, const struct moon_column *columns, uint16_t n) {
-  const struct moon_index *last = NULL;
-  uint32_t most = 0;
+  uint16_t rest = (uint16_t)(n - before->n);
   if (before->n_order != n) {
     return false;
   }
   begin(k, columns);
-  for (uint16_t i = 0, at = before->n; i < n; i++, at++) {
-    at = (uint16_t)(at < n ? at : 0);
-    const struct moon_column *c = &columns[before->column[at]];
-    if (c->over || c->broken || (last && moon_index_compare(&c->last, last) < 0)) {
-      return false;
+  memcpy(k->order, before->column + before->n, rest);
+  memcpy(k->order + rest, before->column, before->n);
+  const struct moon_index *last = rest ? &columns[k->order[rest - 1]].last : NULL;
+  for (uint16_t i = rest; i < n; i++) {
+    const struct moon_column *c = &columns[k->order[i]];
+    if (c->over || c->broken || c->count > 2u * before->reps || (last && moon_index_compare(&c->last, last) < 0)) {
+      return false; /* or somebody may be far ahead */
     }
     last = &c->last;
-    most = c->count > most ? c->count : most;
-    add(k, before->column[at]);
   }
-  return most <= 2u * before->reps; /* else somebody may be far ahead */
+  for (; k->n < n; k->n++) {
+    const struct moon_column *c = &columns[k->order[k->n]];
+    k->row += c->eighths;
+    k->ask += moon_ask_cost(moon_column_name_len(c, &c->last));
+  }
+  return true;
 }
 
 /* Live columns, the furthest behind first, without those far ahead. */
@@ -123,14 +120,15 @@ static uint32_t most_worth(const struct candidates *k) {
 /* The columns that fit with these repetitions; returns the eighths of octets they are good for. */
 static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits, struct moon_plan *p) {
   size_t reply = 0, ask = 0, useful = 0, room = 8 * limits->reply;
-  uint16_t n = 0;
-  uint32_t most = limits->varbinds / reps;
+  uint32_t most = limits->varbinds / reps, n = 0, left = UINT32_MAX;
   most = most < limits->columns ? most : limits->columns;
-  for (uint16_t i = 0; i < k->n && n < most; i++) {
-    const struct moon_column *c = &k->columns[k->order[i]];
-    uint32_t left = worth(k, c);
-    if (n && left < reps - reps / 2) {
-      continue; /* more than half would be beyond its end */
+  for (const uint8_t *at = k->order, *end = at + k->n; at < end && n < most; at++) {
+    const struct moon_column *c = &k->columns[*at];
+    if (k->known) {
+      left = worth(k, c);
+      if (n && left < reps - reps / 2) {
+        continue; /* more than half would be beyond its end */
+      }
     }
     size_t more = (size_t)reps * c->eighths;
     ask += moon_ask_cost(moon_column_name_len(c, &c->last));
@@ -139,9 +137,9 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
     }
     reply += more;
     useful += left < reps ? (size_t)left * c->eighths : more;
-    p->column[n++] = k->order[i];
+    p->column[n++] = *at;
   }
-  p->n = n;
+  p->n = (uint16_t)n;
   p->reps = (uint16_t)reps;
   p->octets = (uint32_t)(reply / 8);
   return useful;

@@ -11,11 +11,13 @@ static bool is_cursor(const struct moon_column *c, const struct moon_varbind *vb
          (c->last.len == 0 || memcmp(vb->oid + c->root_len, c->last.octets, c->last.len) == 0);
 }
 
-/* Up to so many octets any content is one the type can have. */
+/* One to so many octets: any content is one the type can have. */
 static const uint8_t ALWAYS_GOOD[256] = {
   [MOON_INTEGER] = 8,    [MOON_COUNTER32] = 4, [MOON_GAUGE32] = 4, [MOON_TIME_TICKS] = 4,
   [MOON_COUNTER64] = 8,  [MOON_OCTET_STRING] = UINT8_MAX,
 };
+
+static const uint8_t LEADING_ZERO[256] = {[MOON_COUNTER32] = 5, [MOON_GAUGE32] = 5, [MOON_TIME_TICKS] = 5, [MOON_COUNTER64] = 9};
 
 static __attribute__((noinline)) bool check(uint8_t type, const uint8_t *value, uint32_t len) {
   const struct moon_varbind vb = {.value = value, .value_len = len, .type = type};
@@ -23,7 +25,8 @@ static __attribute__((noinline)) bool check(uint8_t type, const uint8_t *value, 
 }
 
 static inline bool is_well_typed(uint8_t type, const uint8_t *value, uint32_t len) {
-  return (len && len <= ALWAYS_GOOD[type]) || check(type, value, len);
+  /* One more octet where the first is zero: how unsigned numbers with their highest bit set are sent. */
+  return len - 1 < ALWAYS_GOOD[type] || (len && *value == 0 && len == LEADING_ZERO[type]) || check(type, value, len);
 }
 
 static struct moon_index index_of(const struct moon_column *c, const struct moon_varbind *vb) {
@@ -55,19 +58,23 @@ static bool read_end(struct moon_reading *rd, uint8_t at, const struct moon_varb
   return false;
 }
 
-/* The next value of column `at`. false: reading stops. */
-static inline bool put(struct moon_reading *rd, uint8_t at, const struct moon_varbind *vb, struct moon_index index) {
+static __attribute__((noinline)) bool is_behind(const struct moon_index *index, const struct moon_index *last) {
+  return moon_index_compare(index, last) > 0;
+}
+
+/* The next value of column `at`, whose varbind has so many octets. false: reading stops. */
+static inline __attribute__((always_inline)) bool put(struct moon_reading *rd, uint8_t at, const struct moon_varbind *vb, struct moon_index index, size_t octets) {
   struct moon_column *c = &rd->columns[at];
-  if (moon_index_compare(&index, &c->last) <= 0) {
+  bool plain = ((index.key | c->last.key) & 0x8080808080808080u) == 0; /* then mostly the keys decide */
+  if (!(plain && index.key > c->last.key) && !is_behind(&index, &c->last)) {
     rd->err = MOON_E_LOOP;
     return false;
   }
-  struct moon_item *item = moon_column_slot(c);
-  if (!item) {
+  if (!moon_column_room(c)) {
     rd->err = MOON_E_NOMEM;
     return false;
   }
-  *item = (struct moon_item){
+  *moon_column_slot(c) = (struct moon_item){
     .index = index.octets,
     .chunk = rd->chunk,
     .index_len = index.len,
@@ -79,7 +86,7 @@ static inline bool put(struct moon_reading *rd, uint8_t at, const struct moon_va
   c->last = index;
   c->count++;
   c->fresh++;
-  rd->marks[at].octets += VARBIND_FRAME + vb->oid_len + vb->value_len;
+  rd->marks[at].octets += (uint32_t)octets;
   return true;
 }
 
@@ -92,35 +99,36 @@ static __attribute__((noinline)) const uint8_t *read_any(struct moon_reading *rd
   if (!moon_varbind_get(&rd->r, &vb)) {
     return NULL;
   }
-  rd->varbinds++;
   if (!c->fresh_over) {
     bool under = is_under(c, &vb) && !moon_varbind_is_exception(&vb);
-    good = under ? put(rd, at, &vb, index_of(c, &vb)) : read_end(rd, at, &vb);
+    if (!under && !rd->ends) {
+      rd->doubtful = p;
+      rd->n_sure = rd->varbinds;
+    }
+    good = under ? put(rd, at, &vb, index_of(c, &vb), VARBIND_FRAME + vb.oid_len + vb.value_len) : read_end(rd, at, &vb);
   }
+  rd->varbinds++;
   return good ? rd->r.p : NULL;
 }
 
 /* One varbind for each column asked. Returns what follows; NULL: reading stops. */
 static const uint8_t *read_round(struct moon_reading *rd, const uint8_t *p) {
   const struct moon_plan *plan = rd->plan;
-  const uint8_t *stop = rd->r.end;
-  uint32_t quick = 0;
-  for (uint16_t i = 0; i < plan->n && p; i++) {
-    uint8_t at = plan->column[i];
-    const struct moon_column *c = &rd->columns[at];
+  const uint8_t *stop = rd->r.end, *at = plan->column, *end = at + plan->n;
+  for (; at < end && p; at++) {
+    const struct moon_column *c = &rd->columns[*at];
     struct moon_varbind vb;
     struct moon_index index;
     const uint8_t *next = moon_varbind_under(p, stop, c->root, c->root_len, &vb, &index.key);
     if (!next || c->fresh_over) {
-      p = read_any(rd, at, p);
+      p = read_any(rd, *at, p);
       continue;
     }
     index.octets = vb.oid + c->root_len;
     index.len = (uint16_t)(vb.oid_len - c->root_len);
-    quick++;
-    p = put(rd, at, &vb, index) ? next : NULL;
+    rd->varbinds++;
+    p = put(rd, *at, &vb, index, (size_t)(next - p)) ? next : NULL;
   }
-  rd->varbinds += quick;
   return p;
 }
 
@@ -135,16 +143,14 @@ void moon_reading_run(struct moon_reading *rd) {
   for (uint32_t i = 0; i < plan->reps && p; i++) {
     p = read_round(rd, p);
   }
-  for (uint16_t i = 0; i < plan->n; i++) {
-    const struct moon_column *c = &rd->columns[plan->column[i]];
-    rd->items += c->fresh;
-    rd->octets += rd->marks[plan->column[i]].octets - c->fresh * (VARBIND_FRAME + c->root_len);
-  }
 }
 
-/* The column this name lies in, NULL: none. */
-static const struct moon_column *find_column(const struct moon_reading *rd, const struct moon_varbind *vb) {
+/* The column this name lies in, NULL: none. *guess: where it may be in the order of roots; where it is. */
+static const struct moon_column *find_column(const struct moon_reading *rd, const struct moon_varbind *vb, uint16_t *guess) {
   uint16_t lo = 0, hi = rd->n_columns;
+  if (*guess < hi && is_under(&rd->columns[rd->by_root[*guess]], vb)) {
+    return &rd->columns[rd->by_root[*guess]];
+  }
   while (lo < hi) {
     uint16_t mid = (uint16_t)((lo + hi) / 2);
     const struct moon_column *c = &rd->columns[rd->by_root[mid]];
@@ -154,6 +160,7 @@ static const struct moon_column *find_column(const struct moon_reading *rd, cons
       hi = mid;
     }
   }
+  *guess = lo ? (uint16_t)(lo - 1) : 0;
   const struct moon_column *c = lo ? &rd->columns[rd->by_root[lo - 1]] : NULL;
   return c && is_under(c, vb) ? c : NULL;
 }
@@ -179,14 +186,18 @@ static bool contradicts(const struct moon_reading *rd, const struct moon_column 
 
 static bool is_contradicted(const struct moon_reading *rd) {
   const struct moon_plan *plan = rd->plan;
+  uint16_t guess = 0, at = (uint16_t)(rd->n_sure % plan->n);
   struct moon_varbind vb;
   struct moon_reader r;
-  moon_reader_init(&r, rd->begin, (size_t)(rd->r.end - rd->begin));
-  for (uint32_t i = 0; i < rd->varbinds && moon_varbind_get(&r, &vb); i++) {
-    if (moon_varbind_is_exception(&vb) || is_under(&rd->columns[plan->column[i % plan->n]], &vb)) {
+  moon_reader_init(&r, rd->doubtful, (size_t)(rd->r.end - rd->doubtful));
+  for (uint32_t i = rd->n_sure; i < rd->varbinds && moon_varbind_get(&r, &vb); i++) {
+    const struct moon_column *own = &rd->columns[plan->column[at]];
+    at = (uint16_t)(at + 1 < plan->n ? at + 1 : 0);
+    if (moon_varbind_is_exception(&vb) || is_under(own, &vb)) {
       continue;
     }
-    const struct moon_column *c = find_column(rd, &vb);
+    const struct moon_column *c = find_column(rd, &vb, &guess);
+    guess++; /* columns are mostly asked in the order of their roots, and the next one follows the end of one */
     if (c && contradicts(rd, c, &vb)) {
       return true;
     }
@@ -238,13 +249,20 @@ bool moon_reading_is_credible(const struct moon_reading *rd) {
 }
 
 uint16_t moon_reading_commit(struct moon_reading *rd, struct moon_store *s) {
+  const uint8_t *at = rd->plan->column, *stop = at + rd->plan->n;
+  uint32_t items = 0;
+  uint64_t octets = 0;
   uint16_t ended = 0;
-  for (uint16_t i = 0; i < rd->plan->n; i++) {
-    uint8_t at = rd->plan->column[i];
-    struct moon_column *c = &rd->columns[at];
+  for (; at < stop; at++) {
+    struct moon_column *c = &rd->columns[*at];
+    uint32_t taken = rd->marks[*at].octets;
+    items += c->fresh;
+    octets += taken - c->fresh * (VARBIND_FRAME + c->root_len);
     ended = (uint16_t)(ended + c->fresh_over);
-    moon_column_commit(c, s, rd->chunk, c->fresh ? rd->marks[at].octets : 0);
+    moon_column_commit(c, s, rd->chunk, taken);
   }
+  rd->items = items;
+  rd->octets = octets;
   return ended;
 }
 
@@ -252,6 +270,7 @@ void moon_reading_rollback(struct moon_reading *rd) {
   for (uint16_t i = 0; i < rd->plan->n; i++) {
     uint8_t at = rd->plan->column[i];
     moon_column_rollback(&rd->columns[at], &rd->marks[at].before);
+    rd->marks[at].octets = 0;
   }
-  rd->items = rd->ends = 0;
+  rd->ends = 0;
 }

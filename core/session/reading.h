@@ -23,11 +23,12 @@ struct moon_reading {
   uint16_t n_columns;
   const struct moon_plan *plan;  /* what was asked */
   struct moon_chunk *chunk;      /* the reply */
-  const uint8_t *begin;          /* of the varbinds of columns */
+  const uint8_t *doubtful;       /* the first varbind at the place of another column, once there are ends; n_sure are before it */
   struct moon_reader r;
-  uint32_t varbinds;             /* read, of columns */
-  uint32_t items, ends;          /* of those put, ended */
-  uint64_t octets;               /* of indexes and values */
+  uint32_t varbinds, n_sure;     /* read, of columns */
+  uint32_t ends;                 /* columns of which one was claimed */
+  uint32_t items;                /* put for good */
+  uint64_t octets;               /* of their indexes and values */
   bool mixed_up;                 /* an end that does not name the column's cursor */
   enum moon_err err;             /* LOOP: a name that does not increase; NOMEM */
 };

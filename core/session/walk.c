@@ -363,7 +363,6 @@ static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
   }
   moon_reader_init(&rd.r, rd.chunk->octets, o->pdu.varbinds_len);
   uint16_t heads = moon_heads_read(&w->heads, &rd.r, rd.chunk);
-  rd.begin = rd.r.p;
   if (heads == w->heads.n_asked) {
     moon_reading_run(&rd);
   }
@@ -461,11 +460,11 @@ struct candidates {
 };
 
 static void find_row(const struct moon_walk *w, struct candidates *k) {
-  uint16_t n = w->n_columns;
+  const struct moon_column *c = w->columns;
+  uint64_t mask = 0; /* of a key: the octets of the least index, where those are all of it */
   uint8_t turn = 0;
   k->turn = 0;
-  for (uint16_t i = 0; i < n; i++) {
-    const struct moon_column *c = &w->columns[i];
+  for (uint16_t i = 0, n = w->n_columns; i < n; i++, c++) {
     k->turns[i] = 0;
     if (c->count == 0) {
       if (!c->over) {
@@ -474,11 +473,17 @@ static void find_row(const struct moon_walk *w, struct candidates *k) {
       continue;
     }
     const struct moon_item *item = moon_column_first(c);
+    k->items[i] = item;
+    /* In most tables all have the same. */
+    if (mask && item->index_len == k->index.len && ((moon_index_octets(item->index) ^ k->index.key) & mask) == 0) {
+      k->turns[i] = turn;
+      continue;
+    }
     struct moon_index at = moon_item_index(item);
     int order = turn ? moon_index_compare(&at, &k->index) : -1;
-    k->items[i] = item;
     if (order < 0) {
       k->index = at;
+      mask = at.len == 8 ? UINT64_MAX : at.len < 8 ? ~(UINT64_MAX >> 8 * at.len) : 0;
       turn++;
     }
     k->turns[i] = order <= 0 ? turn : 0;
@@ -509,8 +514,9 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
   out->index = k.index.octets;
   out->index_len = k.index.len;
   out->cells = w->cells;
-  for (uint16_t i = 0, n = w->n_columns; i < n; i++) {
-    struct moon_cell *cell = &w->cells[i];
+  struct moon_cell *cell = w->cells;
+  struct moon_column *c = w->columns;
+  for (uint16_t i = 0, n = w->n_columns; i < n; i++, cell++, c++) {
     if (k.turns[i] != k.turn) {
       *cell = (struct moon_cell){.type = 0};
       continue;
@@ -531,8 +537,8 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
       .type = item->type,
       .err = item->err,
     };
-    w->columns[i].head++;
-    w->columns[i].count--;
+    c->head++;
+    c->count--;
   }
   moon_store_drop(&w->store, chunk, refs);
   w->rows++;

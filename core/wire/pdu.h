@@ -71,12 +71,17 @@ MOON_API bool moon_varbind_get(struct moon_reader *r, struct moon_varbind *out);
  * Returns what follows it; NULL: it is another, or none, or less than MOON_VARBIND_AHEAD octets are left. */
 static inline const uint8_t *moon_varbind_under(const uint8_t *p, const uint8_t *stop, const uint8_t *root, size_t n,
                                                 struct moon_varbind *out, uint64_t *arcs) {
-  size_t left = (size_t)(stop - p), all, name, count, len, wrong;
+  size_t left = (size_t)(stop - p), all, name, count, len;
   uint64_t a, b, c, d, last;
+  uint32_t head, wrong; /* the first four octets */
   uint8_t type;
   if (left < MOON_VARBIND_AHEAD) { return NULL; }
-  all = p[1];
-  name = p[3];
+  memcpy(&head, p, 4);
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+  head = __builtin_bswap32(head);
+#endif
+  all = head >> 8 & 0xff;
+  name = head >> 24;
   count = name - n; /* of arcs */
   if (all > left - 2 || n - 8 > 8 || count - 1 > 7) { return NULL; }
   memcpy(&a, root, 8);
@@ -91,9 +96,8 @@ static inline const uint8_t *moon_varbind_under(const uint8_t *p, const uint8_t 
   type = p[4 + name];
   len = p[5 + name];
   /* One branch for what hardly ever is: tags, long forms, lengths that do not add up. */
-  wrong = (p[0] ^ MOON_SEQUENCE) | (p[2] ^ MOON_OBJECT_ID) | ((all | type) & 0x80) | (((type & 0x1fu) + 1) & 0x20);
-  wrong |= (name + 4 + len) ^ all;
-  if ((a ^ b) | (c ^ d) | (last & 0x8080808080808080u) | wrong) { return NULL; }
+  wrong = ((head & 0xff80ffu) ^ (MOON_OBJECT_ID << 16 | MOON_SEQUENCE)) | (((type & 0x9fu) + 1) & 0xa0);
+  if ((a ^ b) | (c ^ d) | (last & 0x8080808080808080u) | wrong | ((name + 4 + len) ^ all)) { return NULL; }
   out->oid = p + 4;
   out->value = p + 6 + name;
   out->value_len = (uint32_t)len;

@@ -279,6 +279,32 @@ static void an_ill_typed_value_is_a_cell_of_its_own(void **state) {
   assert_int_equal(res.bad, 1);
 }
 
+/* Unsigned numbers may have one octet more than their size, a zero. */
+static void octets_too_many_are_ill_typed(void **state) {
+  static const struct { uint8_t type, octets[10], n; } cells[] = {
+    {MOON_COUNTER32, {0, 255, 255, 255, 255}, 5}, {MOON_GAUGE32, {0, 128}, 2},          {MOON_COUNTER64, {0, 255, 1, 2, 3, 4, 5, 6, 7}, 9},
+    {MOON_COUNTER32, {1, 255, 255, 255, 255}, 5}, {MOON_TIME_TICKS, {1, 0, 0, 0, 0}, 5}, {MOON_COUNTER64, {1, 0, 0, 0, 0, 0, 0, 0, 0}, 9},
+    {MOON_INTEGER, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 9}, {MOON_IP_ADDRESS, {0, 1, 2}, 3},
+  };
+  struct moon_walk_spec spec = interfaces(3);
+  struct rig_result res;
+  size_t at = 0;
+  (void)state;
+  for (size_t i = 0; i < rig.agent.n; i++) {
+    struct agent_object *o = &rig.agent.objects[i];
+    if (o->oid_len == 10 && o->oid[8] == 3 && at < sizeof cells / sizeof *cells) {
+      o->type = cells[at].type;
+      o->value_len = cells[at].n;
+      o->value = realloc(o->value, sizeof cells[at].octets);
+      memcpy(o->value, cells[at].octets, cells[at].n);
+      at++;
+    }
+  }
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.rows, 24);
+  assert_int_equal(res.bad, 5);
+}
+
 static void a_reply_that_breaks_off_is_used_as_far_as_it_goes(void **state) {
   struct moon_walk_spec spec = interfaces(41);
   struct rig_result res;
@@ -380,6 +406,7 @@ int main(void) {
     TEST(columns_left_out_after_their_end_do_not_shift_the_others),
     TEST(the_end_may_be_said_in_odd_ways),
     TEST(an_ill_typed_value_is_a_cell_of_its_own),
+    TEST(octets_too_many_are_ill_typed),
     TEST(a_reply_that_breaks_off_is_used_as_far_as_it_goes),
     TEST(an_agent_whose_replies_are_all_broken_is_given_up),
     TEST(a_pdu_that_is_no_response_holds_nothing),

@@ -73,6 +73,7 @@ struct moon_host {
   struct moon_list full;       /* runs over, their record not taken yet */
   struct moon_list free_tasks, free_runs, free_sheets;
   uint32_t n_free_tasks, n_free_sheets;
+  uint32_t n_grouped;          /* of woken: by moon_task_wake_grouped */
 
   struct moon_task *current;   /* the one that runs now, or is about to */
   struct moon_task **tasks;    /* by slot */

@@ -109,7 +109,7 @@ static void on_done(struct moon_query *q, const struct moon_outcome *o) {
   if (w->waiter && ready(w)) {
     struct moon_task *t = w->waiter;
     w->waiter = NULL;
-    moon_task_run(t);
+    moon_task_wake_grouped(t);
   }
 }
 

@@ -9,6 +9,9 @@
 #define STACK_ROOM 16       /* slots for what results() leaves on a coroutine */
 #define FREE_TASKS_MAX 4096 /* coroutines kept for later: some 1 KiB each */
 #define LIBRARY "@lua/moonpoll/" /* chunks of the library's own functions */
+/* Resumed together: the code of replies and that of rows do not push each other out of the cache for each one (a fifth of the
+ * misses of instructions in walks), and what the first of them read is not yet out of it. */
+#define GROUP 16
 #define ARGS_MAX 200        /* of a spawned function */
 
 /* The one place where Lua code of scripts is entered. [-n, +?, -] on t->co */
@@ -85,8 +88,15 @@ void moon_task_run_woken(struct moon_host *h) {
   /* Only those woken before: what wakes itself again and again shares the loop with everybody. */
   struct moon_list now, *n;
   moon_list_init(&now);
+  h->n_grouped = 0;
   while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
   while ((n = moon_list_take(&now))) { moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready)); }
+}
+
+void moon_task_wake_grouped(struct moon_task *t) {
+  struct moon_host *h = t->host;
+  moon_task_wake(t);
+  if (++h->n_grouped >= GROUP) { moon_task_run_woken(h); }
 }
 
 void moon_task_setup(struct moon_host *h, lua_State *L) {

@@ -83,6 +83,8 @@ void moon_task_run(struct moon_task *t);
 /* It is resumed by moon_task_run_woken, in this turn or the next. */
 void moon_task_wake(struct moon_task *t);
 void moon_task_run_woken(struct moon_host *h);
+/* The same where many may be woken in one turn and each does much: they are resumed by the group. Not from inside Lua. */
+void moon_task_wake_grouped(struct moon_task *t);
 
 /* Raises text with the line of the script in front, however many of the library's own functions are in between. [-0, +0, e] */
 int moon_task_error(lua_State *L, const char *text);
