@@ -356,7 +356,7 @@ static void expire(struct moon_engine *e, uint64_t start_us, uint64_t came, bool
 void moon_engine_turn(struct moon_engine *e) {
   uint64_t start_us = moon_engine_clock_us(e), before = e->counters->datagrams_in;
   bool empty = true;
-  e->in_turn = true;
+  e->in_turn = e->ready_ahead = true;
   e->again = false;
   e->now_us = start_us;
   bool due = moon_wheel_next_us(&e->wheel) <= start_us;
@@ -372,6 +372,7 @@ void moon_engine_turn(struct moon_engine *e) {
   uint64_t came = e->counters->datagrams_in - before;
   if (came) { look_for_drops(e); }
   complete_ready(e);
+  e->ready_ahead = false;
   if (e->config.ready) { e->config.ready(e->config.arg); }
   expire(e, start_us, came, empty);
   if (e->resolver_due || (e->resolver && !e->io)) { moon_named_turn(e); }
@@ -395,7 +396,7 @@ size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap) {
 struct moon_counters *moon_engine_counters(struct moon_engine *e) { return e->counters; }
 
 void moon_engine_kick(struct moon_engine *e) {
-  e->again = true;
+  e->again = e->again || !e->ready_ahead;
   if (!e->in_turn && e->told_us != 0) { tell_loop(e); }
 }
 

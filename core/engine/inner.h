@@ -71,6 +71,7 @@ struct moon_engine {
   uint64_t told_us;          /* what the loop was last asked for */
   uint64_t unread, unread_us; /* datagrams of turns that did not empty the sockets, and when the first of them began */
   bool in_turn;
+  bool ready_ahead;          /* in this turn config.ready is still to be called: what was kicked needs no other */
   bool again;                /* a turn is due at once */
   bool drops_told, buffer_told;
   bool kept_told;            /* addresses over their time stay in use: the resolver does not answer */
