@@ -17,6 +17,8 @@ struct moon_crowd_member {
   struct moon_addr addr;
   const char *name;          /* borrowed */
   uint32_t next;             /* of the same address; UINT32_MAX: none */
+  uint32_t first, last;      /* of the same address; last: only the first knows it */
+  uint32_t open;             /* the first of this address that any community reads, where several share it; UINT32_MAX: none */
 };
 
 /* Room for n agents. MOON_E_NOMEM. */
@@ -33,6 +35,9 @@ MOON_API uint32_t moon_crowd_n(const struct moon_crowd *c);
 MOON_API struct moon_crowd_member *moon_crowd_at(struct moon_crowd *c, uint32_t i); /* i < n */
 /* The first agent at this address; NULL. */
 MOON_API struct moon_crowd_member *moon_crowd_find(struct moon_crowd *c, const struct moon_addr *addr);
+/* The first agent at this address that knows the community; NULL. */
+MOON_API struct moon_crowd_member *moon_crowd_knowing(struct moon_crowd *c, const struct moon_addr *addr, const uint8_t *community,
+                                                      size_t n);
 /* The agent of this name; NULL. Looks at all. */
 MOON_API struct moon_crowd_member *moon_crowd_named(struct moon_crowd *c, const char *name);
 /* Datagrams to addresses where no agent is. */

@@ -266,9 +266,10 @@ static enum moon_err place_agents(struct moon_stage *s, struct failure *f, uint1
     if (kind->unbound && listens(s, a.family, a.port)) {
       return fail(f, MOON_E_CONFIG, "%s: %s is unbound, but other agents listen at its port", kind->place, agent->name);
     }
-    struct moon_crowd_member *m = moon_crowd_find(s->crowd, &a);
-    for (; m; m = m->next == UINT32_MAX ? NULL : moon_crowd_at(s->crowd, m->next)) {
-      if (!share_community(m->agent.profile, profile)) { continue; }
+    for (uint32_t k = 0; k < profile->n_communities; k++) {
+      const struct moon_community *own = &profile->communities[k];
+      const struct moon_crowd_member *m = moon_crowd_knowing(s->crowd, &a, own->octets, own->len);
+      if (!m || !share_community(m->agent.profile, profile)) { continue; }
       return fail(f, MOON_E_CONFIG, "%s: %s: %s is there already, with the same community", kind->place, text, m->name);
     }
     enum moon_err err = moon_crowd_add(s->crowd, &a, profile, agent->name, fleet->seed, moon_server_now(s->server));

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -385,11 +386,53 @@ static void crowd(void **state) {
   moon_recording_free(recording);
 }
 
+/* Thousands at one address, told apart by community; those who know the same one: the first of them. */
+static void crowded(void **state) {
+  enum { N = 3000 };
+  static char names[N][8];
+  static struct moon_community all[N][2];
+  static struct moon_profile profiles[N];
+  struct moon_recording *recording = sim_recording(text);
+  struct moon_profile open = { .recording = recording };
+  struct moon_crowd *c;
+  const struct moon_addr here = address("127.0.0.1", 161), there = address("127.0.0.2", 161);
+  size_t alive;
+  (void)state;
+  failmem_install();
+  alive = failmem_alive();
+  assert_int_equal(moon_crowd_new(2 * N + 2, &c), MOON_OK);
+  for (uint32_t i = 0; i < N; i++) {
+    int n = snprintf(names[i], sizeof names[i], "c%u", i);
+    all[i][0] = (struct moon_community){ (const uint8_t *)names[i], (uint8_t)n, false };
+    all[i][1] = (struct moon_community){ (const uint8_t *)"private", 7, true };
+    profiles[i] = (struct moon_profile){ .recording = recording, .communities = all[i], .n_communities = 2 };
+  }
+  for (uint32_t i = 0; i < N; i++) {
+    assert_int_equal(moon_crowd_add(c, &here, &profiles[i], names[i], 1, 0), MOON_OK);
+    assert_int_equal(moon_crowd_add(c, &there, &profiles[N - 1 - i], names[i], 1, 0), MOON_OK);
+  }
+  for (uint32_t i = 0; i < N; i++) {
+    struct moon_crowd_member *m = moon_crowd_knowing(c, &here, (const uint8_t *)names[i], strlen(names[i]));
+    assert_ptr_equal(m, moon_crowd_at(c, 2 * i));
+    assert_int_equal(m->next, i == N - 1 ? UINT32_MAX : 2 * i + 2);
+    assert_ptr_equal(moon_crowd_knowing(c, &there, (const uint8_t *)names[i], strlen(names[i])), moon_crowd_at(c, 2 * (N - 1 - i) + 1));
+  }
+  assert_ptr_equal(moon_crowd_knowing(c, &here, (const uint8_t *)"private", 7), moon_crowd_at(c, 0));
+  assert_null(moon_crowd_knowing(c, &here, (const uint8_t *)"c", 1));
+  assert_int_equal(moon_crowd_add(c, &here, &open, "any", 1, 0), MOON_OK); /* after all others, for what they do not know */
+  assert_ptr_equal(moon_crowd_knowing(c, &here, (const uint8_t *)"c", 1), moon_crowd_at(c, 2 * N));
+  assert_ptr_equal(moon_crowd_knowing(c, &here, (const uint8_t *)"c1", 2), moon_crowd_at(c, 2));
+  assert_ptr_equal(moon_crowd_find(c, &here), moon_crowd_at(c, 0));
+  moon_crowd_free(c);
+  assert_int_equal(failmem_alive(), alive);
+  moon_recording_free(recording);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(asked_addresses), cmocka_unit_test(ipv6),   cmocka_unit_test(other_source), cmocka_unit_test(many_and_large),
     cmocka_unit_test(delays),          cmocka_unit_test(bounds), cmocka_unit_test(port_taken),   cmocka_unit_test(crowd),
-    cmocka_unit_test(no_memory),       cmocka_unit_test(a_full_kernel),
+    cmocka_unit_test(no_memory),       cmocka_unit_test(a_full_kernel), cmocka_unit_test(crowded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
