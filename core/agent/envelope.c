@@ -21,11 +21,12 @@ static bool is_confirmed(uint8_t type) { return moon_answer_is_request(MOON_V3, 
 
 static size_t tlv(size_t n) { return n + (n < 0x80 ? 2 : n < 0x100 ? 3 : 4); }
 
-/* Octets of a message beside its PDU and first header, at most: version, header, security parameters, and what the scoped PDU
+/* Octets of an answer beside its PDU and first header, at most: version, header, security parameters, and what the scoped PDU
  * has around its PDU, encrypted and padded. */
 static size_t around(const struct passage *t) {
-  size_t parameters = 2u + t->now.engine_id_len + 6 + 6 + 2u + t->in.user_len + 2u + MOON_KEY_MAX + 2 + MOON_SALT_LEN;
-  return 3 + tlv(6 + 6 + 3 + 3) + tlv(tlv(parameters)) + 4 + 4 + 2 + MOON_ENGINE_ID_MAX + tlv(t->admitted.scoped.context_len) + 7;
+  size_t parameters = 2u + t->now.engine_id_len + 6 + 6 + 2u + t->in.user_len + 2u + t->in.auth_len + 2 + MOON_SALT_LEN;
+  size_t scoped = 4 + 4 + 2u + t->now.engine_id_len + tlv(t->admitted.scoped.context_len) + 7;
+  return 3 + tlv(6 + 6 + 3 + 3) + tlv(tlv(parameters)) + scoped;
 }
 
 static bool is_flawed(const struct passage *t, enum moon_flaw_kind k) { return t->judged && (t->judgement.kinds >> k & 1); }
@@ -79,6 +80,7 @@ static void report(struct passage *t, uint64_t now_us, enum moon_refusal why, ui
   t->agent->counts.reports++;
   out->n = 1;
   out->reply[0] = (struct moon_reply){.p = w.p, .n = (uint32_t)moon_writer_len(&w)};
+  t->judgement.kinds &= ~(1u << MOON_FLAW_REPLAY); /* of answers */
   if (t->judged) { moon_answer_spoil(t->agent, now_us, &t->judgement, room + REPORT_MAX, room, out); }
 }
 
