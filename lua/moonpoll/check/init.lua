@@ -26,7 +26,7 @@ end
 
 -- What a probe has. tests/unit/api_test.c compares these with what there is.
 _M.device = words "cache get get_bulk get_next get_raw rows set table walk with"
-_M.fields = words "name host address labels"
+_M.fields = words "name host address labels state"
 _M.out = words "counter event gauge info state with"
 _M.library = words [[_VERSION all bits date fmt hex index ip log mac mib name now oid rate show sleep spawn text time]]
 _M.handle = words "wait"
