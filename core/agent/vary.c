@@ -25,8 +25,11 @@ struct law {
 
 struct pair { uint8_t value, presence; }; /* laws + 1; 0: none */
 
+#define COUNT MOON_VARY_MODES_N /* of ifNumber: less those of its interfaces that are away */
+
 struct moon_vary {
   const struct moon_recording *recording;
+  uint32_t rows, rows_end; /* what COUNT looks at: a column of ifTable */
   uint8_t *map;       /* pairs */
   struct law *laws;
   size_t n_laws;
@@ -75,7 +78,7 @@ static const struct { const char *oid; uint8_t mode; uint8_t salt; double low, h
   {"1.3.6.1.2.1.31.1.5", MOON_VARY_SINCE, 0, 0, 0},
 };
 #define DEFAULTS_N (sizeof defaults / sizeof *defaults)
-_Static_assert(MOON_VARY_RULES_MAX + DEFAULTS_N < 255, "laws are numbered by an octet");
+_Static_assert(MOON_VARY_RULES_MAX + DEFAULTS_N + 1 < 255, "laws are numbered by an octet");
 
 static bool suits(uint8_t mode, uint8_t type) {
   switch (mode) {
@@ -164,6 +167,29 @@ static enum moon_err apply_defaults(struct moon_vary *v) {
   return MOON_OK;
 }
 
+/* Interfaces that come and go are counted in ifNumber, unless a rule has something else for it. */
+static enum moon_err count_interfaces(struct moon_vary *v) {
+  static const uint8_t if_number[] = {0x2b, 6, 1, 2, 1, 2, 1, 0}, if_entry[] = {0x2b, 6, 1, 2, 1, 2, 2, 1};
+  const struct moon_recording *r = v->recording;
+  uint32_t i = moon_recording_find(r, if_number, sizeof if_number), k = moon_recording_after(r, if_entry, sizeof if_entry);
+  bool come_and_go = false;
+  struct moon_varbind vb;
+  struct pair p;
+  if (i == MOON_RECORDING_NONE || r->instances[i].type != MOON_INTEGER || v->pairs[v->map[i]].value) { return MOON_OK; }
+  for (v->rows = v->rows_end = k; v->rows_end < r->n; v->rows_end++) {
+    moon_recording_get(r, v->rows_end, &vb);
+    if (vb.oid_len <= sizeof if_entry || memcmp(vb.oid, if_entry, sizeof if_entry) != 0) { break; }
+    if (vb.oid[sizeof if_entry] != r->octets[r->instances[k].at + r->instances[k].oid_at + sizeof if_entry]) { break; }
+    come_and_go |= v->pairs[v->map[v->rows_end]].presence != 0;
+  }
+  if (!come_and_go) { return MOON_OK; }
+  v->laws[v->n_laws++] = (struct law){.mode = COUNT};
+  p = v->pairs[v->map[i]];
+  p.value = (uint8_t)v->n_laws;
+  v->map[i] = number_pair(v, p);
+  return v->map[i] ? MOON_OK : MOON_E_LIMIT;
+}
+
 struct moon_vary *moon_vary_new(const struct moon_recording *r, const struct moon_vary_rule *rules, size_t n, bool use_defaults,
                                 size_t *blame, enum moon_err *err) {
   struct moon_vary *v = moon_mem_zalloc(sizeof *v);
@@ -175,7 +201,7 @@ struct moon_vary *moon_vary_new(const struct moon_recording *r, const struct moo
     v->recording = r;
     v->n_pairs = 1; /* the first: neither */
     v->map = moon_mem_array(r->n ? r->n : 1, 1);
-    v->laws = moon_mem_array(n + DEFAULTS_N, sizeof *v->laws);
+    v->laws = moon_mem_array(n + DEFAULTS_N + 1, sizeof *v->laws);
     if (!v->map || !v->laws) { e = MOON_E_NOMEM; }
   }
   if (!e && use_defaults) { e = apply_defaults(v); }
@@ -184,6 +210,7 @@ struct moon_vary *moon_vary_new(const struct moon_recording *r, const struct moo
     v->n_laws++;
     if (e && blame) { *blame = i; }
   }
+  if (!e) { e = count_interfaces(v); }
   if (!e) { return v; }
   moon_vary_free(v);
   *err = e;
@@ -257,6 +284,17 @@ static bool is_gone(const struct law *law, const struct moon_varbind *vb, const 
   return moon_chance_hits(moon_chance(who, m->t_us / law->period_us), law->share);
 }
 
+static uint32_t count_away(const struct moon_vary *v, const struct moon_moment *m) {
+  struct moon_varbind vb;
+  uint32_t n = 0;
+  for (uint32_t i = v->rows; i < v->rows_end; i++) {
+    uint8_t presence = v->pairs[v->map[i]].presence;
+    moon_recording_get(v->recording, i, &vb);
+    n += presence && is_gone(&v->laws[presence - 1], &vb, m);
+  }
+  return n;
+}
+
 enum moon_varied moon_vary_value(const struct moon_vary *v, uint32_t instance, const struct moon_moment *m, uint64_t *number) {
   const struct pair p = v->pairs[v->map[instance]];
   const struct law *law;
@@ -286,6 +324,9 @@ enum moon_varied moon_vary_value(const struct moon_vary *v, uint32_t instance, c
   case MOON_VARY_SINCE:
     if (!m->boots) { return MOON_VARIED_NOT; }
     *number = 0;
+    break;
+  case COUNT:
+    *number = recorded - count_away(v, m);
     break;
   default: /* MOON_VARY_BOOTS */
     *number = recorded + m->boots;

@@ -7,7 +7,8 @@
  *   SECONDS   the same in seconds (snmpEngineTime)
  *   SINCE     sysUpTime at some event (ifLastChange): as recorded, 0 after a reboot
  *   BOOTS     as recorded, and one more for each reboot
- *   PRESENCE  comes and goes: the instances of one index are there or not together, in whatever table they are
+ *   PRESENCE  comes and goes: the instances of one index are there or not together, in whatever table they are; ifNumber
+ *             (when no rule has it) counts the rows of ifTable that are there
  *
  * moon_vary_new() compiles rules against one recording to an octet an instance; all agents of a kind share it. */
 #ifndef MOON_AGENT_VARY_H

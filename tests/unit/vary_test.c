@@ -248,6 +248,36 @@ static void test_presence(void **state) {
   sim_fini(s);
 }
 
+/* ifNumber tells how many rows ifTable has just then, and is still where a rule says so, or nothing comes and goes. */
+static void test_interfaces_counted(void **state) {
+  static struct sim own, *s = &own;
+  struct moon_vary_rule rules[2] = {rule("1.3.6.1.2.1.2.2.1", MOON_VARY_PRESENCE), rule("1.3.6.1.2.1.2.1", MOON_VARY_GAUGE)};
+  unsigned seen[3] = {0};
+  (void)state;
+  sim_init(s, "1.3.6.1.2.1.2.1.0|2|2\n" IF "5.1|66|10\n" IF "5.2|66|20\n" IF "6.1|4|a\n");
+  rules[0].skip = 1;
+  rules[0].share = 0.4;
+  rules[1].low = rules[1].high = 7;
+  sim_vary(s, rules, 1, true);
+  for (uint64_t t = 0; t < 200 * 60 * S; t += 60 * S) {
+    uint32_t there = 0;
+    s->now_us = 1000000 + t;
+    sim_ask(s, MOON_PDU_GET, 0, 0, IF "5.1", IF "5.2", "1.3.6.1.2.1.2.1.0", NULL);
+    for (int i = 0; i < 2; i++) { there += s->vb[i].type == MOON_GAUGE32; }
+    assert_int_equal(s->vb[2].type, MOON_INTEGER);
+    assert_int_equal(sim_number(&s->vb[2]), there);
+    seen[there]++;
+  }
+  assert_true(seen[0] && seen[1] && seen[2]);
+  sim_vary(s, rules, 2, true);
+  sim_ask(s, MOON_PDU_GET, 0, 0, "1.3.6.1.2.1.2.1.0", NULL);
+  assert_int_equal(sim_number(&s->vb[0]), 7);
+  sim_vary(s, &rules[1], 0, true);
+  sim_ask(s, MOON_PDU_GET, 0, 0, "1.3.6.1.2.1.2.1.0", NULL);
+  assert_int_equal(sim_number(&s->vb[0]), 2);
+  sim_fini(s);
+}
+
 /* Over the wire: the moment of the request, in answers of every kind, encoded as numbers are. */
 static void test_wire(void **state) {
   struct sim *s = fresh();
@@ -331,7 +361,7 @@ static void test_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_rates),    cmocka_unit_test(test_swing),    cmocka_unit_test(test_range), cmocka_unit_test(test_uptime),
-    cmocka_unit_test(test_defaults), cmocka_unit_test(test_gauges),   cmocka_unit_test(test_presence),
+    cmocka_unit_test(test_defaults), cmocka_unit_test(test_gauges),   cmocka_unit_test(test_presence), cmocka_unit_test(test_interfaces_counted),
     cmocka_unit_test(test_wire),     cmocka_unit_test(test_refused),
   };
   failmem_install();
