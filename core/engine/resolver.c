@@ -13,7 +13,6 @@
 #include "socket.h"
 
 #define TIMEOUT_US 2000000u
-#define SERVERS_TEXT 160u
 #define EVENTS 16
 #define ROUNDS 64 /* of EVENTS in one turn; then the others have theirs */
 #define LOOK_AGAIN_US 5000000u /* at resolv.conf */
@@ -44,7 +43,7 @@ struct moon_resolver {
   uint64_t timeout_us;
   struct moon_list fresh, doubtful; /* waiting for a place */
   struct moon_list quick, slow;     /* under way, as they were asked */
-  char servers[SERVERS_TEXT];       /* as configured; "": the system's */
+  char servers[MOON_RESOLVER_SERVERS_MAX];       /* as configured; "": the system's */
 };
 
 static void *resize(void *p, size_t n) { return moon_mem_resize(p, n, 1); }
@@ -218,7 +217,7 @@ static const char *const rcodes[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAI
 
 /* One clause that names the server. */
 static void explain(struct moon_resolver *r, const struct moon_lookup *l, int status, char *out, size_t cap, int *cause) {
-  char server[SERVERS_TEXT + 32];
+  char server[MOON_RESOLVER_SERVERS_MAX + 32];
     *cause = 0;
   all_servers(r, server, sizeof server);
   if (r->heard.family && status != ARES_ETIMEOUT) { /* it was this one */
@@ -285,7 +284,7 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
   struct moon_lookup *l = arg;
   struct moon_resolver *r = l->resolver;
   struct moon_addresses a = { 0 };
-  char text[SERVERS_TEXT + 128];
+  char text[MOON_RESOLVER_SERVERS_MAX + 128];
   (void)timeouts;
   if (l->quick) { r->n_quick--; }
   r->n--;

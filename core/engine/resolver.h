@@ -27,6 +27,7 @@ struct moon_resolver_config {
   uint64_t hold_us;     /* peers: after no answer, not asked for again before, however often it is wanted; 0: 5 s */
 };
 #define MOON_RESOLVER_TRIES 2
+#define MOON_RESOLVER_SERVERS_MAX 160u  /* octets of config.servers and its NUL */
 
 struct moon_addresses {
   struct moon_addr at[MOON_ADDRESSES_MAX]; /* port 0; best first, RFC 6724 */

@@ -112,6 +112,7 @@ static enum moon_err start(struct worker *w) {
   moon_engine_config_init(&e);
   e.max_in_flight = plan->max_in_flight;
   e.packets_per_s = plan->packets_per_s;
+  e.resolver = plan->resolver;
   e.closed = all_recorded(w);
   e.counters = &w->c->block->live;
   e.notice = notice;

@@ -58,7 +58,7 @@ static void hide_words(lua_State *L) {
 }
 
 void moon_config_open(struct moon_fields *f, const char *path) {
-  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "outputs", "workers", "grace", "loop", "run_dir", NULL};
+  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "grace", "loop", "run_dir", NULL};
   lua_State *L = f->L;
   size_t len;
   f->file = path;
@@ -119,6 +119,59 @@ static void read_limits(struct moon_fields *f) {
   moon_fields_leave(f, was);
 }
 
+static void read_family(struct moon_fields *f, uint8_t *out) {
+  uint32_t family = 0;
+  moon_fields_uint(f, "family", 4, 6, &family);
+  if (family == 5) {
+    moon_fields_enter(f, "family");
+    moon_fields_fail(f, "4 or 6 is expected, not 5");
+  }
+  *out = (uint8_t)family;
+}
+
+/* The list as c-ares reads it: "192.0.2.53:53,[2001:db8::53]:53". */
+static void read_servers(struct moon_fields *f, const char **out) {
+  char all[MOON_RESOLVER_SERVERS_MAX], text[MOON_ADDR_TEXT_MAX];
+  const char *const *servers = NULL, *host;
+  uint32_t n = 0;
+  size_t len = 0, host_len;
+  moon_fields_texts(f, "servers", &servers, &n);
+  if (!servers) { return; }
+  size_t was = moon_fields_enter(f, "servers");
+  for (uint32_t i = 0; i < n; i++) {
+    struct moon_addr a;
+    if (moon_addr_parse(servers[i], 53, &a, &host, &host_len) || a.scope) {
+      moon_fields_fail(f, "\"%.80s\" is no address of a name server", servers[i]);
+    }
+    size_t put = moon_addr_format(&a, text, sizeof text);
+    if (len + put + 1 >= sizeof all) { moon_fields_fail(f, "too many name servers"); }
+    if (len) { all[len++] = ','; }
+    memcpy(all + len, text, put);
+    len += put;
+  }
+  if (!len) { moon_fields_fail(f, "is empty"); }
+  *out = moon_draft_text(f->d, all, len);
+  if (!*out) { moon_fields_raise(f); }
+  moon_fields_leave(f, was);
+}
+
+static void read_resolver(struct moon_fields *f) {
+  static const char *const KEYS[] = {"servers", "timeout", "retry", "family", NULL};
+  struct moon_resolver_config *r = &f->d->plan.resolver;
+  double timeout_s = 0, retry_s = 0;
+  size_t was;
+  if (!moon_fields_get(f, "resolver", &was)) { return; }
+  moon_fields_keys(f, KEYS);
+  moon_fields_number(f, "timeout", 0.01, 60, &timeout_s);
+  moon_fields_number(f, "retry", 0.01, 3600, &retry_s);
+  r->timeout_us = (uint64_t)(timeout_s * 1e6);
+  r->hold_us = (uint64_t)(retry_s * 1e6);
+  read_family(f, &f->d->family);
+  read_servers(f, &r->servers);
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+}
+
 void moon_config_settings(struct moon_fields *f) {
   struct moon_plan *p = &f->d->plan;
   const char *const *outputs = NULL, *loop = NULL;
@@ -126,6 +179,7 @@ void moon_config_settings(struct moon_fields *f) {
   moon_credentials_read(f);
   read_request(f);
   read_limits(f);
+  read_resolver(f);
   moon_fields_uint(f, "workers", 1, WORKERS_MAX, &p->workers);
   moon_fields_number(f, "grace", 0, 3600, &p->grace_s);
   moon_fields_text(f, "loop", &loop);
@@ -211,7 +265,7 @@ static bool is_here(const struct moon_addr *a) {
 
 /* One entry of targets, a table, at the top. */
 static void read_target(struct moon_fields *f, struct moon_inventory *in) {
-  static const char *const KEYS[] = {"host", "hosts", "file", "name", "auth", "labels", "port", "source", "strict_source", NULL};
+  static const char *const KEYS[] = {"host", "hosts", "file", "name", "auth", "labels", "port", "family", "source", "strict_source", NULL};
   const char *host = NULL, *file = NULL, *source = NULL, *name;
   const char *const *hosts = NULL;
   uint32_t n_hosts = 0, port = 0;
@@ -222,6 +276,7 @@ static void read_target(struct moon_fields *f, struct moon_inventory *in) {
   moon_fields_text(f, "file", &file);
   moon_fields_text(f, "name", &in->name);
   moon_fields_uint(f, "port", 1, 65535, &port);
+  read_family(f, &in->family);
   moon_fields_bool(f, "strict_source", &in->strict_source);
   moon_fields_text(f, "source", &source);
   in->port = (uint16_t)port;

@@ -12,7 +12,6 @@
 #define MOON_WARNINGS_MAX 50u      /* then they are only counted */
 
 struct moon_draft_block;   /* of the arena */
-struct moon_draft_pending; /* a name to be resolved */
 
 struct moon_draft {
   const struct moon_load_options *options; /* borrowed */
@@ -28,12 +27,12 @@ struct moon_draft {
   const char **outputs;
   const char **warnings;
   const char **env;
-  struct moon_draft_pending *pending;
   uint32_t *by_name;                       /* hash of target names: index + 1; 0 free */
   const uint16_t *default_credentials;     /* of targets that name none */
   uint32_t n_default_credentials;
-  uint32_t credentials_cap, targets_cap, probes_cap, outputs_cap, warnings_cap, env_cap, pending_cap, n_pending, by_name_cap;
+  uint32_t credentials_cap, targets_cap, probes_cap, outputs_cap, warnings_cap, env_cap, by_name_cap;
   uint32_t warnings_left_out;
+  uint8_t family;                          /* of addresses that names are asked for: 4, 6, 0: both */
   enum moon_err err;                       /* sticky */
   char error[1024];                        /* one line, no newline in it */
 };

@@ -105,7 +105,7 @@ static void take_targets(struct moon_fields *f) {
   if (!f->d->err && f->d->plan.n_targets == 0) {
     moon_draft_fail(f->d, f->file ? "%s: no targets" : "no targets: --targets HOST,HOST or --targets FILE", f->file);
   }
-  if (f->d->err || moon_inventory_resolve(f->d)) { moon_fields_raise(f); }
+  if (f->d->err || moon_inventory_compare(f->d)) { moon_fields_raise(f); }
 }
 
 static void take_probes(struct moon_fields *f) {

@@ -185,12 +185,10 @@ static enum moon_err set_address(struct moon_draft *d, const struct moon_invento
     if (d->err) { return d->err; }
   }
   if (err == MOON_E_DNS) {
-    if (moon_draft_room(d, &d->pending, &d->pending_cap, d->n_pending, sizeof *d->pending)) { return d->err; }
-    struct moon_draft_pending p = {moon_draft_text(d, host, host_n), d->plan.n_targets, t->addr.family};
+    t->family = t->addr.family ? t->addr.family : in->family ? in->family : in->source.family ? in->source.family : d->family;
     t->addr.family = 0;
-    if (!p.host) { return d->err; }
-    d->pending[d->n_pending++] = p;
-    return MOON_OK;
+    t->lookup = moon_draft_text(d, host, host_n);
+    return d->err;
   }
   if (err) {
     int n = e->host.n > 80 ? 80 : (int)e->host.n;
@@ -207,7 +205,6 @@ static const char *base_name(struct moon_draft *d, const char *path) {
 
 static enum moon_err add(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e) {
   struct moon_plan_target t = {.source = in->source, .strict_source = in->strict_source};
-  uint32_t n_pending = d->n_pending;
   if (set_address(d, in, e, &t) || set_credentials(d, in, e, &t) || merge_labels(d, in, e, &t)) { return d->err; }
   if (e->name.p && !clean(e->name)) {
     return moon_draft_fail(d, "%s: device: a name is 1 to %u characters without blanks", place_of(d, in, e), NAME_MAX_LEN);
@@ -218,7 +215,6 @@ static enum moon_err add(struct moon_draft *d, const struct moon_inventory *in, 
   if (*slot) {
     const struct moon_plan_target *first = &d->targets[*slot - 1];
     bool same = strcmp(first->host, t.host) == 0 || (first->addr.family && moon_addr_equal(&first->addr, &t.addr));
-    d->n_pending = n_pending;
     if (!same) {
       return moon_draft_fail(d, "%s: the name %s is taken by %s: two agents cannot share one", place_of(d, in, e), t.name, first->host);
     }
@@ -442,4 +438,43 @@ enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_in
     p += n + (p[n] == ',');
   }
   return d->err;
+}
+
+/* ---- all of them ---- */
+
+static void tell_families(struct moon_draft *d) {
+  for (uint32_t i = 0; i < d->plan.n_targets && !d->err; i++) {
+    const struct moon_plan_target *t = &d->targets[i];
+    uint8_t family = t->lookup ? t->family : t->addr.family;
+    if (!t->source.family || !family || t->source.family == family) { continue; }
+    moon_draft_warn(d, "%s: source is an IPv%d address, its own is IPv%d: not used for it", t->name, t->source.family, family);
+  }
+}
+
+/* Two names for one agent double its load, and its counters look like two devices. */
+static enum moon_err tell_twins(struct moon_draft *d) {
+  uint32_t cap = 64;
+  while (cap < d->plan.n_targets * 2) { cap *= 2; }
+  uint32_t *slots = moon_mem_array(cap, sizeof *slots);
+  if (!slots) { return moon_draft_nomem(d); }
+  for (uint32_t i = 0; i < d->plan.n_targets && !d->err; i++) {
+    const struct moon_plan_target *t = &d->targets[i];
+    if (!t->addr.family) { continue; }
+    uint32_t at = (uint32_t)moon_addr_hash(&t->addr, 0) & (cap - 1);
+    while (slots[at] && !moon_addr_equal(&d->targets[slots[at] - 1].addr, &t->addr)) { at = (at + 1) & (cap - 1); }
+    if (slots[at]) {
+      char text[MOON_ADDR_TEXT_MAX];
+      moon_addr_format(&t->addr, text, sizeof text);
+      moon_draft_warn(d, "%s and %s are the same agent, %s", d->targets[slots[at] - 1].name, t->name, text);
+    } else {
+      slots[at] = i + 1;
+    }
+  }
+  moon_mem_free(slots);
+  return d->err;
+}
+
+enum moon_err moon_inventory_compare(struct moon_draft *d) {
+  tell_families(d);
+  return tell_twins(d);
 }

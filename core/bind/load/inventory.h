@@ -24,13 +24,8 @@ struct moon_inventory {
   struct moon_addr source;         /* family 0: any */
   uint32_t n_labels, n_credentials;
   uint16_t port;                   /* where none is written; 0: 161 */
+  uint8_t family;                  /* of names that say none: 4 or 6; 0: as the draft says */
   bool strict_source;
-};
-
-struct moon_draft_pending {
-  const char *host; /* to be resolved */
-  uint32_t target;  /* index */
-  uint8_t family;   /* 0: any */
 };
 
 enum moon_err moon_inventory_host(struct moon_draft *d, const struct moon_inventory *in, const char *host, size_t n);
@@ -43,8 +38,8 @@ bool moon_inventory_label_name(const char *p, size_t n);
 /* "ops,legacy" to indexes. */
 enum moon_err moon_inventory_credentials(struct moon_draft *d, const char *place, const char *names, size_t n,
                                          const uint16_t **out, uint32_t *n_out);
-/* Names to addresses, after all targets are known; then the same agent under two names is told. What cannot be resolved
- * keeps family 0 and an error: its runs fail with code dns, the rest goes on. Blocks for some seconds at most. */
-enum moon_err moon_inventory_resolve(struct moon_draft *d);
+/* After all targets are known: the same agent under two names is told, and a source that is of no use. Names are resolved by
+ * who polls them. */
+enum moon_err moon_inventory_compare(struct moon_draft *d);
 
 #endif

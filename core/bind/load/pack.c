@@ -18,7 +18,7 @@ static const size_t SIZE[TOTALS] = {
 };
 /* No such thing is packed into fewer octets: bounds the totals before memory is asked for. */
 static const size_t PACKED_MIN[TOTALS] = {
-  [CREDENTIALS] = 66, [PROBES] = 40, [SOURCES] = 12, [JOBS] = 21, [ARGS] = 8, [TEXTS] = 4, [TARGETS] = 60, [LABELS] = 10, [INDEXES] = 2,
+  [CREDENTIALS] = 66, [PROBES] = 40, [SOURCES] = 12, [JOBS] = 21, [ARGS] = 8, [TEXTS] = 4, [TARGETS] = 61, [LABELS] = 10, [INDEXES] = 2,
 };
 
 /* Counts when p is NULL, writes when not. */
@@ -62,6 +62,9 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_u32(s, p->packets_per_s);
   put_u32(s, p->max_children);
   put(s, &p->grace_s, 8);
+  put_text(s, p->resolver.servers);
+  put(s, &p->resolver.timeout_us, 8);
+  put(s, &p->resolver.hold_us, 8);
   put_text(s, p->loop);
   put_text(s, p->run_dir);
   put_u8(s, p->once);
@@ -131,7 +134,8 @@ static void put_target(struct sink *s, const struct moon_plan_target *t) {
   put_u8(s, t->strict_source);
   put_text(s, t->name);
   put_text(s, t->host);
-  put_text(s, t->error);
+  put_text(s, t->lookup);
+  put_u8(s, t->family);
   put_text(s, t->recording);
   for (uint32_t i = 0; i < t->n_labels; i++) {
     put_octets(s, t->labels[i].key.p, t->labels[i].key.n);
@@ -272,6 +276,9 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   p->packets_per_s = get_u32(s);
   p->max_children = get_u32(s);
   p->grace_s = get_seconds(s);
+  p->resolver.servers = get_text_or_null(s);
+  get(s, &p->resolver.timeout_us, 8);
+  get(s, &p->resolver.hold_us, 8);
   p->loop = get_text(s);
   p->run_dir = get_text_or_null(s);
   p->once = get_bool(s);
@@ -380,7 +387,9 @@ static void get_target(struct source *s, struct moon_plan_target *t, uint32_t n_
   t->strict_source = get_bool(s);
   t->name = get_text(s);
   t->host = get_text(s);
-  t->error = get_text_or_null(s);
+  t->lookup = get_text_or_null(s);
+  t->family = get_u8(s);
+  if ((t->addr.family == 0) != (t->lookup != NULL)) { moon_reader_fail(&s->r, MOON_E_RANGE); }
   t->recording = get_text_or_null(s);
   struct moon_label *labels = take(s, LABELS, t->n_labels);
   uint16_t *credentials = take(s, INDEXES, t->n_credentials);

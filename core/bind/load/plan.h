@@ -6,6 +6,7 @@
 #define MOON_BIND_LOAD_PLAN_H
 
 #include "../../base/sample.h"
+#include "../../engine/resolver.h"
 #include "../../session/target.h"
 
 struct moon_source { const char *name; const char *path; const uint8_t *text; uint32_t len; }; /* a probe file or a module beside it */
@@ -34,13 +35,14 @@ struct moon_plan_probe {
 struct moon_plan_target {
   const char *name;        /* as configured: `device` label, shard key */
   const char *host;        /* as configured, for errors */
-  struct moon_addr addr;   /* family 0: could not be resolved, see error */
-  const char *error;       /* why not, or NULL */
+  struct moon_addr addr;   /* family 0: known by name; port is set */
+  const char *lookup;      /* the name to ask the resolver for; NULL: addr is all */
   const char *recording;   /* file that answers instead of an agent; addr is made up, no two alike. NULL: addr is asked */
   const struct moon_label *labels;
   const uint16_t *credentials; /* tried in order */
   struct moon_addr source; /* bind address; family 0: any */
   uint32_t n_labels, n_credentials;
+  uint8_t family;          /* of lookup: 4 or 6; 0: both */
   bool strict_source;
 };
 
@@ -59,6 +61,7 @@ struct moon_plan {
   uint32_t packets_per_s;      /* a worker; 0: no limit */
   uint32_t max_children;       /* of one run: 64 */
   double grace_s;              /* at SIGTERM: 5 */
+  struct moon_resolver_config resolver;
   const char *loop;            /* "libev" or "epoll" */
   const char *run_dir;         /* control socket and counters; NULL: none */
   bool once;

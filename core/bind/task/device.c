@@ -168,8 +168,8 @@ static enum moon_err get_start(struct moon_task *t) {
     g->request.varbinds_len = g->shape->varbinds_len;
     g->request.n_varbinds = g->shape->n;
   }
-  const struct moon_target *known = target->peer ? moon_peer_target(target->peer) : NULL;
-  if (known && g->kind <= GET_RAW &&
+  const struct moon_target *known = moon_peer_target(target->peer);
+  if (g->kind <= GET_RAW &&
       (g->kind == GET_RAW || g->request.varbinds_len > MOON_ASK_MAX ||
        (g->shape->n > 1 && ((known->get_max && g->shape->n > known->get_max) || known->poisons.n)))) {
     g->fetch = moon_fetch_new(moon_peer_target(target->peer), g->shape->names, g->shape->n);

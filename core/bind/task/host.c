@@ -52,8 +52,11 @@ static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t
     moon_host_log(h, MOON_LOG_ERROR, "%s: no credentials", plan->name);
     return MOON_E_CONFIG;
   }
-  if (!plan->addr.family) { return MOON_OK; } /* every run of it says why */
-  enum moon_err e = moon_peer_new(h->engine, &plan->addr, &h->plan->credentials[plan->credentials[0]], &h->plan->policy, t, &t->peer);
+  const struct moon_credential *c = &h->plan->credentials[plan->credentials[0]];
+  const struct moon_policy *policy = &h->plan->policy;
+  enum moon_err e = plan->lookup
+                      ? moon_peer_new_named(h->engine, plan->lookup, plan->family, plan->addr.port, c, policy, t, &t->peer)
+                      : moon_peer_new(h->engine, &plan->addr, c, policy, t, &t->peer);
   if (e) { return e; }
   moon_peer_target(t->peer)->strict_source = plan->strict_source;
   if (plan->recording) {
@@ -61,7 +64,9 @@ static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t
     moon_host_log(h, MOON_LOG_ERROR, "%s: recordings do not answer here", plan->name);
     return MOON_E_CONFIG;
   }
-  if (plan->source.family != plan->addr.family) { return MOON_OK; } /* of names that have both the loader said so */
+  if (!plan->source.family || plan->source.family != (plan->lookup ? plan->family : plan->addr.family)) {
+    return MOON_OK; /* the loader said so */
+  }
   e = moon_peer_bind(h->engine, t->peer, &plan->source);
   if (e) {
     char source[MOON_ADDR_TEXT_MAX];
@@ -80,9 +85,6 @@ static enum moon_err open_targets(struct moon_host *h) {
     const struct moon_plan_target *plan = &h->plan->targets[h->config.shard ? h->config.shard[h->n_targets] : h->n_targets];
     enum moon_err e = open_target(h, &h->targets[h->n_targets], plan);
     if (e) { return e; }
-  }
-  if (h->plan->n_credentials) {
-    moon_target_init(&h->nobody, &(struct moon_addr){0}, &h->plan->credentials[0], &h->plan->policy);
   }
   return MOON_OK;
 }

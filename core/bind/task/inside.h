@@ -20,7 +20,7 @@ struct moon_task;
 
 struct moon_host_target {
   const struct moon_plan_target *plan;
-  struct moon_peer *peer;      /* NULL: has no address, see plan->error */
+  struct moon_peer *peer;
   uint64_t uptime_at_us;       /* when uptime was received; 0: never seen */
   uint32_t uptime;             /* sysUpTime as last seen, hundredths */
   uint32_t boots;              /* how often sysUpTime went back */
@@ -88,7 +88,6 @@ struct moon_host {
 
   uint64_t seed;               /* of hashes of what devices and scripts choose */
   double clock_offset_s;       /* wall clock - monotonic */
-  struct moon_target nobody;   /* of targets without an address */
   uint64_t rates_octets;       /* of all previous counters, see MOON_RATES_OCTETS_MAX */
 
   struct moon_host_target *targets;

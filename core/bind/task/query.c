@@ -53,7 +53,6 @@ enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct
   q->tries = 0;
   q->credential = t->credential;
   q->started_us = moon_engine_now(h->engine);
-  if (!t->peer) { return MOON_E_DNS; }
   enum moon_err e = moon_engine_submit(h->engine, t->peer, r, 0, on_done, q, &q->ticket);
   q->out = !e;
   return e;
@@ -70,13 +69,10 @@ void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_e
                            const struct moon_name *oid, const char *detail) {
   char text[MOON_ADDR_TEXT_MAX];
   struct moon_fault f = {.err = e, .device = q->target->plan->name, .detail = detail};
-  if (q->target->plan->addr.family) {
-    moon_addr_format(&q->target->plan->addr, text, sizeof text);
-    f.target = text;
-  } else {
-    f.target = q->target->plan->host;
-    f.detail = detail ? detail : q->target->plan->error;
-  }
+  const struct moon_addr *addr = &moon_peer_target(q->target->peer)->addr;
+  if (addr->family) { moon_addr_format(addr, text, sizeof text); }
+  f.target = addr->family ? text : q->target->plan->host;
+  if (e == MOON_E_DNS && !detail) { f.detail = moon_peer_trouble(q->target->peer); }
   f.version = moon_query_version(q->host, q->target);
   bool silence = e == MOON_E_TIMEOUT || e == MOON_E_REFUSED || e == MOON_E_UNREACHABLE || e == MOON_E_DOWN;
   if (silence && q->host->current) { q->host->current->run->silence = true; }
@@ -86,7 +82,7 @@ void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_e
     f.rtt_us = o->rtt_us;
     f.status = o->pdu.type == MOON_PDU_RESPONSE ? o->pdu.error_status : 0;
     const struct moon_target *t = moon_peer_target(q->target->peer);
-    if (!f.rtt_us) {
+    if (!f.rtt_us && e != MOON_E_DNS) {
       f.usual_us = t->rtt[q->request->kind].srtt_us;
       f.never = t->last_answer_us == 0;
     }

@@ -24,7 +24,7 @@ struct moon_query {
   bool out;             /* done is still to come */
 };
 
-/* Embedded, zero-initialised. Sends; the rest as moon_engine_submit. MOON_E_DNS: the target has no address. */
+/* Embedded, zero-initialised. Sends; the rest as moon_engine_submit. */
 enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct moon_host_target *t, const struct moon_request *r,
                                moon_query_done *done);
 /* done is not called any more. Harmless when nothing is out. */

@@ -376,8 +376,7 @@ static int open_(lua_State *L, bool oids) {
   if (w->columns->n > MOON_WALK_COLUMNS_MAX) { return luaL_error(L, "bad argument #1: more than %d columns", MOON_WALK_COLUMNS_MAX); }
   const struct moon_walk_spec spec = {.columns = w->columns->names, .heads = w->heads, .only = w->only.names, .deadline_us = w->run->deadline_us,
                                       .max_rows = w->max_rows, .n_columns = w->columns->n, .n_heads = w->n_heads, .n_only = w->only.n};
-  if (!d->target->peer) { w->err = MOON_E_DNS; }
-  w->walk = moon_walk_new(d->target->peer ? moon_peer_target(d->target->peer) : &h->nobody, &spec, &e);
+  w->walk = moon_walk_new(moon_peer_target(d->target->peer), &spec, &e);
   if (!w->walk) {
     return luaL_error(L, e == MOON_E_CONFIG ? "bad argument #1: one column lies under another, or is given twice" : "%s", moon_err_text(e ? e : MOON_E_NOMEM));
   }

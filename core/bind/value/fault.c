@@ -30,7 +30,7 @@ static const char *const checks[MOON_E_PUBLIC_N] = {
   [MOON_E_DECODE] = "the agent's software version: this is a defect of it",
   [MOON_E_LOOP] = "the agent's software version: a walk of it never ends",
   [MOON_E_BUDGET] = "the limits of the probe and of the request",
-  [MOON_E_DNS] = "the name, and the resolver",
+  [MOON_E_DNS] = "the name, /etc/hosts, and the name servers (resolver.servers, else /etc/resolv.conf)",
 };
 
 static const char *const status_names[] = { /* RFC 3416 3 */
