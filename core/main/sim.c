@@ -41,7 +41,7 @@ static const char usage[] =
   "  --timing            answers take the round trip they were recorded with\n"
   "  --snmp              the snmp group (1.3.6.1.2.1.11) tells each agent's own counts\n"
   "  --faults LIST       of all agents: dead,loss:share=0.1,delay:delay=0.2:from=10:to=20,gen-err:oid=1.3.6.1.2.1.2\n"
-  "  --max-octets N      of an answer (1472)\n"
+  "  --max-octets N      of an answer (65507)\n"
   "  --seed N            same seed, same run (0)\n"
   "  --strict            a line of a recording that cannot be served is an error\n"
   "  --virtual-clock     time stands still until the control socket is told `advance SECONDS`\n"
@@ -51,7 +51,9 @@ static const char usage[] =
   "  --stats FILE        counts of every agent at the end, as JSON\n"
   "  --loop libev|epoll  event loop (libev)\n"
   "  --log LEVEL         error, warn, info or debug (info)\n"
-  "  --help              this text\n";
+  "  --help              this text\n"
+  "\n"
+  "example: moonpoll sim --recording switch.snmprec --count 1000 --port 16100 --live\n";
 
 enum { OPT_RECORDING = 256, OPT_COUNT, OPT_ADDRESS, OPT_PORT, OPT_WRITE, OPT_LIVE, OPT_TIMING, OPT_SNMP, OPT_FAULTS, OPT_OCTETS, OPT_SEED, OPT_STRICT,
        OPT_VIRTUAL, OPT_TARGETS, OPT_RUN_DIR, OPT_STATS, OPT_LOOP, OPT_LOG };

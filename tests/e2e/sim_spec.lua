@@ -216,6 +216,47 @@ describe("A command line", function()
   end)
 end)
 
+describe("The manual page", function()
+  after_each(function() t.cleanup() end)
+  it("has every option, every fault and every field of a fleet", function()
+    local page = t.read "core/main/moonpoll-sim.1"
+    local function has(text, what) assert.truthy(page:find(text, 1, true), what) end
+    local n = 0
+    for _, command in ipairs { "sim", "record" } do
+      local _, help = t.run { t.program, command, "--help" }
+      for option in help:gmatch "%-%-([%w-]+)" do
+        has("Fl -" .. option, option)
+        n = n + 1
+      end
+      for option in help:gmatch "\n  %-(%a) " do has("Fl " .. option, option) end
+    end
+    assert.truthy(n > 20)
+    local _, err = rig.refused { "--recording", path "small", "--faults", "nothing-like-these" }
+    for fault in err:match "there are (.*)\n":gmatch "[%w-]+" do has("\n.It Li " .. fault, fault) end
+    local fields = t.read "core/bind/fleet/describe.c":match "KEYS%[%] = (%b{})"
+    for field in fields:gmatch '"([%w_]+)"' do assert.truthy(page:find("%.It Li [^\n]*%f[%w_]" .. field .. "%f[^%w_]"), field) end
+  end)
+
+  it("tells faults in all their forms, and a share of nothing is nothing", function()
+    local sim = rig.fleet(([[
+      local r = %q
+      agent { recording = r, faults = { "loss", { "loss", share = 0 } } }
+      agent { recording = r, faults = { { "loss", share = 0 }, ["wrong-id"] = { share = 0 }, dead = { share = 0, every = 10, to = 5 } } }
+      agent { recording = r, faults = { dead = true } }
+      agent { recording = r, faults = { dead = false, fewer = 2, ["gen-err"] = "1.3.6.1.2.1.1.5", delay = 0.01 } }
+      agent { recording = r, faults = "dead" }
+      return { seed = 7 }
+    ]]):format(absolute "small"))
+    local c = rig.client()
+    for i, answers in ipairs { false, true, false, true, false } do
+      local m = c:ask("127.1.0." .. i, sim.port, { oids = { "1.3.6.1.2.1.1.3.0" } }, answers and 2 or 0.2)
+      assert.equal(answers, m and true or false, i)
+    end
+    c:close()
+    sim:stop()
+  end)
+end)
+
 describe("A seed", function()
   after_each(function() t.cleanup() end)
   local function run(seed)

@@ -244,8 +244,14 @@ static void read_fault(struct moon_fields *f, struct moon_flaw *flaw) {
   read_seconds(f, "period", &flaw->period_us);
   moon_fields_number(f, "jump", -SECONDS_MAX, SECONDS_MAX, &jump);
   flaw->jump_us = (int64_t)(jump * 1e6);
-  moon_fields_number(f, "share", 0, 1, &flaw->share);
+  double share = -1;
+  moon_fields_number(f, "share", 0, 1, &share);
+  if (share >= 0) { flaw->share = share; }
   moon_fields_uint(f, "n", 0, UINT32_MAX, &flaw->n);
+  if (share == 0) { /* none, which a share of a flaw that is 0 does not say */
+    flaw->from_us = UINT64_MAX;
+    flaw->to_us = flaw->every_us = 0;
+  }
 }
 
 static struct moon_flaw *add_flaw(struct moon_fields *f, struct moon_flaw *flaws, struct moon_fleet_kind *kind) {
