@@ -19,7 +19,9 @@ done
 [ ! -e "$B/lib/moonpoll/core.so" ] || put 755 "$B/lib/moonpoll/core.so" "$lib/lua/5.1/moonpoll/core.so"
 find lua -name '*.lua' | while read -r f; do put 644 "$f" "$DESTDIR$PREFIX/share/lua/5.1/${f#lua/}"; done
 find scripts -name '*.lua' | while read -r f; do put 644 "$f" "$DESTDIR$PREFIX/share/moonpoll/$f"; done
-for man in core/main/*.1; do [ ! -e "$man" ] || put 644 "$man" "$DESTDIR$PREFIX/share/man/man1/${man##*/}"; done
+for man in core/main/*.[1-8]; do [ ! -e "$man" ] || put 644 "$man" "$DESTDIR$PREFIX/share/man/man${man##*.}/${man##*/}"; done
+put 644 core/main/moonpoll.bash "$DESTDIR$PREFIX/share/bash-completion/completions/moonpoll"
+put 644 core/main/moonpoll.zsh "$DESTDIR$PREFIX/share/zsh/site-functions/_moonpoll"
 pc() { # name, description, private libraries
   mkdir -p "$lib/pkgconfig"
   cat >"$lib/pkgconfig/$1.pc" <<PC

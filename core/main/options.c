@@ -50,7 +50,9 @@ const char moon_options_help[] =
   "  --stats FILE        final counters as JSON\n"
   "  --summary           lines for people on stderr at the end; the default for --once on a terminal\n"
   "  --log LEVEL         error, warn, info or debug (info)\n"
-  "  --help              this text\n";
+  "  --help              this text\n"
+  "\n"
+  "example: moonpoll run interfaces.lua --targets 192.0.2.1,192.0.2.2 -c public --once\n";
 
 enum { OPT_TARGETS = 256, OPT_CONFIG, OPT_ONCE, OPT_EVERY, OPT_ARG, OPT_WORKERS, OPT_COROUTINES, OPT_IN_FLIGHT, OPT_PER_DEVICE,
        OPT_PACKETS, OPT_DEVICE_PACKETS, OPT_LOOP, OPT_RUN_DIR, OPT_STATS, OPT_SUMMARY, OPT_LOG };

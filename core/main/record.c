@@ -32,7 +32,9 @@ static const char usage[] =
   "  --timing            keep round trips, for moonpoll sim --timing\n"
   "  --help              this text\n"
   "\n"
-  "What an agent tells may be private: names, addresses, users. Look before you hand a recording on.\n";
+  "What an agent tells may be private: names, addresses, users. Look before you hand a recording on.\n"
+  "\n"
+  "example: moonpoll record 192.0.2.1 -c public > router.snmprec\n";
 
 struct root { uint8_t oid[MOON_OID_MAX_LEN]; size_t len; };
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master.h"
 #include "rundir.h"
 
 #define ANSWER_MS 5000
@@ -18,7 +19,10 @@ static const char usage[] =
   "usage: moonpoll %s [--run-dir DIR] [--pid PID]\n"
   "%s\n"
   "  --run-dir DIR   where instances are looked for: $XDG_RUNTIME_DIR/moonpoll, /run/moonpoll for root, /tmp/moonpoll-UID\n"
-  "  --pid PID       which one, when several run\n";
+  "  --pid PID       which one, when several run\n"
+  "  --help          this text\n"
+  "\n"
+  "example: moonpoll %s --pid 4711\n";
 
 static int ask(const char *dir, const char *command) {
   char line[64], buf[8192];
@@ -89,8 +93,8 @@ int moon_status_main(int argc, char **argv) {
         return 2;
       case 'h':
         printf(usage, argv[0], strcmp(argv[0], "stop") == 0 ? "Ends a running instance as SIGTERM does."
-                                                            : "Prints the counters of a running instance as JSON.");
-        return 0;
+                                                            : "Prints the counters of a running instance as JSON.", argv[0]);
+        return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
       default:
         fprintf(stderr, "moonpoll %s: %s: %s\n", argv[0], argv[optind - 1], c == ':' ? "needs a value" : "no such option");
         return 2;

@@ -39,7 +39,9 @@ static const char usage[] =
   "  --update            writes NAME.json instead of comparing\n"
   "  --help              this text\n"
   "\n"
-  "Exit status: 0 all is as it was, 1 something failed, 2 nothing to run.\n";
+  "Exit status: 0 all is as it was, 1 something failed, 2 nothing to run.\n"
+  "\n"
+  "example: moonpoll test tests/golden\n";
 
 struct job {
   char **files;
