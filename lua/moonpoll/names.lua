@@ -38,6 +38,16 @@ local function by_name(c, settings, text)
   return nil, "Unknown Object Identifier (" .. detail .. ")"
 end
 
+-- -IR: one name of any module, or of the one in front, and what is below it. Nothing is said of why there is none.
+local function by_leaf(c, settings, text)
+  text = text:gsub("^%.(%a)", "%1")
+  local module, rest = text:match "^([%w-]*)::?(.*)$"
+  local leaf = (rest or text):match "^[^.]*"
+  if leaf:find "^%a[%w-]*$" and (module or tops[leaf] or c.parse_name(leaf)) then return by_name(c, settings, text) end
+  if module and not c.parse_name(module .. "::" .. leaf:match "^[%w-]*") then return by_name(c, settings, text) end
+  return nil, "Unknown Object Identifier"
+end
+
 --- The type letter and text of a value of a SET as the object has it: "=" is its own type, labels are numbers.
 -- @treturn string letter
 -- @treturn string text
@@ -62,10 +72,16 @@ function _M.parse(c, settings, text)
   if suffix ~= "" or prefix ~= "" then
     text = prefix .. text .. ((suffix == "" or suffix:sub(1, 1) == ".") and "" or ".") .. suffix
   end
-  if settings.ucd and text:sub(1, 1) ~= "." then text = MIB_2 .. text end
+  local pattern = text
+  if settings.ucd and text:sub(1, 1) ~= "." and not (settings.names and (settings.random or settings.best)) then text = MIB_2 .. text end
+  if settings.names and settings.best and not settings.random then
+    local octets = tops[text] and c.parse_oid(text, true) or c.parse_best(pattern)
+    if octets or not text:find(":", 1, true) or c.parse_name(text) then return octets, not octets and "" or nil end
+  end
   if settings.names then
-    local octets, why = by_name(c, settings, text)
-    if octets or why then return octets, why end
+    local octets, why = (settings.random and by_leaf or by_name)(c, settings, text)
+    if why and not settings.random and not settings.best then octets = by_leaf(c, settings, pattern) or c.parse_best(pattern) end
+    if octets or why then return octets, settings.ucd and text:find(":", 1, true) and "Unknown Object Identifier" or why end
   end
   if text:find(":", 1, true) then
     local module = text:match "^([%w-]*):"

@@ -254,6 +254,23 @@ describe("moonpoll mib", function()
       both("getnext", { "AT", "ifDescr" })
       both("walk", { "AT", "IF-MIB::ifTable" })
     end)
+    it("are found by leaf and by pattern as Debian's tools find them", function()
+      for _, text in ipairs { "sysName.0", "nosuch", "ifDesc.1", "IF-MIB::nosuch.1", "ifDescr.x", ".iso.org", "iso.3.6.1.2.1.1.5.0",
+                              ".1.3.6.1.2.1.1.5.0", ".ifDescr", "interfaces.2.1", "IF-MIB::ifDescr[1]", "ifDescr[1]", "mib-2.1", "", "-" } do
+        both("getnext", { "-IR", "AT", "--", text })
+      end
+      for _, text in ipairs { "sysN.me", "SYSNAM", "sysname.0", "xyzzy", "[", ".1.3.6.1", "IF-MIB::ifDesc", "", "iso", "if.*oct",
+                              "sys.*Time", "^if", "Status$", "addr", "table", "e", "count|index", "(a|b)+c", "^.{4}$", "ups.*vol", "lldp.*id" } do
+        both("getnext", { "-Ib", "AT", "--", text })
+      end
+      for _, text in ipairs { "sysNam", "if.esc", "octets", "IF-MIB::ifDesc", ".ifDescr", "sysNam.0" } do
+        both("getnext", { "AT", "--", text })
+        both("getnext", { "-IbR", "AT", "--", text })
+        both("getnext", { "-Iu", "AT", "--", text })
+      end
+      both("walk", { "-Ib", "-Is", ".0", "AT", "sysNam" })
+      both("get", { "-Ib", "-OS", "AT", "sysNam" })
+    end)
     it("are numbers with MIBS=", function()
       local status, out = t.run(words("get", "-v2c", "-c", "public", agent:target "127.0.2.1", "1.3.6.1.2.1.1.5.0"), { env = { MIBS = "" } })
       assert.equal(0, status)

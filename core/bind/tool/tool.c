@@ -16,6 +16,7 @@
 #include "../../names/resolve.h"
 #include "../value/mib.h"
 #include "../value/value.h"
+#include "best.h"
 #include "client.h"
 #include "given.h"
 #include "show.h"
@@ -227,6 +228,17 @@ static int parse_name(lua_State *L) {
   enum moon_err err = moon_names_resolve(moon_mib_names(), text, len, lua_toboolean(L, 2) ? MOON_RESOLVE_ANY_VALUE : 0, octets, &n, &why);
   if (err) { return refuse(L, err, detail); }
   lua_pushlstring(L, (char *)octets, n);
+  return 1;
+}
+
+/* parse_best(pattern) -> octets of the object whose name fits best; nil [-1, +1, e] */
+static int parse_best(lua_State *L) {
+  struct moon_ref ref;
+  if (moon_best_named(moon_mib_names(), luaL_checkstring(L, 1), &ref)) {
+    lua_pushlstring(L, (const char *)ref.node.oid, ref.node.oid_len);
+  } else {
+    lua_pushnil(L);
+  }
   return 1;
 }
 
@@ -491,7 +503,7 @@ static int run(lua_State *L) {
   static const luaL_Reg functions[] = {
     {"getopt", get_option}, {"take", take_argument}, {"wipe", wipe_option}, {"out", put_out}, {"err", put_err}, {"log", put_log},
     {"flush", flush_out}, {"log_to", log_to}, {"style", set_style}, {"print", print_varbind}, {"show_oid", show_oid},
-    {"parse_oid", parse_oid}, {"parse_name", parse_name}, {"object", object_of}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory},
+    {"parse_oid", parse_oid}, {"parse_name", parse_name}, {"parse_best", parse_best}, {"object", object_of}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory},
     {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {"reply", reply_of}, {"octets", octets_of}, {"stretch", show_stretch}, {NULL, NULL}};
   struct tool *t = lua_touserdata(L, 1);
   luaL_openlibs(L);
