@@ -132,6 +132,7 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   e->peers.n--;
   if (p->index < e->peers.hint) { e->peers.hint = p->index; }
   moon_mem_free(p->target.trust);
+  moon_target_fini(&p->target);
   moon_mem_free(p);
 }
 
@@ -140,6 +141,7 @@ void moon_peers_fini(struct moon_engine *e) {
     if (!e->peers.at[i]) { continue; }
     moon_named_free(e->peers.at[i]);
     moon_mem_free(e->peers.at[i]->target.trust);
+    moon_target_fini(&e->peers.at[i]->target);
     moon_mem_free(e->peers.at[i]);
   }
   moon_mem_free(e->peers.engine);

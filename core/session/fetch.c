@@ -90,7 +90,7 @@ void moon_fetch_free(struct moon_fetch *f) {
 
 static enum moon_poison_rule rule_of(const struct moon_fetch *f, size_t i) {
   const struct moon_target *t = f->target; /* its last answer is as good as a clock: without one nothing is known */
-  return t->poisons.n ? moon_poison_rule(&t->poisons, f->names[i].oid, f->names[i].len, t->last_answer_us) : MOON_POISON_NONE;
+  return moon_poison_any(t->poisons) ? moon_poison_rule(t->poisons, f->names[i].oid, f->names[i].len, t->last_answer_us) : MOON_POISON_NONE;
 }
 
 /* Of the names that are asked apart, when no others are left, one into the batch. The owner of a fetch counts on one request at
@@ -110,7 +110,7 @@ static void pick_poisoned(struct moon_fetch *f) {
 
 /* Names that are left out get their error once all others have what they get. */
 static void settle_left_out(struct moon_fetch *f) {
-  if (!f->target->poisons.n || f->err) {
+  if (!moon_poison_any(f->target->poisons) || f->err) {
     return;
   }
   for (size_t i = f->first; i < f->n; i++) {
@@ -254,8 +254,8 @@ static void take(struct moon_fetch *f, const struct moon_outcome *o) {
   f->answered = true;
   f->last_blamed = SIZE_MAX;
   convict(f);
-  if (t->poisons.n && asked == 1 && got == 1) {
-    moon_poison_drop(&t->poisons, f->names[f->batch[0]].oid, f->names[f->batch[0]].len);
+  if (moon_poison_any(t->poisons) && asked == 1 && got == 1) {
+    moon_poison_drop(t->poisons, f->names[f->batch[0]].oid, f->names[f->batch[0]].len);
   }
   if (got == asked) {
     if (f->silences && !f->found) {

@@ -1,5 +1,7 @@
 #include "poison.h"
 
+#include "../base/mem.h"
+
 /* FNV-1a */
 static uint64_t hash(const uint8_t *oid, size_t n) {
   uint64_t h = 0xcbf29ce484222325u;
@@ -19,16 +21,21 @@ static uint32_t find(const struct moon_poisons *p, uint64_t name) {
 }
 
 enum moon_poison_rule moon_poison_rule(const struct moon_poisons *p, const uint8_t *oid, size_t n, uint64_t now_us) {
-  uint32_t i = p->n ? find(p, hash(oid, n)) : 0;
-  if (i == p->n) {
+  uint32_t i = moon_poison_any(p) ? find(p, hash(oid, n)) : 0;
+  if (!p || i == p->n) {
     return MOON_POISON_NONE;
   }
   const struct moon_poison *at = &p->at[i];
   return at->err == MOON_E_TIMEOUT && now_us < at->found_us + MOON_POISON_US ? MOON_POISON_LEFT_OUT : MOON_POISON_ALONE;
 }
 
-void moon_poison_add(struct moon_poisons *p, const uint8_t *oid, size_t n, enum moon_err e, uint64_t now_us) {
+void moon_poison_add(struct moon_poisons **all, const uint8_t *oid, size_t n, enum moon_err e, uint64_t now_us) {
   uint64_t name = hash(oid, n);
+  struct moon_poisons *p = *all ? *all : moon_mem_zalloc(sizeof *p);
+  if (!p) {
+    return;
+  }
+  *all = p;
   uint32_t i = find(p, name);
   if (i == MOON_POISONS_MAX) {
     i = 0;
@@ -42,8 +49,8 @@ void moon_poison_add(struct moon_poisons *p, const uint8_t *oid, size_t n, enum 
 }
 
 void moon_poison_drop(struct moon_poisons *p, const uint8_t *oid, size_t n) {
-  uint32_t i = find(p, hash(oid, n));
-  if (i < p->n) {
+  uint32_t i = p ? find(p, hash(oid, n)) : 0;
+  if (p && i < p->n) {
     p->at[i] = p->at[--p->n];
   }
 }

@@ -20,7 +20,7 @@ struct moon_poison {
   uint8_t err;       /* enum moon_err it met */
 };
 
-/* All zero: none. */
+/* Few agents have any: an agent without has a NULL for it. */
 struct moon_poisons {
   struct moon_poison at[MOON_POISONS_MAX];
   uint32_t n;
@@ -28,11 +28,13 @@ struct moon_poisons {
 
 enum moon_poison_rule { MOON_POISON_NONE, MOON_POISON_ALONE, MOON_POISON_LEFT_OUT };
 
-/* How to ask for a name. */
+static inline bool moon_poison_any(const struct moon_poisons *p) { return p && p->n; }
+/* How to ask for a name. p may be NULL. */
 enum moon_poison_rule moon_poison_rule(const struct moon_poisons *p, const uint8_t *oid, size_t n, uint64_t now_us);
-/* It spoiled a request, once more maybe. */
-void moon_poison_add(struct moon_poisons *p, const uint8_t *oid, size_t n, enum moon_err e, uint64_t now_us);
-/* It was answered. */
+/* It spoiled a request, once more maybe. *p is made where it is NULL, and freed by moon_mem_free; without memory nothing is
+ * remembered. */
+void moon_poison_add(struct moon_poisons **p, const uint8_t *oid, size_t n, enum moon_err e, uint64_t now_us);
+/* It was answered. p may be NULL. */
 void moon_poison_drop(struct moon_poisons *p, const uint8_t *oid, size_t n);
 
 #endif

@@ -1,5 +1,7 @@
 #include "target.h"
 
+#include "../base/mem.h"
+
 #define CLOCK_GRANULARITY_US 1000u /* G of RFC 6298: what the owner's timers resolve */
 #define REPLY_MAX 1472             /* Ethernet without IPv4 and UDP headers */
 
@@ -50,6 +52,11 @@ void moon_target_init(struct moon_target *t, const struct moon_addr *addr, const
   t->policy = policy;
   t->reply_max = REPLY_MAX;
   t->strict_source = true;
+}
+
+void moon_target_fini(struct moon_target *t) {
+  moon_mem_free(t->poisons);
+  t->poisons = NULL;
 }
 
 enum moon_err moon_target_admit(struct moon_target *t, uint64_t now_us, bool *trial) {
@@ -162,7 +169,7 @@ bool moon_target_move(struct moon_target *t, const struct moon_addr *addr, bool 
 }
 
 void moon_target_restarted(struct moon_target *t) {
-  t->poisons.n = 0;
+  if (t->poisons) { t->poisons->n = 0; }
   t->silent_get_us = 0;
 }
 

@@ -63,7 +63,7 @@ struct moon_target {
   struct moon_rtt rtt[MOON_KIND_N];
   uint64_t last_answer_us;                 /* 0: never */
   uint64_t silent_get_us;                  /* when a GET of several names last met silence; 0: never */
-  struct moon_poisons poisons;             /* names to be asked apart */
+  struct moon_poisons *poisons;            /* names to be asked apart; NULL: none yet */
   uint64_t trial_at_us;                    /* breaker open: next request let through */
   uint32_t silent;                         /* requests in a row without any answer */
   uint32_t quirks;                         /* enum moon_quirk seen */
@@ -81,6 +81,9 @@ struct moon_target {
 /* Borrows credential and policy for the life of the target. */
 MOON_API void moon_target_init(struct moon_target *t, const struct moon_addr *addr, const struct moon_credential *credential,
                                const struct moon_policy *policy);
+
+/* What it allocated; trust is the owner's. */
+MOON_API void moon_target_fini(struct moon_target *t);
 
 /* May a request start now? MOON_OK, or MOON_E_DOWN while the breaker is open. With an open breaker whose trial is due
  * *trial is set: this one is the trial, and moon_target_settle() must follow for it. */

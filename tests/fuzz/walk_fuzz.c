@@ -37,5 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
   }
   moon_walk_free(w);
+  moon_target_fini(&target);
   return 0;
 }

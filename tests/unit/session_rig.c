@@ -32,7 +32,10 @@ void rig_init(struct rig *r, uint8_t version) {
   r->id = 0x01000000;
 }
 
-void rig_fini(struct rig *r) { agent_fini(&r->agent); }
+void rig_fini(struct rig *r) {
+  moon_target_fini(&r->target);
+  agent_fini(&r->agent);
+}
 
 void rig_ask(struct rig *r, const struct moon_request *request, struct moon_outcome *o) {
   struct moon_exchange x;

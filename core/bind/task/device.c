@@ -171,7 +171,7 @@ static enum moon_err get_start(struct moon_task *t) {
   const struct moon_target *known = moon_peer_target(target->peer);
   if (g->kind <= GET_RAW &&
       (g->kind == GET_RAW || g->request.varbinds_len > MOON_ASK_MAX ||
-       (g->shape->n > 1 && ((known->get_max && g->shape->n > known->get_max) || known->poisons.n)))) {
+       (g->shape->n > 1 && ((known->get_max && g->shape->n > known->get_max) || moon_poison_any(known->poisons))))) {
     g->fetch = moon_fetch_new(moon_peer_target(target->peer), g->shape->names, g->shape->n);
     e = g->fetch ? ask_next(t) : MOON_E_NOMEM;
   } else if (g->kind == GET_BULK && moon_query_version(t->host, target) == MOON_V1) {

@@ -34,8 +34,8 @@ struct moon_run {
   uint32_t skipped_nil;
   uint32_t n_children;
   uint8_t err;                  /* enum moon_err; MOON_E_PUBLIC_N: script error */
-  bool timed_out, cut, unmatched;
-  bool silence;                 /* a script was told that the agent did not answer */
+  bool timed_out : 1, cut : 1, unmatched : 1;
+  bool silence : 1;             /* a script was told that the agent did not answer */
 };
 
 /* false: no memory. */

@@ -42,22 +42,21 @@ struct moon_task {
   struct moon_list node;        /* in run->tasks or host->free_tasks */
   struct moon_list ready;       /* in host->woken, or alone */
   struct moon_list joiners;     /* tasks parked until this one is over */
-  struct moon_list join;        /* in the joiners of another */
   struct moon_host *host;
   struct moon_run *run;         /* NULL: free */
   struct moon_host_probe *probe; /* the run's */
   lua_State *co;                /* NULL: none yet */
+  const struct moon_wait *wait; /* parked on; NULL: not parked */
   int ref;                      /* co's */
   uint32_t slot, generation;
-  const struct moon_wait *wait; /* parked on; NULL: not parked */
-  enum moon_err err;            /* why start failed */
+  enum moon_err err : 8;        /* why start failed */
   bool main;                    /* the run's own, not a child */
   bool fresh;                   /* not resumed yet: its function and arguments are on co */
   union {
     struct moon_get get;
     struct { struct moon_timer timer; double s; } sleep;
     struct moon_rows *rows;
-    struct { uint32_t slot, generation; } joined;
+    struct { struct moon_list node; uint32_t slot, generation; } joined; /* node: in the joiners of another */
   };
 };
 

@@ -103,6 +103,7 @@ int moon_agent_new(lua_State *L) {
 static int agent_gc(lua_State *L) {
   struct agent *a = luaL_checkudata(L, 1, AGENT_TYPE);
   moon_credential_fini(&a->credential);
+  moon_target_fini(&a->target);
   return 0;
 }
 
