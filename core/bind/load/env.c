@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const BASE[] = {
-  "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
+  "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
   "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall", "_VERSION", NULL,
 };
 static const char *const BIT[] = {
@@ -19,6 +19,23 @@ static const char *const STRING[] = {
   "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper", NULL,
 };
 static const char *const TABLE[] = {"concat", "insert", "maxn", "remove", "sort", NULL};
+
+/* As in the manual: the second argument is raised. LuaJIT's raises the last one, and device:table gives nil, err, partial. [-0, +?, e] */
+static int assert_(lua_State *L) {
+  luaL_checkany(L, 1);
+  if (lua_toboolean(L, 1)) { return lua_gettop(L); }
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushliteral(L, "assertion failed!");
+    lua_replace(L, 2);
+  }
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    luaL_where(L, 1);
+    lua_insert(L, 2);
+    lua_concat(L, 2);
+  }
+  return lua_error(L);
+}
 
 /* Copies the named fields of the table at `from` to the one at the top. [-0, +0, m] */
 static void copy(lua_State *L, int from, const char *const *names) {
@@ -59,6 +76,8 @@ void moon_env_push(lua_State *L) {
   luaL_checkstack(L, 4, NULL);
   lua_createtable(L, 0, 32);
   copy(L, LUA_GLOBALSINDEX, BASE);
+  lua_pushcfunction(L, assert_);
+  lua_setfield(L, -2, "assert");
   copy_library(L, "bit", BIT);
   copy_library(L, "math", MATH);
   copy_library(L, "os", OS);
