@@ -21,7 +21,7 @@ local module_dir = (os.getenv "B" or "build") .. "/npm"
 local module_path = module_dir .. "/node_modules/net-snmp"
 local function have_npm()
   if t.read(module_path .. "/package.json") ~= "" then return true end
-  return t.run { "sh", "-c", "command -v node && command -v npm" } == 0 and t.run({ "sh", "-c", ("mkdir -p %s && exec npm install --prefix %s"
+  return t.run { "sh", "-c", "command -v node && command -v npm" } == 0 and t.run({ "sh", "-c", ("mkdir -p %s && exec timeout 40 npm install --prefix %s"
     .. " --no-audit --no-fund --ignore-scripts --fetch-retries 0 net-snmp@3.29.2"):format(module_dir, module_dir) }, { seconds = 60 }) == 0
 end
 
