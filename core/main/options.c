@@ -26,6 +26,7 @@ const char moon_options_help[] =
   "  --once              every probe once, then end: status 0 all went well, 3 some failed\n"
   "  --every S           seconds between runs, instead of what the probe says\n"
   "  --arg KEY=VALUE     handed to the probes of the command line; may be repeated\n"
+  "  --mib-file FILE     names of OIDs beside those built in, as moonpoll mib add makes them\n"
   "  -o FORMAT           json, table or null; table on a terminal, else json\n"
   "\n"
   "  -v 1|2c|3           SNMP version (2c; 3 with -u)\n"
@@ -55,7 +56,7 @@ const char moon_options_help[] =
   "example: moonpoll run interfaces.lua --targets 192.0.2.1,192.0.2.2 -c public --once\n";
 
 enum { OPT_TARGETS = 256, OPT_CONFIG, OPT_ONCE, OPT_EVERY, OPT_ARG, OPT_WORKERS, OPT_COROUTINES, OPT_IN_FLIGHT, OPT_PER_DEVICE,
-       OPT_PACKETS, OPT_DEVICE_PACKETS, OPT_LOOP, OPT_RUN_DIR, OPT_STATS, OPT_SUMMARY, OPT_LOG };
+       OPT_PACKETS, OPT_DEVICE_PACKETS, OPT_LOOP, OPT_RUN_DIR, OPT_STATS, OPT_SUMMARY, OPT_LOG, OPT_MIB_FILE };
 
 static const struct option longs[] = {
   {"targets", required_argument, NULL, OPT_TARGETS}, {"config", required_argument, NULL, OPT_CONFIG},
@@ -66,6 +67,7 @@ static const struct option longs[] = {
   {"device-packets-per-s", required_argument, NULL, OPT_DEVICE_PACKETS},
   {"loop", required_argument, NULL, OPT_LOOP}, {"run-dir", required_argument, NULL, OPT_RUN_DIR},
   {"stats", required_argument, NULL, OPT_STATS}, {"summary", no_argument, NULL, OPT_SUMMARY}, {"log", required_argument, NULL, OPT_LOG},
+  {"mib-file", required_argument, NULL, OPT_MIB_FILE},
   {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
 struct parse {
@@ -258,6 +260,7 @@ static void take(struct parse *p, int c, char *value) {
     case OPT_LOOP: l->loop = one_of(p, c, value, loops); break;
     case OPT_RUN_DIR: l->run_dir = value; break;
     case OPT_STATS: p->o->stats = value; break;
+    case OPT_MIB_FILE: p->o->mib_file = value; break;
     case OPT_SUMMARY: p->o->summary = true; break;
     case OPT_LOG: {
       const char *name = one_of(p, c, value, levels);

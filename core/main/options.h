@@ -9,6 +9,7 @@
 struct moon_options {
   struct moon_load_options load; /* its arrays and strings lend from argv and from here */
   const char *stats;             /* --stats FILE, or NULL */
+  const char *mib_file;          /* --mib-file FILE, or NULL */
   enum moon_level log;           /* --log */
   bool summary;                  /* --summary */
   bool help;                     /* --help: nothing else was looked at */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
+#include "../bind/value/mib.h"
 #include "log.h"
 #include "master.h"
 #include "options.h"
@@ -69,6 +70,18 @@ static void tell_progress(void *arg, uint32_t made, uint32_t n) {
   moon_log(MOON_LOG_INFO, "keys of passwords: %u of %u", (unsigned)made, (unsigned)n);
 }
 
+/* Every process maps the file by itself when it needs a name; whether that can work is told before anything starts. */
+static bool use_names(const char *path, char *error, size_t cap) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    snprintf(error, cap, "--mib-file %s: %m", path);
+    return false;
+  }
+  close(fd);
+  moon_mib_use(path);
+  return true;
+}
+
 int moon_run_main(int argc, char **argv) {
   struct moon_options o;
   struct moon_plan *plan = NULL;
@@ -82,6 +95,8 @@ int moon_run_main(int argc, char **argv) {
     status = fail(err == MOON_E_CONFIG ? MOON_EXIT_CONFIG : MOON_EXIT_FAILED, error);
   } else if (o.help) {
     status = fputs(moon_options_help, stdout) < 0 || fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+  } else if (o.mib_file && !use_names(o.mib_file, error, sizeof error)) {
+    status = fail(MOON_EXIT_CONFIG, error);
   } else if ((err = moon_load(&o.load, &plan, error, sizeof error)) != MOON_OK) {
     status = fail(err == MOON_E_NOMEM ? MOON_EXIT_FAILED : MOON_EXIT_CONFIG, error[0] ? error : moon_err_text(err));
   } else if (o.stats && (stats_fd = open(o.stats, O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) < 0) {

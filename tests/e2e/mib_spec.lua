@@ -308,6 +308,26 @@ end }
       assert.truthy(out:find('"name":"oper","type":"state","value":"up"', 1, true), out)
       assert.truthy(out:find('"descr":"lo"', 1, true), out)
       assert.truthy(out:find('"name":"is_up"', 1, true), out)
+      assert.equal(0, (mib(dir .. "/mine", "add", put("MINE-MIB.txt", (module("MINE-MIB", "mine", 7):gsub("enterprises 99999 7", "enterprises 8072 3"))))))
+      local mine = put("mine.lua", [[
+local MINE = require("moonpoll").mib "MINE-MIB"
+return { every = 60, timeout = 5, match = { "MINE-MIB::mineMIB.2" }, run = function(device, out)
+  out:info("mine", tostring(MINE.mineLoad))
+  out:info("nothing", assert(device:get "SNMPv2-MIB::sysObjectID.0"))
+end }
+]])
+      local theirs = t.snmpd()
+      status, out, err = t.run(words("run", mine, "--targets", theirs.target, "-c", "public", "--once", "-o", "json", "--mib-file", dir .. "/mine"))
+      assert.equal(0, status, err)
+      assert.truthy(out:find('"value":"1.3.6.1.4.1.8072.3.1.1.3"', 1, true), out) -- the agent is of those that match
+      assert.truthy(out:find('"value":"1.3.6.1.4.1.8072.3.2.10"', 1, true), out)
+      theirs.process:stop()
+      status, out, err = t.run(words("run", mine, "--targets", "127.0.0.1", "--once"))
+      assert.equal(2, status, out)
+      assert.truthy(err:find("MINE-MIB", 1, true), err)
+      status, out, err = t.run(words("run", mine, "--targets", "127.0.0.1", "--once", "--mib-file", dir .. "/no/such"))
+      assert.equal(2, status, out)
+      assert.truthy(err:find("--mib-file " .. dir .. "/no/such: No such file or directory", 1, true), err)
       local bad = put("bad.lua", "local snmp = require 'moonpoll'\nlocal IF = snmp.mib 'IF-MIB'\nreturn { every = 60, run = function() end, x = IF.ifDexcr }\n")
       status, out, err = t.run(words("run", bad, "--targets", "127.0.0.1", "-v2c", "-c", "public", "--once"))
       assert.equal(2, status, out)

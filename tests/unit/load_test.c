@@ -187,7 +187,7 @@ static void configuration_errors(void **state) {
     {"return {" AUTH "probes = { 'p.lua', { file = 'p.lua' } } }",
      "p.lua: a probe is named \"p\" already (p.lua): give one of them a name"},
     {"return {" AUTH "probes = { { file = 'p.lua', evry = 1 } } }", "moon.lua:2: probes[1].evry: unknown key; is it every?"},
-    {"return {" AUTH "probes = { { file = 'p.lua', match = '1.3.x' } } }", "moon.lua:2: probes[1].match: \"1.3.x\" is no OID"},
+    {"return {" AUTH "probes = { { file = 'p.lua', match = '1.3.x' } } }", "moon.lua:2: probes[1].match: \"1.3.x\" is no OID, by number or by name"},
     {"return {" AUTH "probes = { { file = 'p.lua',\n jobs = { poll = { every = 1 } } } } }",
      "moon.lua:2: probes[1]: jobs.poll: p.lua has no such job"},
     {"return {" AUTH "probes = { { file = 'p.lua', args = { a = {} } } } }",
@@ -242,7 +242,7 @@ static void probe_errors(void **state) {
     {"return { jobs = {\n poll = { run = function() local t = { a = 1, 2 } if t then return end end,\n evry = 1 } } }",
      "sub/x.lua:3: jobs.poll.evry: unknown key; is it every?"},
     {"return { jobs = { ['a b'] = {} } }", "sub/x.lua:1: jobs: a job has a name of letters, digits, _ and -"},
-    {"return { run = function() end, match = { '1.3', 'x' } }", "sub/x.lua:1: match: \"x\" is no OID"},
+    {"return { run = function() end, match = { '1.3', 'x' } }", "sub/x.lua:1: match: \"x\" is no OID, by number or by name"},
     {"return { run = function() end, metrics = { a = { type = 'count' } } }",
      "sub/x.lua:1: metrics.a: type is counter, gauge, info, state or event, not \"count\""},
     {"return { run = function() end, limits = { max_child = 1 } }",
@@ -357,7 +357,7 @@ static const char FULL[] =
   "  targets = { { file = 'sub/t.txt', auth = { 'ops', 'legacy' }, labels = { site = 'lab', rack = 7 }, port = 1161 },\n"
   "    { file = 'sub/t.json', auth = 'both', source = '127.0.0.1', strict_source = true },\n"
   "    { host = '127.0.0.9', name = 'nine', auth = 'ops' }, { hosts = { '127.0.0.9:161', '::1' }, auth = 'ops' } },\n"
-  "  probes = { { file = 'sub/jobs.lua', every = 5, args = { a = 1, b = 'x', c = true }, match = '.1.3.6.1.4.1.9' },\n"
+  "  probes = { { file = 'sub/jobs.lua', every = 5, args = { a = 1, b = 'x', c = true }, match = 'SNMPv2-SMI::enterprises.9' },\n"
   "    { file = 'p.lua', name = 'other', every = 60, timeout = 7, trusted = true, allow_set = true } },\n"
   "  request = { timeout = 0.5, retries = 3, per_device = 4, breaker_after = 0, packets_per_s = 9 },\n"
   "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30 },\n"
@@ -371,7 +371,7 @@ static void put_full(void) {
                     "{\"targets\": [\"10.1.0.2\"], \"labels\": {\"__param_auth\": \"legacy,ops\", \"device\": \"dev\"}}, {\"targets\": []}]");
   put("sub/jobs.lua", "local m = require 'lib.m' local args = ...\nassert(args.a == '1' and args.c == 'true' and m.n == 3)\n"
                       "return { timeout = 9, jobs = { poll = { every = 30, run = function() return require('late') end },\n"
-                      "pick = { every = 86400, timeout = 300, atomic = true, run = function() end } }, match = { '1.3.6.1.4.1.8' },\n"
+                      "pick = { every = 86400, timeout = 300, atomic = true, run = function() end } }, match = { 'SNMPv2-SMI::enterprises.8', 'IF-MIB::ifMIB' },\n"
                       "limits = { max_children = 3 } }\n");
   (void)mkdir("sub/lib", 0700);
   put("sub/lib/m.lua", "local m2 = require 'lib.m2' assert(m2 == true) return { n = 3 }");

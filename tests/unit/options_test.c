@@ -41,7 +41,7 @@ static void everything_said(void **state) {
   assert_int_equal(PARSE(o, error, w, "a.lua", "--targets", "h1,h2", "-v2c", "-c", "sesame", "b.lua", "-t", "0.5", "-r", "3",
                          "--config=c.lua", "--once", "--every", "30", "--workers", "4", "--max-coroutines", "10", "--max-in-flight", "20",
                          "--per-device", "3", "--packets-per-s", "99", "--device-packets-per-s", "7", "-o", "null", "--arg", "k=v=w", "--arg", "x=", "--loop", "epoll",
-                         "--run-dir", "/r", "--stats", "/s", "--summary", "--log", "debug"), MOON_OK);
+                         "--run-dir", "/r", "--mib-file", "/m", "--stats", "/s", "--summary", "--log", "debug"), MOON_OK);
   assert_int_equal(o.load.n_probes, 2);
   assert_string_equal(o.load.probes[0], "a.lua");
   assert_string_equal(o.load.probes[1], "b.lua");
@@ -53,6 +53,7 @@ static void everything_said(void **state) {
   assert_int_equal(o.load.retries, 3);
   assert_string_equal(o.load.config, "c.lua");
   assert_true(o.load.once);
+  assert_string_equal(o.mib_file, "/m");
   assert_true(o.load.every_s == 30);
   assert_int_equal(o.load.workers, 4);
   assert_int_equal(o.load.max_coroutines, 10);

@@ -402,7 +402,7 @@ static void read_probe(struct moon_fields *f, struct moon_script *s) {
     prefixes[i] = moon_script_prefix(f->d, s->match[i], strlen(s->match[i]));
     if (!prefixes[i] && !f->d->err) {
       moon_fields_enter(f, "match");
-      moon_fields_fail(f, "\"%.100s\" is no OID", s->match[i]);
+      moon_fields_fail(f, "\"%.100s\" is no OID, by number or by name", s->match[i]);
     }
   }
   if (f->d->err) { moon_fields_raise(f); }

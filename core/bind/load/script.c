@@ -60,9 +60,10 @@ int moon_script_call(lua_State *L, int nargs) {
 
 const char *moon_script_prefix(struct moon_draft *d, const char *text, size_t n) {
   uint8_t octets[MOON_OID_MAX_LEN];
+  char dotted[MOON_OID_TEXT_MAX];
   size_t len;
-  if (moon_oid_parse(text, n, octets, sizeof octets, &len)) { return NULL; }
-  return moon_draft_text(d, text + (*text == '.'), n - (*text == '.'));
+  if (moon_mib_parse(text, n, octets, sizeof octets, &len, NULL, 0)) { return NULL; }
+  return moon_draft_text(d, dotted, moon_oid_format(octets, len, dotted, sizeof dotted));
 }
 
 static int ghost_self(lua_State *L) { /* [-0, +1, -] */
@@ -319,7 +320,7 @@ static void read_match(struct moon_fields *f, struct moon_plan_probe *p) {
     own[i] = moon_script_prefix(f->d, p->match[i], strlen(p->match[i]));
     if (!own[i] && !f->d->err) {
       moon_fields_enter(f, "match");
-      moon_fields_fail(f, "\"%.100s\" is no OID", p->match[i]);
+      moon_fields_fail(f, "\"%.100s\" is no OID, by number or by name", p->match[i]);
     }
   }
   if (f->d->err) { raise(f->L); }
