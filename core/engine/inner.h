@@ -40,17 +40,15 @@ struct moon_peer {
   uint32_t index;
   uint32_t n_waiting, n_on_wire;
   uint32_t told;             /* quirks said, enum moon_quirk */
-  uint8_t changes;           /* of target.trust, as twins was last looked at */
-  bool has_engine;           /* is in the table by engine id */
-  struct moon_peer *same_engine; /* next in its bucket of that table */
-  uint64_t engine_hash;
 };
+
+struct moon_secure; /* see secure.c */
 
 /* All agents by index, and by address for ICMP errors that quote no id. */
 struct moon_peers {
   struct moon_peer **at;     /* NULL where free */
   struct moon_peer **bucket; /* cap of them, chained by same */
-  struct moon_peer **engine; /* engine_cap of them, chained by same_engine: agents of SNMPv3 by engine id; NULL: there are none */
+  struct moon_secure **engine; /* engine_cap of them, chained: agents of SNMPv3 by engine id; NULL: there are none */
   uint32_t n, cap;           /* cap: power of two */
   uint32_t n_engine, engine_cap;
   uint32_t hint;             /* below it no index is free */
@@ -150,8 +148,8 @@ enum moon_err moon_secure_prepare(struct moon_engine *e, struct moon_peer *p);
 void moon_secure_look(struct moon_engine *e, const struct moon_slot *s);
 /* May what came for a request that is over be believed? A second answer (late false) may be a replay, so never. */
 bool moon_secure_past(struct moon_engine *e, struct moon_peer *p, bool late, const uint8_t *octets, size_t n);
-/* Out of the table by engine id. */
-void moon_secure_unlink(struct moon_engine *e, struct moon_peer *p);
+/* Gives back what prepare made, if it did. */
+void moon_secure_free(struct moon_engine *e, struct moon_peer *p);
 
 /* Hand over what launch made in e->local_room. */
 void moon_local_ask(struct moon_engine *e, struct moon_peer *p, const uint8_t *request, size_t n);

@@ -127,11 +127,10 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   moon_list_remove(&p->node);
   moon_peers_unlink(e, p);
   moon_named_free(p);
-  moon_secure_unlink(e, p);
+  moon_secure_free(e, p);
   e->peers.at[p->index] = NULL;
   e->peers.n--;
   if (p->index < e->peers.hint) { e->peers.hint = p->index; }
-  moon_mem_free(p->target.trust);
   moon_target_fini(&p->target);
   moon_mem_free(p);
 }

@@ -7,6 +7,18 @@
 
 #include "../base/mem.h"
 
+/* An agent of SNMPv3: what is known of its engine, and its place in the table by engine id. */
+struct moon_secure {
+  struct moon_trust trust; /* first: what the target points to */
+  const struct moon_peer *peer;
+  struct moon_secure *next; /* in its bucket */
+  uint64_t hash;
+  uint8_t changes;          /* of trust, when twins were last looked for */
+  bool linked;
+};
+
+static struct moon_secure *of(const struct moon_peer *p) { return (struct moon_secure *)(void *)p->target.trust; }
+
 static uint64_t salt(const struct moon_engine *e) {
   uint64_t s;
   /* Salts have to differ from those of every process that ever had the same key: chance, not the seed of a test. */
@@ -22,31 +34,32 @@ enum moon_err moon_secure_prepare(struct moon_engine *e, struct moon_peer *p) {
       return err;
     }
   }
-  struct moon_trust *s = moon_mem_alloc(sizeof *s);
+  struct moon_secure *s = moon_mem_zalloc(sizeof *s);
   if (!s) { return MOON_E_NOMEM; }
-  moon_trust_init(s, e->keyring);
-  p->target.trust = s;
+  moon_trust_init(&s->trust, e->keyring);
+  s->peer = p;
+  p->target.trust = &s->trust;
   return MOON_OK;
 }
 
 /* ---- engine ids that more than one agent has ---- */
 
-static struct moon_peer **bucket_of(struct moon_peers *all, uint64_t hash) { return &all->engine[hash >> 32 & (all->engine_cap - 1)]; }
+static struct moon_secure **bucket_of(struct moon_peers *all, uint64_t hash) { return &all->engine[hash >> 32 & (all->engine_cap - 1)]; }
 
 /* As many places as peers, in time. false: there are none at all. */
 static bool grow(struct moon_peers *all) {
   uint32_t old = all->engine_cap, cap = all->cap;
   if (all->n_engine < old || old >= cap) { return old > 0; }
-  struct moon_peer **was = all->engine, **now = moon_mem_array(cap, sizeof(struct moon_peer *));
+  struct moon_secure **was = all->engine, **now = moon_mem_array(cap, sizeof(struct moon_secure *));
   if (!now) { return old > 0; }
   all->engine = now;
   all->engine_cap = cap;
   for (uint32_t i = 0; i < old; i++) {
-    for (struct moon_peer *p = was[i], *next; p; p = next) {
-      struct moon_peer **head = bucket_of(all, p->engine_hash);
-      next = p->same_engine;
-      p->same_engine = *head;
-      *head = p;
+    for (struct moon_secure *s = was[i], *next; s; s = next) {
+      struct moon_secure **head = bucket_of(all, s->hash);
+      next = s->next;
+      s->next = *head;
+      *head = s;
     }
   }
   moon_mem_free(was);
@@ -62,36 +75,48 @@ static uint64_t hash_of(const struct moon_peers *all, const struct moon_authorit
   return h;
 }
 
-void moon_secure_unlink(struct moon_engine *e, struct moon_peer *p) {
-  if (!p->has_engine) { return; }
-  struct moon_peer **link = bucket_of(&e->peers, p->engine_hash);
-  while (*link != p) { link = &(*link)->same_engine; }
-  *link = p->same_engine;
-  p->has_engine = false;
+static void unlink_(struct moon_engine *e, struct moon_secure *s) {
+  if (!s->linked) { return; }
+  struct moon_secure **link = bucket_of(&e->peers, s->hash);
+  while (*link != s) { link = &(*link)->next; }
+  *link = s->next;
+  s->linked = false;
   e->peers.n_engine--;
 }
 
+static void tell_twin(struct moon_engine *e, struct moon_peer *p, const struct moon_peer *twin) {
+  char here[MOON_ADDR_TEXT_MAX], there[MOON_ADDR_TEXT_MAX];
+  moon_addr_format(&p->target.addr, here, sizeof here);
+  moon_addr_format(&twin->target.addr, there, sizeof there);
+  p->target.quirks |= MOON_QUIRK_TWIN;
+  p->told |= MOON_QUIRK_TWIN;
+  moon_engine_notice(e, p, "%s has the engine id of %s: one agent at two addresses, or two that were set up alike", here, there);
+}
+
 static void look_for_twins(struct moon_engine *e, struct moon_peer *p) {
-  const struct moon_authority *a = &p->target.trust->known;
-  p->changes = p->target.trust->changes;
-  moon_secure_unlink(e, p);
+  struct moon_secure *s = of(p);
+  const struct moon_authority *a = &s->trust.known;
+  s->changes = s->trust.changes;
+  unlink_(e, s);
   if (!grow(&e->peers)) { return; }
-  p->engine_hash = hash_of(&e->peers, a);
-  struct moon_peer **head = bucket_of(&e->peers, p->engine_hash);
-  for (const struct moon_peer *q = *head; q && !(p->told & MOON_QUIRK_TWIN); q = q->same_engine) {
-    const struct moon_authority *b = &q->target.trust->known;
-    if (a->id_len != b->id_len || memcmp(a->id, b->id, a->id_len) != 0 || moon_addr_equal(&p->target.addr, &q->target.addr)) { continue; }
-    char here[MOON_ADDR_TEXT_MAX], there[MOON_ADDR_TEXT_MAX];
-    moon_addr_format(&p->target.addr, here, sizeof here);
-    moon_addr_format(&q->target.addr, there, sizeof there);
-    p->target.quirks |= MOON_QUIRK_TWIN;
-    p->told |= MOON_QUIRK_TWIN;
-    moon_engine_notice(e, p, "%s has the engine id of %s: one agent at two addresses, or two that were set up alike", here, there);
+  s->hash = hash_of(&e->peers, a);
+  struct moon_secure **head = bucket_of(&e->peers, s->hash);
+  for (const struct moon_secure *t = *head; t && !(p->told & MOON_QUIRK_TWIN); t = t->next) {
+    const struct moon_authority *b = &t->trust.known;
+    bool same = a->id_len == b->id_len && memcmp(a->id, b->id, a->id_len) == 0;
+    if (same && !moon_addr_equal(&p->target.addr, &t->peer->target.addr)) { tell_twin(e, p, t->peer); }
   }
-  p->same_engine = *head;
-  *head = p;
-  p->has_engine = true;
+  s->next = *head;
+  *head = s;
+  s->linked = true;
   e->peers.n_engine++;
+}
+
+void moon_secure_free(struct moon_engine *e, struct moon_peer *p) {
+  if (!p->target.trust) { return; }
+  unlink_(e, of(p));
+  moon_mem_free(of(p));
+  p->target.trust = NULL;
 }
 
 /* ---- what came ---- */
@@ -115,7 +140,7 @@ void moon_secure_look(struct moon_engine *e, const struct moon_slot *s) {
   if (p->target.credential->version != MOON_V3) { return; }
   if (s->x.heard || s->x.refused) { count(e->counters, &s->x); }
   if (s->x.resynced) { e->counters->resyncs++; }
-  if (p->changes != p->target.trust->changes && p->target.trust->known.proven) { look_for_twins(e, p); }
+  if (of(p) && of(p)->changes != of(p)->trust.changes && of(p)->trust.known.proven) { look_for_twins(e, p); }
 }
 
 bool moon_secure_past(struct moon_engine *e, struct moon_peer *p, bool late, const uint8_t *octets, size_t n) {

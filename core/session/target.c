@@ -1,6 +1,7 @@
 #include "target.h"
 
 #include "../base/mem.h"
+#include "trust.h"
 
 #define CLOCK_GRANULARITY_US 1000u /* G of RFC 6298: what the owner's timers resolve */
 #define REPLY_MAX 1472             /* Ethernet without IPv4 and UDP headers */
@@ -165,6 +166,9 @@ bool moon_target_move(struct moon_target *t, const struct moon_addr *addr, bool 
   t->addr = *addr;
   memset(&t->alias, 0, sizeof t->alias);
   memset(t->rtt, 0, sizeof t->rtt);
+  if (t->trust) {
+    moon_trust_doubt(t->trust);
+  }
   return afresh && close_breaker(t);
 }
 

@@ -59,7 +59,7 @@ struct moon_target {
   struct moon_addr alias;                  /* learned source of answers; family 0: none */
   const struct moon_credential *credential; /* borrowed */
   const struct moon_policy *policy;         /* borrowed */
-  struct moon_trust *trust;           /* SNMPv3: the owner's, set before the first request; NULL: v1, v2c */
+  struct moon_trust *trust;                /* SNMPv3: the owner's, set before the first request; NULL: v1, v2c */
   struct moon_rtt rtt[MOON_KIND_N];
   uint64_t last_answer_us;                 /* 0: never */
   uint64_t silent_get_us;                  /* when a GET of several names last met silence; 0: never */

@@ -118,6 +118,11 @@ enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authority *a, ui
 
 void moon_trust_prove(struct moon_trust *s, struct moon_authority *a) { promote(s, a); }
 
+void moon_trust_doubt(struct moon_trust *s) {
+  s->known.proven = false;
+  s->other.id_len = 0;
+}
+
 void moon_trust_forget(struct moon_trust *s) { s->other.id_len = 0; }
 
 void moon_trust_swap(struct moon_trust *s) {

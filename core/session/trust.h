@@ -71,6 +71,8 @@ MOON_API enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authori
                                           uint64_t now_us, bool *back);
 /* Without time: an answer of the level noAuthNoPriv. */
 MOON_API void moon_trust_prove(struct moon_trust *s, struct moon_authority *a);
+/* The address became another one: what is known is a hint again. */
+MOON_API void moon_trust_doubt(struct moon_trust *s);
 /* The other engine did not answer. */
 MOON_API void moon_trust_forget(struct moon_trust *s);
 /* With priv_either, not decided: the other extension. */

@@ -8,7 +8,7 @@
 #include "evp.h"
 
 struct auth { const char *name, *algorithm; uint8_t key_len, digest_len; };
-struct priv { const char *name, *algorithm; uint8_t key_len; };
+struct priv { const char *name, *algorithm; uint8_t key_len; const char *block; };
 
 static const struct auth auths[MOON_AUTH_N] = {
   [MOON_AUTH_NONE] = {"none", NULL, 0, 0},
@@ -21,14 +21,14 @@ static const struct auth auths[MOON_AUTH_N] = {
 };
 
 static const struct priv privs[MOON_PRIV_N] = {
-  [MOON_PRIV_NONE] = {"none", NULL, 0},
-  [MOON_PRIV_DES] = {"DES", "DES-CBC", 16},
-  [MOON_PRIV_3DES] = {"3DES", "DES-EDE3-CBC", 32},
-  [MOON_PRIV_AES128] = {"AES", "AES-128-CFB", 16},
-  [MOON_PRIV_AES192] = {"AES-192", "AES-192-CFB", 24},
-  [MOON_PRIV_AES256] = {"AES-256", "AES-256-CFB", 32},
-  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", "AES-192-CFB", 24},
-  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-CFB", 32},
+  [MOON_PRIV_NONE] = {"none", NULL, 0, NULL},
+  [MOON_PRIV_DES] = {"DES", "DES-CBC", 16, NULL},
+  [MOON_PRIV_3DES] = {"3DES", "DES-EDE3-CBC", 32, NULL},
+  [MOON_PRIV_AES128] = {"AES", "AES-128-CFB", 16, "AES-128-ECB"},
+  [MOON_PRIV_AES192] = {"AES-192", "AES-192-CFB", 24, "AES-192-ECB"},
+  [MOON_PRIV_AES256] = {"AES-256", "AES-256-CFB", 32, "AES-256-ECB"},
+  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", "AES-192-CFB", 24, "AES-192-ECB"},
+  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-CFB", 32, "AES-256-ECB"},
 };
 
 enum moon_err moon_crypto_new(uint64_t salt, struct moon_crypto **out) {
@@ -57,7 +57,10 @@ void moon_crypto_free(struct moon_crypto *c) {
   if (!c) { return; }
   EVP_MD_CTX_free(c->scratch);
   for (i = 0; i < MOON_AUTH_N; i++) { EVP_MD_free(c->md[i]); }
-  for (i = 0; i < MOON_PRIV_N; i++) { EVP_CIPHER_free(c->cipher[i]); }
+  for (i = 0; i < MOON_PRIV_N; i++) {
+    EVP_CIPHER_free(c->cipher[i]);
+    EVP_CIPHER_free(c->block[i]);
+  }
   if (c->legacy) { OSSL_PROVIDER_unload(c->legacy); }
   if (c->base) { OSSL_PROVIDER_unload(c->base); }
   OSSL_LIB_CTX_free(c->lib);
@@ -86,6 +89,18 @@ enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, con
   }
   if (!c->cipher[priv]) { return MOON_E_NO_ALGORITHM; }
   *out = c->cipher[priv];
+  return MOON_OK;
+}
+
+enum moon_err moon_crypto_block(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
+  if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N) { return MOON_E_RANGE; }
+  if (!c->block[priv] && privs[priv].block) {
+    ERR_set_mark();
+    c->block[priv] = EVP_CIPHER_fetch(c->lib, privs[priv].block, NULL);
+    ERR_pop_to_mark();
+  }
+  if (!c->block[priv]) { return MOON_E_NO_ALGORITHM; }
+  *out = c->block[priv];
   return MOON_OK;
 }
 

@@ -91,6 +91,31 @@ static void ciphers(void **state) {
   assert_int_equal(lines, CIPHERS_N);
 }
 
+/* Long messages are decrypted in another way than short ones and those in place: all lengths give the same. */
+static void decrypting_by_blocks(void **state) {
+  static uint8_t plain[2000], secret[2000], out[2000];
+  static const enum moon_priv privs[] = {MOON_PRIV_AES128, MOON_PRIV_AES192, MOON_PRIV_AES256};
+  uint8_t salt[8];
+  (void)state;
+  for (size_t i = 0; i < sizeof plain; i++) { plain[i] = (uint8_t)(i * 7 + i / 251); }
+  for (size_t i = 0; i < 3; i++) {
+    struct moon_usm *u = keys_of(MOON_AUTH_SHA256, NULL, privs[i], NULL);
+    for (size_t n = 1; n <= sizeof plain; n += n < 300 ? 1 : 97) {
+      uint8_t *p = guard_put(&guard, plain, n);
+      assert_int_equal(moon_usm_encrypt(u, 3, 0x01020304, p, n, salt), MOON_OK);
+      memcpy(secret, p, n);
+      memset(out, 0xee, sizeof out);
+      assert_int_equal(moon_usm_decrypt(u, 3, 0x01020304, salt, 8, p, n, out), MOON_OK);
+      assert_memory_equal(out, plain, n);
+      if (n < sizeof out) { assert_int_equal(out[n], 0xee); }
+      assert_memory_equal(p, secret, n);
+      assert_int_equal(moon_usm_decrypt(u, 3, 0x01020304, salt, 8, p, n, p), MOON_OK);
+      assert_memory_equal(p, plain, n);
+    }
+    moon_usm_free(u);
+  }
+}
+
 /* One line of the recording: the keys of its user, both messages. */
 struct recorded {
   struct moon_usm *u;
@@ -563,6 +588,7 @@ static int teardown(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(ciphers),
+    cmocka_unit_test(decrypting_by_blocks),
     cmocka_unit_test(recorded_exchanges),
     cmocka_unit_test(any_flipped_bit_is_refused),
     cmocka_unit_test(any_cut_is_a_clean_error),
