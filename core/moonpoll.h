@@ -9,6 +9,8 @@ extern "C" {
 
 #define MOON_VERSION "0.1.0"
 
+#include "agent/answer.h"
+#include "agent/dump.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "session/addr.h"
