@@ -23,7 +23,7 @@ struct moon_credential {
   uint8_t auth;                           /* enum moon_auth; none exactly when level lacks MOON_V3_AUTH */
   uint8_t priv;                           /* enum moon_priv; none exactly when level lacks MOON_V3_PRIV */
   bool priv_either;                       /* priv is AES-192 or AES-256 of Blumenthal; the agent may mean that of Reeder: find out */
-  bool auth_localized, priv_localized;    /* the key is of one engine already (Kul, as -3M and -3K give it); else Ku */
+  bool auth_localized, priv_localized;    /* the key is of one engine already (Kul, as -3k and -3K give it); else Ku */
   uint8_t time_policy;                    /* enum moon_time_policy */
   bool time_given;                        /* boots and time below are what to begin with, instead of asking: -Z */
   uint8_t user_len;

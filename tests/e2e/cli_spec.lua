@@ -1,6 +1,7 @@
 -- Our get, getnext, bulkget, walk, bulkwalk and set beside Debian's, against the same agent: standard output, standard error and
 -- exit status are the same octets, command line by command line. Only what follows the "USAGE:" line is our own text.
 local t = require "e2e.helper"
+local beside = require "e2e.beside"
 local ber = require "agent.ber"
 local cases = require "e2e.cli_cases"
 local sim = require "e2e.sim_rig"
@@ -8,19 +9,12 @@ local sim = require "e2e.sim_rig"
 local names = { "get", "getnext", "bulkget", "walk", "bulkwalk", "set" }
 
 describe("the tools", function()
-  local agent, dir, ours, env
+  local agent, both, dir
 
   lazy_setup(function()
     agent = t.agent { "--scenario", "tests/e2e/cli_scenario.lua" }
-    dir = t.path "cli"
-    ours = dir .. "/bin"
-    assert(os.execute(("mkdir -p %s %s/home/cert_indexes %s/conf/cert_indexes"):format(ours, dir, dir)) == 0)
-    for _, name in ipairs(names) do
-      local program = t.program:sub(1, 1) == "/" and t.program or os.getenv "PWD" .. "/" .. t.program
-      assert(os.execute(("ln -s %s %s/snmp%s"):format(t.quote(program), ours, name)) == 0)
-    end
-    env = ("export MIBS= LC_ALL=C HOME=%s/home SNMPCONFPATH=%s/home SNMP_PERSISTENT_DIR=%s/home; unset LUA_PATH LUA_CPATH; cd %s\n")
-      :format(dir, dir, dir, dir)
+    both = beside.setup()
+    dir = both.dir
   end)
   lazy_teardown(function()
     agent:stop()
@@ -31,39 +25,8 @@ describe("the tools", function()
     return (line:gsub("%f[%w]D(%d+)", function(d) return "127.0.2." .. d .. ":" .. agent.port end):gsub("%f[%w]AT%f[%W]", agent.port))
   end
 
-  -- Lines of shell through one shell: { {out, err, status}, ... }; with our tools first in PATH, or Debian's.
-  local function run(lines, with_ours, more)
-    local base = t.path(with_ours and "ours" or "debian")
-    local script = { env, more or "", with_ours and "PATH=" .. ours .. ":$PATH\n" or "" }
-    for i, line in ipairs(lines) do
-      script[#script + 1] = ("%s >%s.%d.out 2>%s.%d.err </dev/null; echo $? >%s.%d.status\n"):format(line, base, i, base, i, base, i)
-    end
-    local status, _, err = t.run({ "sh", t.write("batch", table.concat(script)) }, { seconds = 120 })
-    assert.equal(0, status, err)
-    local out = {}
-    for i in ipairs(lines) do
-      local at_i = base .. "." .. i
-      out[i] = { out = t.read(at_i .. ".out"), err = t.read(at_i .. ".err"), status = tonumber(t.read(at_i .. ".status")) }
-    end
-    return out
-  end
-
-  local function before_usage(text) return (text:gsub("(USAGE: [^\n]*\n).*", "%1")) end
-
-  -- Ends with one error that shows every difference.
-  local function compare(lines, more)
-    local want, got = run(lines, false, more), run(lines, true, more)
-    local bad = {}
-    for i, line in ipairs(lines) do
-      local w, g = want[i], got[i]
-      if w.out ~= g.out or before_usage(w.err) ~= before_usage(g.err) or w.status ~= g.status then
-        bad[#bad + 1] = ("%s\n-- Debian, exit %d\n%s%s-- ours, exit %d\n%s%s"):format(line, w.status, w.out:sub(1, 600), w.err:sub(1, 300),
-          g.status, g.out:sub(1, 600), g.err:sub(1, 300))
-      end
-    end
-    assert.equal("", table.concat(bad, "\n"))
-    return want, got
-  end
+  local function run(...) return both:run(...) end
+  local function compare(...) return both:compare(...) end
 
   -- In portions, so that a failure says roughly where.
   local portions, lines = {}, nil
@@ -100,13 +63,9 @@ describe("the tools", function()
   end)
 
   it("read snmp.conf as Debian's do", function()
-    local function conf(name, text)
-      local f = assert(io.open(dir .. "/conf/" .. name, "w"))
-      f:write((text:gsub("AT", agent.port)))
-      f:close()
-    end
+    local function conf(name, text) both:conf(name, (text:gsub("AT", agent.port))) end
     local walk, get = "snmpbulkwalk 127.0.2.1 1.3.6.1.4.1.99999", "snmpget 127.0.2.1 1.3.6.1.2.1.1.3.0"
-    local use = "export SNMPCONFPATH=" .. dir .. "/conf\n"
+    local use = both.use_conf
     for _, text in ipairs {
       "defVersion 2c\ndefCommunity public\ndefaultPort AT\n",
       "# a remark\n\n  defVersion v2c\ndefCommunity \"public\" # not part of it\ndefaultPort AT",
@@ -156,38 +115,13 @@ describe("the tools", function()
     assert.is_true(#finish >= 4 and math.min(unpack(finish)) > 1000)
   end)
 
-  -- The lines of a dump, made anew from its octets.
-  local function redraw(text)
-    return (text:gsub("(\n%u%l+ %d+ byte[^\n]*\n)(.-)\n\n", function(head, body)
-      local octets = {}
-      for line in (body .. "\n"):gmatch "%d%d%d%d: (.-)\n" do
-        for hex in line:sub(1, 52):gmatch "%x%x" do octets[#octets + 1] = string.char(tonumber(hex, 16)) end
-      end
-      local s = table.concat(octets)
-      local out = { head }
-      for from = 1, #s, 16 do
-        local hex, chars = "", ""
-        for i = from, from + 15 do
-          local c = s:sub(i, i)
-          hex = hex .. (c ~= "" and ("%02X "):format(c:byte()) or "   ") .. ((i - from) % 4 == 3 and " " or "")
-          chars = chars .. (c:find "[\32-\126]" and c or c ~= "" and "." or "")
-        end
-        out[#out + 1] = ("%04d: %s  %s\n"):format(from - 1, hex, chars)
-      end
-      return table.concat(out) .. "\n"
-    end))
-  end
   local function packets(text)
-    local out = {}
-    for what, n, who, body in text:gmatch "\n(%u%l+) (%d+) byte[^\n]-(%S+): ([^\n]*\n.-)\n\n" do
-      local octets = {}
-      for line in body:gmatch "\n%d%d%d%d: ([^\n]*)" do
-        for hex in line:sub(1, 52):gmatch "%x%x" do octets[#octets + 1] = string.char(tonumber(hex, 16)) end
-      end
-      local m = ber.decode(table.concat(octets))
-      assert.equal(tonumber(n), #table.concat(octets))
-      m.id = 0 -- everybody chooses their own, as with the port
-      out[#out + 1] = { what, who, (body:match "^[^\n]*":gsub("%d+$", "")), m }
+    local out = beside.packets(text)
+    for _, p in ipairs(out) do
+      assert.equal(p.n, #p.octets)
+      p.message = ber.decode(p.octets)
+      p.message.id = 0 -- everybody chooses their own, as with the port
+      p.octets, p.n = nil, nil
     end
     return out
   end
@@ -205,8 +139,8 @@ describe("the tools", function()
     for i, line in ipairs(words) do
       for _, stream in ipairs { "out", "err" } do
         local w, g = want[i][stream], got[i][stream]
-        assert.equal(w, redraw(w), "the test itself, " .. line)
-        assert.equal(g, redraw(g), line)
+        assert.equal(w, beside.redraw(w), "the test itself, " .. line)
+        assert.equal(g, beside.redraw(g), line)
         assert.same(packets(w), packets(g), line)
         assert.equal((w:gsub("\n%u%l+ %d+ byte.-\n\n", "")), (g:gsub("\n%u%l+ %d+ byte.-\n\n", "")), line)
       end

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "../../base/mem.h"
+#include "../../session/trust.h"
 
 #define FDS_MAX 2 /* an IPv4 and an IPv6 socket */
 
@@ -74,7 +75,6 @@ static void turn(struct moon_client *c) {
 /* ---- life ---- */
 
 enum moon_err moon_client_new(const struct moon_client_config *config, struct moon_client **out) {
-  if (config->community_len > MOON_COMMUNITY_MAX) { return MOON_E_LIMIT; }
   struct moon_client *c = moon_mem_zalloc(sizeof *c);
   if (!c) { return MOON_E_NOMEM; }
   struct moon_engine_config e;
@@ -89,9 +89,7 @@ enum moon_err moon_client_new(const struct moon_client_config *config, struct mo
   moon_policy_init(&c->policy);
   c->policy.timeout_us = c->policy.rto_floor_us = config->timeout_us;
   c->policy.breaker_after = 0;
-  c->credential.version = config->version;
-  c->credential.community_len = (uint8_t)config->community_len;
-  if (config->community_len) { memcpy(c->credential.community, config->community, config->community_len); }
+  c->credential = *config->credential;
   c->wake_us = UINT64_MAX;
   enum moon_err err = moon_engine_new(&e, &io, c, &c->engine);
   if (!err) { err = moon_peer_new(c->engine, &config->addr, &c->credential, &c->policy, NULL, &c->peer); }
@@ -131,6 +129,11 @@ uint16_t moon_client_port(const struct moon_client *c) {
     if (family == 6 && a.any.sa_family == AF_INET6) { return ntohs(a.v6.sin6_port); }
   }
   return 0;
+}
+
+bool moon_client_knows_engine(const struct moon_client *c) {
+  struct moon_trust *trust = moon_peer_target(c->peer)->trust;
+  return trust && moon_trust_authority(trust)->id_len;
 }
 
 /* ---- asking ---- */

@@ -15,22 +15,22 @@ struct moon_client; /* opaque */
 struct moon_client_config {
   struct moon_addr addr;
   struct moon_addr source;       /* to ask from; family 0: any */
-  const uint8_t *community;      /* copied */
-  size_t community_len;          /* up to MOON_COMMUNITY_MAX */
+  const struct moon_credential *credential; /* copied */
   uint64_t timeout_us;           /* of one try */
-  uint8_t version;               /* enum moon_version */
   /* As the engine's. May be NULL. */
   void (*trace)(void *arg, bool sent, const struct moon_addr *peer, const uint8_t *p, size_t n);
   void *arg;
 };
 
-/* MOON_E_NOMEM; MOON_E_CONFIG: no socket, errno tells. MOON_E_LIMIT: the community is too long. */
+/* MOON_E_NOMEM; MOON_E_CONFIG: no socket, errno tells. */
 enum moon_err moon_client_new(const struct moon_client_config *config, struct moon_client **out);
-void moon_client_free(struct moon_client *c); /* NULL is fine; wipes the community */
+void moon_client_free(struct moon_client *c); /* NULL is fine; wipes the credential */
 /* The verdict, in *out too. An answer that does not decode is waited out and asked for again, as if none had come: silence of
  * agents that now and then cut an answer is not the end. out->pdu.type is 0 where nothing was heard; no Response, MOON_E_DECODE: the answer is
  * another PDU. */
 enum moon_err moon_client_ask(struct moon_client *c, const struct moon_request *r, uint32_t retries, struct moon_outcome *out);
+/* Version 3: has the agent told its engine id, or did somebody for it? */
+bool moon_client_knows_engine(const struct moon_client *c);
 /* The port it asks from; 0: none. */
 uint16_t moon_client_port(const struct moon_client *c);
 

@@ -21,6 +21,8 @@
 #include "given.h"
 #include "show.h"
 #include "stretch.h"
+#include "user.h"
+#include "wiped.h"
 
 struct tool {
   int argc;
@@ -65,10 +67,19 @@ static int get_option(lua_State *L) {
   return 2;
 }
 
-/* take() -> the next argument, whatever it is; nil: none. [-0, +1, m] */
+/* take(secret) -> the next argument, whatever it is; nil: none. A secret one disappears from the process list. [-1, +1, m] */
 static int take_argument(lua_State *L) {
   struct tool *t = tool_of(L);
-  lua_pushstring(L, optind < t->argc ? t->argv[optind++] : NULL);
+  char *text = optind < t->argc ? t->argv[optind++] : NULL;
+  lua_pushstring(L, text);
+  if (text && lua_toboolean(L, 1)) { moon_mem_wipe(text, strlen(text)); }
+  return 1;
+}
+
+/* peek() -> the same, left where it is. [-0, +1, m] */
+static int peek_argument(lua_State *L) {
+  struct tool *t = tool_of(L);
+  lua_pushstring(L, optind < t->argc ? t->argv[optind] : NULL);
   return 1;
 }
 
@@ -357,11 +368,13 @@ static void check_address(lua_State *L, const char *key, struct moon_addr *a) {
   lua_pop(L, 1);
 }
 
-/* open{address=, port=, scope=, source=, source_port=, version=, community=, timeout=, retries=, dump=} -> true; nil, why.
+/* open{address=, port=, scope=, source=, source_port=, version=, community=, login=, timeout=, retries=, dump=} -> true; nil, why.
+ * login: of user.h.
  * [-1, +2, e] */
 static int open_client(lua_State *L) {
   struct tool *t = tool_of(L);
   struct moon_client_config config = {0};
+  size_t n;
   luaL_checktype(L, 1, LUA_TTABLE);
   check_address(L, "address", &config.addr);
   config.addr.port = (uint16_t)number(L, 1, "port");
@@ -372,11 +385,20 @@ static int open_client(lua_State *L) {
   moon_addr_format(&shown, t->source, sizeof t->source);
   *strrchr(t->source, ':') = 0;
   config.source.port = (uint16_t)number(L, 1, "source_port");
-  config.version = (uint8_t)number(L, 1, "version");
+  struct moon_credential who = {.version = (uint8_t)number(L, 1, "version")};
+  config.credential = &who;
   config.timeout_us = (uint64_t)(number(L, 1, "timeout") * 1e6);
   t->retries = (uint32_t)number(L, 1, "retries");
-  lua_getfield(L, 1, "community");
-  config.community = (const uint8_t *)luaL_checklstring(L, -1, &config.community_len);
+  if (who.version == MOON_V3) {
+    lua_getfield(L, 1, "login");
+    moon_tool_user(L, lua_gettop(L), &who);
+  } else {
+    lua_getfield(L, 1, "community");
+    const char *community = luaL_checklstring(L, -1, &n);
+    if (n > MOON_COMMUNITY_MAX) { return refuse(L, MOON_E_LIMIT, NULL); }
+    memcpy(who.community, community, n);
+    who.community_len = (uint8_t)n;
+  }
   if (flag(L, "dump")) {
     config.trace = trace;
     config.arg = t;
@@ -384,6 +406,7 @@ static int open_client(lua_State *L) {
   moon_client_free(t->client);
   t->client = NULL;
   enum moon_err err = moon_client_new(&config, &t->client);
+  moon_credential_fini(&who);
   if (err) {
     lua_pushnil(L);
     lua_pushstring(L, err == MOON_E_CONFIG ? strerror(errno) : moon_err_text(err));
@@ -455,6 +478,22 @@ static int ask(lua_State *L) {
   return 1;
 }
 
+/* engine_known() -> did the agent tell its engine id, or somebody else? [-0, +1, -] */
+static int engine_known(lua_State *L) {
+  struct tool *t = tool_of(L);
+  lua_pushboolean(L, t->client && moon_client_knows_engine(t->client));
+  return 1;
+}
+
+/* probe() -> the same, after asking for it. Blocks. [-0, +1, e] */
+static int probe(lua_State *L) {
+  struct tool *t = tool_of(L);
+  struct moon_request r = {.pdu_type = MOON_PDU_GET, .kind = MOON_KIND_GET, .varbinds = t->varbinds};
+  if (!t->client) { return luaL_error(L, "nothing is open"); }
+  (void)moon_client_ask(t->client, &r, t->retries, &t->outcome); /* of nobody: any verdict will do */
+  return engine_known(L);
+}
+
 /* reply() -> what the last ask got, a list of varbinds with .status and .index. [-0, +1, m] */
 static int reply_of(lua_State *L) {
   struct tool *t = tool_of(L);
@@ -501,10 +540,10 @@ static int show_stretch(lua_State *L) {
 
 static int run(lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"getopt", get_option}, {"take", take_argument}, {"wipe", wipe_option}, {"out", put_out}, {"err", put_err}, {"log", put_log},
+    {"getopt", get_option}, {"take", take_argument}, {"peek", peek_argument}, {"ku", moon_tool_ku}, {"key_len", moon_tool_key_len}, {"wipe", wipe_option}, {"out", put_out}, {"err", put_err}, {"log", put_log},
     {"flush", flush_out}, {"log_to", log_to}, {"style", set_style}, {"print", print_varbind}, {"show_oid", show_oid},
     {"parse_oid", parse_oid}, {"parse_name", parse_name}, {"parse_best", parse_best}, {"object", object_of}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory},
-    {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {"reply", reply_of}, {"octets", octets_of}, {"stretch", show_stretch}, {NULL, NULL}};
+    {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {"probe", probe}, {"engine_known", engine_known}, {"reply", reply_of}, {"octets", octets_of}, {"stretch", show_stretch}, {NULL, NULL}};
   struct tool *t = lua_touserdata(L, 1);
   luaL_openlibs(L);
   moon_value_open(L, moon_embedded);
@@ -529,7 +568,7 @@ int moon_tool_main(const char *command, int argc, char **argv) {
   int status = 1;
   if (strcmp(argv[0], command) == 0) { argv[0] = (char *)(uintptr_t)(command - 4); }
   t.varbinds = moon_mem_alloc(MOON_DATAGRAM_MAX);
-  lua_State *L = t.varbinds ? luaL_newstate() : NULL;
+  lua_State *L = t.varbinds ? moon_wiped_state() : NULL;
   if (!L) {
     fputs("moonpoll: out of memory\n", stderr);
     moon_mem_free(t.varbinds);

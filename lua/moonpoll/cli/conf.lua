@@ -1,5 +1,6 @@
 --- snmp.conf: the files and directives of net-snmp, as far as they mean something to a tool; the others are known by name.
 -- It is read twice, as there: some directives ("early") count before the others, and each reading tells its own errors.
+local login = require "moonpoll.cli.login"
 local getenv, open, ipairs, tonumber = os.getenv, io.open, ipairs, tonumber
 
 local _M = {}
@@ -69,10 +70,12 @@ local function numeric_oids(s, value)
   if word == "yes" or word == "true" or word:sub(1, 1) == "1" then s.oid = 4 end
 end
 
-local function security_level(_, value, fail)
-  local word = value:lower()
-  if word ~= "noauthnopriv" and word ~= "nanp" and word ~= "authnopriv" and word ~= "anp" and word ~= "authpriv" and word ~= "ap" then
-    fail("Unknown security level: " .. value)
+-- One of what find knows.
+local function known(key, find, message)
+  return function(s, value, fail)
+    local found = find(value)
+    if not found then return fail(message:format(value)) end
+    s[key] = found
   end
 end
 
@@ -96,11 +99,13 @@ local late = {
   serversendbuf = ignored, serverrecvbuf = ignored, clientsendbuf = ignored, clientrecvbuf = ignored, sendmessagemaxsize = ignored,
   nopersistentload = ignored, nopersistentsave = ignored, nocontextengineiddiscovery = ignored, timeout = integer "def_timeout",
   retries = integer "def_retries", outputprecision = text "precision", defdomain = text "domain", deftarget = ignored,
-  dontloadhostconfig = ignored, defversion = version, defsecuritylevel = security_level, extrax509subdir = ignored,
-  x509crlfile = ignored, tlsalgorithms = ignored, localcert = ignored, peercert = ignored, alias = ignored, trustcert = ignored,
-  defsecuritymodel = ignored, tsmusetransportprefix = ignored, defauthtype = ignored, defprivtype = ignored, defsecurityname = ignored,
-  defcontext = ignored, defpassphrase = ignored, defauthpassphrase = ignored, defprivpassphrase = ignored, defauthmasterkey = ignored,
-  defprivmasterkey = ignored, defauthlocalizedkey = ignored, defprivlocalizedkey = ignored,
+  dontloadhostconfig = ignored, defversion = version, defsecuritylevel = known("def_level", login.level, "Unknown security level: %s"),
+  extrax509subdir = ignored, x509crlfile = ignored, tlsalgorithms = ignored, localcert = ignored, peercert = ignored, alias = ignored, trustcert = ignored,
+  defsecuritymodel = text "def_model", tsmusetransportprefix = ignored, defauthtype = known("def_auth", login.auth, "Unknown authentication type"),
+  defprivtype = known("def_priv", login.priv, "Unknown privacy type"), defsecurityname = text "def_user", defcontext = text "def_context",
+  defpassphrase = text "def_pass", defauthpassphrase = text "def_auth_pass", defprivpassphrase = text "def_priv_pass",
+  defauthmasterkey = text "def_auth_key", defprivmasterkey = text "def_priv_key", defauthlocalizedkey = text "def_auth_local",
+  defprivlocalizedkey = text "def_priv_local",
 }
 
 -- Directives of a command of its own section: [snmpwalk] includeRequested yes.

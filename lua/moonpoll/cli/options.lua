@@ -1,8 +1,9 @@
 --- The command line of net-snmp's tools: options, snmp.conf, then the agent and what is left of the arguments.
 --
 -- settings: oid, string, quick, equals, hex_text, ticks, bare, hex_line, precision (how things are shown); names (there are any), prefix, suffix (OIDs typed);
--- version "1"|"2c"|"3", community, timeout in seconds, retries, port, dump, source, agent
+-- version "1"|"2c"|"3", community, login (login.lua), timeout in seconds, retries, port, dump, source, agent
 local conf = require "moonpoll.cli.conf"
+local login = require "moonpoll.cli.login"
 local names = require "moonpoll.names"
 local tonumber = tonumber
 
@@ -100,12 +101,16 @@ end
 
 local function number(text) return tonumber(text:match "^%s*([+-]?%d+%.?%d*[eE]?[+-]?%d*)" or text:match "^%s*([+-]?%.%d+)" or "") or 0 end
 
-local levels = { noauthnopriv = true, nanp = true, ["1"] = true, authnopriv = true, anp = true, ["2"] = true, authpriv = true, ap = true,
-                 ["3"] = true }
-local auths = { MD5 = true, SHA = true, ["SHA-1"] = true, SHA1 = true, ["SHA-224"] = true, SHA224 = true, ["SHA-256"] = true, SHA256 = true,
-                ["SHA-384"] = true, SHA384 = true, ["SHA-512"] = true, SHA512 = true }
-local privs = { DES = true, AES = true, ["AES-128"] = true, AES128 = true, ["AES-192"] = true, AES192 = true, ["AES-256"] = true,
-                AES256 = true }
+local function of_login(letter)
+  return function(t, value) login.take(t, letter, value) end
+end
+
+local function secret_of_login(letter)
+  return function(t, value)
+    t.c.wipe()
+    login.take(t, letter, value)
+  end
+end
 
 local function take_long(t, value)
   local name = value:lower()
@@ -163,18 +168,12 @@ local taken = {
     t.settings.community = value
     t.c.wipe()
   end,
-  a = function(t, value)
-    if not auths[value:upper()] then misuse(t, "Invalid authentication protocol specified after -3a flag: %s", value) end
+  u = of_login "u", l = of_login "l", a = of_login "a", x = of_login "x", n = of_login "n", e = of_login "e", E = of_login "E", Z = of_login "Z",
+  A = secret_of_login "A", X = secret_of_login "X",
+  ["3"] = function(t, value)
+    t.c.wipe()
+    login.take_3(t, value)
   end,
-  x = function(t, value)
-    if not privs[value:upper()] then misuse(t, "Invalid privacy protocol specified after -3x flag: %s", value) end
-  end,
-  l = function(t, value)
-    if not levels[value:lower()] then misuse(t, "Invalid security level specified after -3l flag: %s", value) end
-  end,
-  A = function(t) t.c.wipe() end,
-  X = function(t) t.c.wipe() end,
-  u = function() end, n = function() end, e = function() end, E = function() end, Z = function() end, ["3"] = function() end,
   ["?"] = function(t) misuse(t) end,
   [":"] = function(t) misuse(t) end,
 }
@@ -185,7 +184,9 @@ local taken = {
 function _M.read(t)
   local c = t.c
   t.remembered = {}
-  t.settings = { hex_line = HEX_LINE }
+  t.settings = { hex_line = HEX_LINE, login = {} }
+  t.exit = _M.exit
+  function t.misuse(...) return misuse(t, ...) end
   local s = t.settings
   local letters = (t.in_order and "+" or "") .. LETTERS .. "C:"
   for letter, value in function() return c.getopt(letters) end do
@@ -200,6 +201,7 @@ function _M.read(t)
   s.version = s.version or s.def_version or "3"
   s.timeout = s.timeout or (s.def_timeout and s.def_timeout > 0 and s.def_timeout) or TIMEOUT
   s.retries = s.retries or (s.def_retries and s.def_retries >= 0 and s.def_retries) or RETRIES
+  login.make_keys(t)
   s.agent = c.take()
   if not s.agent then misuse(t, "No hostname specified.") end
   if s.version ~= "3" then

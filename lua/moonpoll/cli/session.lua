@@ -1,5 +1,6 @@
 --- What the commands have in common: the agent, requests to it, and what is said about errors.
 local agent = require "moonpoll.cli.agent"
+local login = require "moonpoll.cli.login"
 local names = require "moonpoll.names"
 local options = require "moonpoll.cli.options"
 
@@ -31,6 +32,13 @@ local reasons = {
 local pdus = { [0xa0] = "GET", [0xa1] = "GETNEXT", [0xa3] = "SET", [0xa4] = "TRAP", [0xa5] = "GETBULK", [0xa6] = "INFORM", [0xa7] = "TRAP2",
                [0xa8] = "REPORT" }
 
+-- Verdicts of version 3, in net-snmp's words.
+local verdicts = {
+  auth = "Authentication failure (incorrect password, community or key)", unknown_user = "Unknown user name",
+  unsupported_level = "Unsupported security level", not_in_time_window = "Not in time window", unknown_engine = "Unknown engine ID",
+  decryption = "Decryption error", no_algorithm = "this OpenSSL does not have the protocol",
+}
+
 local session = {}
 session.__index = session
 
@@ -42,13 +50,19 @@ end
 --- Opens the way to the agent, or says why there is none and ends.
 function session:open()
   local s = self.settings
+  local who, fault
+  if s.version == "3" then
+    who, fault = login.complete(self)
+    if not who then
+      self:fail(fault)
+      options.exit(1)
+    end
+    self.fault = login.fault(self, who)
+  end
+  s.login = nil
   local where, why = agent.find(self.c, s.agent, s.port)
   if not where then
     self:fail("Unknown host (" .. s.agent .. ")" .. (why and " (" .. why .. ")" or ""))
-    options.exit(1)
-  end
-  if s.version == "3" then
-    self:fail "SNMPv3 is not in this build: -v 1 or -v 2c, or defVersion in snmp.conf"
     options.exit(1)
   end
   local source
@@ -62,8 +76,10 @@ function session:open()
   end
   local ok
   ok, why = self.c.open { address = where.address, port = where.port, scope = where.scope, source = source and source.address,
-    source_port = source and source.port or 0, version = s.version == "1" and 0 or 1, community = s.community, timeout = s.timeout,
-    retries = s.retries, dump = s.dump }
+    source_port = source and source.port or 0, version = s.version == "1" and 0 or s.version == "2c" and 1 or 3, community = s.community,
+    timeout = s.timeout, retries = s.retries, dump = s.dump, login = who and (self.fault and {} or who) }
+  self.engine_given = who and who.engine_id ~= nil
+  s.community, self.fresh = nil, true
   if not ok then
     self:fail("Unknown host (" .. s.agent .. ") (" .. why .. ")")
     options.exit(1)
@@ -104,8 +120,20 @@ function session:send(kind, list, non_repeaters, repetitions)
       return nil
     end
   end
+  if self.fresh then
+    self.fresh = false
+    collectgarbage() -- wipes what is secret and not needed any more, see wiped.h
+  end
+  if self.fault then
+    self:fail((self.engine_given or self.c.probe()) and self.fault or "Timeout")
+    return nil
+  end
   local status, code, pdu = self.c.ask(kind, list, non_repeaters, repetitions)
   if status then return status end
+  if self.settings.version == "3" and (verdicts[code] or not self.c.engine_known()) then
+    self:fail(verdicts[code] or "Timeout")
+    return nil
+  end
   if pdu ~= 0 then
     self:fail(("Protocol error (Expected RESPONSE-PDU but got %s-PDU)"):format(pdus[pdu] or ("?0x%2X?"):format(pdu)))
     return nil
