@@ -107,7 +107,7 @@ static enum moon_err push_none(lua_State *L, enum moon_err e) {
   return e;
 }
 
-enum moon_err moon_value_push(lua_State *L, const struct moon_cell *c, unsigned flags) {
+static __attribute__((noinline)) enum moon_err push_any(lua_State *L, const struct moon_cell *c, unsigned flags) {
   enum moon_err e;
   uint64_t u = 0;
   uint32_t u32 = 0;
@@ -157,6 +157,32 @@ enum moon_err moon_value_push(lua_State *L, const struct moon_cell *c, unsigned 
   case MOON_END_OF_MIB_VIEW: return push_none(L, MOON_OK);
   default: return push_none(L, MOON_E_TAG);
   }
+}
+
+/* 1 to 4 octets, big-endian. */
+static inline uint32_t load(const uint8_t *p, uint32_t n) {
+  uint32_t v;
+  if (n < 4) { return (uint32_t)p[0] << 8 * (n - 1) | (uint32_t)p[n / 2] << 8 * (n - 1 - n / 2) | p[n - 1]; }
+  memcpy(&v, p, 4);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap32(v);
+#endif
+  return v;
+}
+
+enum moon_err moon_value_push(lua_State *L, const struct moon_cell *c, unsigned flags) {
+  uint32_t n = c->value_len, shift = 32 - 8 * n;
+  if (!c->err && n - 1 < 4) { /* what most values are, and all such fit */
+    switch (c->type) {
+    case MOON_INTEGER: lua_pushnumber(L, (int32_t)(load(c->value, n) << shift) >> shift); return MOON_OK;
+    case MOON_COUNTER32:
+    case MOON_GAUGE32:
+    case MOON_UINTEGER32: lua_pushnumber(L, load(c->value, n)); return MOON_OK;
+    case MOON_TIME_TICKS: lua_pushnumber(L, (lua_Number)load(c->value, n) / TIME_TICKS_A_S); return MOON_OK;
+    default: break;
+    }
+  }
+  return push_any(L, c, flags);
 }
 
 void moon_value_push_oid(lua_State *L, const uint8_t *oid, size_t n) {
