@@ -58,7 +58,8 @@ describe("what is installed", function()
     assert.equal(0, code)
     assert.truthy(out:match "^moonpoll %d", out)
     for _, file in ipairs { "share/man/man1/moonpoll.1", "share/man/man3/moonpoll-lua.3",
-      "share/bash-completion/completions/moonpoll", "share/zsh/site-functions/_moonpoll", "share/moonpoll/scripts/interfaces.lua", "include/moonpoll/moonpoll.h" } do
+      "share/bash-completion/completions/moonpoll", "share/zsh/site-functions/_moonpoll",
+      "share/moonpoll/scripts/interfaces.lua", "include/moonpoll/moonpoll.h" } do
       assert.truthy(#t.read(root .. "/usr/local/" .. file) > 0, file)
     end
   end)
