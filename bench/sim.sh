@@ -21,7 +21,7 @@ if [ $# -eq 0 ]; then
 fi
 dir=$(mktemp -d)
 export SNMP_PERSISTENT_DIR=$dir
-sim= agentd=
+sim='' agentd=''
 stop() { # PID
   [ -z "$1" ] || kill "$1" 2>/dev/null || true
   [ -z "$1" ] || wait "$1" 2>/dev/null || true
@@ -57,7 +57,7 @@ ready_ms() {
     until [ -s "$dir/ready" ]; do :; done
     echo $((($(date +%s%N) - begun) / 1000))
     stop "$sim"
-    sim=
+    sim=''
   done | sort -n | head -n 1
 }
 largest=$(ls -S "$@" | head -n 1)

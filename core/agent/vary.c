@@ -110,7 +110,8 @@ static bool make_law(const struct moon_vary_rule *r, uint32_t salt, struct law *
     return false;
   }
   *out = (struct law){.rate_low = (uint64_t)(r->rate_low * (1u << RATE_Q) + 0.5),
-                      .rate_high = (uint64_t)(r->rate_high * (1u << RATE_Q) + 0.5), .start = r->start, .period_us = r->period_us ? r->period_us : PERIOD_US, .low = r->low, .high = r->high,
+                      .rate_high = (uint64_t)(r->rate_high * (1u << RATE_Q) + 0.5), .start = r->start,
+                      .period_us = r->period_us ? r->period_us : PERIOD_US, .low = r->low, .high = r->high,
                       .share = r->share, .octaves = count_octaves(r->rate_low, r->rate_high), .salt = salt, .oid_len = r->oid_len,
                       .mode = r->mode, .skip = r->skip, .has_start = r->has_start, .swing = r->swing,
                       .bounded = r->low != 0 || r->high != 0};
