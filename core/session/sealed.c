@@ -76,6 +76,7 @@ uint64_t moon_sealed_swap_us(const struct moon_exchange *x, uint64_t now_us) {
 
 static enum moon_verdict refuse(struct moon_exchange *x, enum moon_err why) {
   x->refused = (uint8_t)why;
+  x->authentic = false;
   return MOON_VERDICT_DROP;
 }
 

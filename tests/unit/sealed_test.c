@@ -1,0 +1,909 @@
+/* Exchanges in SNMPv3 under a virtual clock: discovery, time, reboots, reports that may or may not be believed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "../../core/session/sealed.h"
+#include "usm_agent.h"
+
+#define S 1000000u
+#define MS 1000u
+
+static const uint8_t varbinds[] = {0x30, 12, 6, 8, 0x2b, 6, 1, 2, 1, 1, 3, 0, 5, 0, 0x30, 12, 6, 8, 0x2b, 6, 1, 2, 1, 1, 5, 0, 5, 0};
+static const struct moon_request get = {.varbinds = varbinds, .varbinds_len = sizeof varbinds, .n_varbinds = 2, .pdu_type = MOON_PDU_GET};
+
+static struct moon_crypto *crypto;
+static struct moon_keyring *ring;
+static struct usm_agent agent;
+static struct moon_credential credential;
+static struct moon_policy policy;
+static struct moon_target target;
+static struct moon_trust trust;
+static struct moon_exchange x;
+static struct moon_outcome o;
+static enum moon_verdict v;
+static uint64_t now;
+static uint32_t id, sent_id;
+static uint8_t request[2048], reply[4096], old[4096];
+static size_t request_len, reply_len, old_len;
+static uint8_t *asked;
+
+static void set_up(enum moon_auth auth, enum moon_priv priv) {
+  const struct moon_addr addr = {.ip = {192, 0, 2, 1}, .port = 161, .family = 4};
+  usm_agent_init(&agent, crypto, auth, priv);
+  usm_agent_credential(&agent, &credential);
+  moon_policy_init(&policy);
+  moon_target_init(&target, &addr, &credential, &policy);
+  moon_trust_init(&trust, ring);
+  target.trust = &trust;
+  now = 1000 * (uint64_t)S;
+  agent.time_s = 400;
+  id = 0x01020300;
+}
+
+static int make(void **state) {
+  (void)state;
+  assert_int_equal(moon_crypto_new(1, &crypto), MOON_OK);
+  assert_int_equal(moon_keyring_new(99, 0, &ring), MOON_OK);
+  return 0;
+}
+
+static int drop(void **state) {
+  (void)state;
+  moon_keyring_free(ring);
+  moon_crypto_free(crypto);
+  return 0;
+}
+
+static int begin(void **state) {
+  (void)state;
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  return 0;
+}
+
+static int end(void **state) {
+  (void)state;
+  moon_target_fini(&target);
+  return 0;
+}
+
+static void send_try(void) {
+  struct moon_writer w;
+  sent_id = ++id;
+  moon_writer_init(&w, request, sizeof request);
+  assert_int_equal(moon_exchange_encode(&x, sent_id, now, 512, &w), MOON_OK);
+  asked = w.p;
+  request_len = moon_writer_len(&w);
+}
+
+static void start(void) {
+  moon_exchange_init(&x, &target, &get, now);
+  memset(&o, 0, sizeof o);
+  send_try();
+}
+
+/* The agent hears the last try and answers 10 ms later. False: it does not. */
+static bool answer(void) {
+  reply_len = usm_agent_answer(&agent, now + 5 * MS, asked, request_len, reply, sizeof reply);
+  if (reply_len) { now += 10 * MS; }
+  return reply_len != 0;
+}
+
+static void feed(void) {
+  static uint8_t copy[4096]; /* nothing is written into what is fed */
+  memcpy(copy, reply, reply_len);
+  v = moon_exchange_feed(&x, reply, reply_len, now - 10 * MS, now, &o);
+  assert_memory_equal(copy, reply, reply_len);
+}
+
+/* Until there is no more to send. */
+static void carry_on(void) {
+  for (int i = 0; i < 12; i++) {
+    if (answer()) {
+      feed();
+    } else {
+      now = moon_exchange_deadline(&x);
+      v = moon_exchange_expire(&x, now, true, &o);
+    }
+    if (v == MOON_VERDICT_HELD) {
+      now = moon_exchange_deadline(&x);
+      v = moon_exchange_expire(&x, now, true, &o);
+    }
+    if (v != MOON_VERDICT_AGAIN) { return; }
+    send_try();
+  }
+  fail();
+}
+
+static enum moon_err ask(void) {
+  start();
+  carry_on();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  return o.err;
+}
+
+static void report(unsigned counter, uint8_t level) {
+  reply_len = usm_agent_report(&agent, now, sent_id, counter, level, reply, sizeof reply);
+  feed();
+}
+
+/* ---- how it should go ---- */
+
+static void a_first_request_takes_three_steps_and_one_try(void **state) {
+  struct moon_v3 m;
+  (void)state;
+  start();
+  uint64_t give_up = x.give_up_us;
+  assert_int_equal(give_up, now + 2 * policy.timeout_us);
+  assert_int_equal(moon_v3_decode(asked, request_len, &m), MOON_OK);
+  assert_int_equal(m.flags, MOON_V3_REPORTABLE);
+  assert_int_equal(m.engine_id_len + m.user_len + m.auth_len + m.priv_len, 0);
+  assert_int_equal(m.id, sent_id);
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  assert_int_equal(x.heard, MOON_REPORT_ENGINE);
+  assert_int_equal(trust.known.id_len, agent.id_len);
+  assert_false(trust.known.proven);
+  assert_int_equal(target.last_answer_us, 0); /* anybody could have said that */
+  assert_int_equal(target.rtt[0].srtt_us, 0);
+  send_try();
+  assert_true(answer());
+  assert_int_equal(agent.last.boots, 0);
+  assert_int_equal(agent.last.time, 0);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  assert_true(trust.known.proven && trust.known.timed);
+  assert_int_equal(trust.known.boots, 7);
+  assert_false(x.resynced); /* it is the first */
+  assert_int_not_equal(target.last_answer_us, 0);
+  send_try();
+  assert_true(answer());
+  assert_int_equal(agent.last.boots, 7);
+  assert_int_equal(agent.last.time, 600);
+  assert_int_equal(agent.last.flags, MOON_V3_REPORTABLE | MOON_V3_AUTH | MOON_V3_PRIV);
+  assert_int_equal(agent.last.max_size, MOON_DATAGRAM_MAX);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_OK);
+  assert_int_equal(o.tries, 1);
+  assert_int_equal(o.rtt_us, 10 * MS);
+  assert_int_equal(o.pdu.varbinds_len, sizeof varbinds);
+  assert_memory_equal(o.pdu.varbinds, varbinds, sizeof varbinds);
+  assert_int_equal(x.give_up_us, give_up); /* all of it in the time of one request */
+  assert_int_equal(agent.requests, 3);
+  start();
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(agent.requests, 4);
+}
+
+static void every_algorithm_and_level(void **state) {
+  (void)state;
+  for (int auth = MOON_AUTH_NONE; auth < MOON_AUTH_N; auth++) {
+    for (int priv = MOON_PRIV_NONE; priv < (auth ? MOON_PRIV_N : 1); priv++) {
+      set_up((enum moon_auth)auth, (enum moon_priv)priv);
+      assert_int_equal(ask(), MOON_OK);
+      assert_int_equal(agent.requests, auth ? 3 : 2);
+      assert_int_equal(agent.last.flags & MOON_V3_LEVEL, credential.level);
+      assert_true(trust.known.proven);
+      assert_int_equal(ask(), MOON_OK);
+      assert_int_equal(agent.answers, 2);
+      moon_target_fini(&target);
+    }
+  }
+}
+
+static void lost_steps_are_tried_again(void **state) {
+  (void)state;
+  policy.retries = 3;
+  start();
+  now = moon_exchange_deadline(&x);
+  assert_int_equal(moon_exchange_expire(&x, now, true, &o), MOON_VERDICT_AGAIN);
+  send_try();
+  assert_int_equal(x.tries, 2);
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  send_try();
+  assert_int_equal(x.tries, 2);
+  now = moon_exchange_deadline(&x);
+  assert_int_equal(moon_exchange_expire(&x, now, true, &o), MOON_VERDICT_AGAIN);
+  send_try();
+  assert_int_equal(x.tries, 3);
+  carry_on();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_OK);
+  assert_int_equal(o.tries, 3);
+  /* the fourth try is the last, whatever step it is in */
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_NONE);
+  policy.retries = 0;
+  start();
+  assert_true(answer());
+  feed();
+  send_try();
+  assert_int_equal(moon_exchange_deadline(&x), x.give_up_us);
+  now = x.give_up_us;
+  assert_int_equal(moon_exchange_expire(&x, now, true, &o), MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_E_TIMEOUT);
+  assert_int_equal(o.tries, 1);
+}
+
+static void given_engine_and_time_save_the_steps(void **state) {
+  (void)state;
+  credential.engine_id_len = agent.id_len;
+  memcpy(credential.engine_id, agent.id, agent.id_len);
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 2);
+  moon_trust_init(&trust, ring);
+  credential.time_given = true;
+  credential.boots = 7;
+  credential.time = 600;
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 1);
+  /* wrong ones are put right, whatever the policy */
+  moon_trust_init(&trust, ring);
+  credential.boots = 9;
+  credential.time_policy = MOON_TIME_STRICT;
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 2);
+  assert_int_equal(trust.known.boots, 7);
+  assert_int_equal(target.quirks, 0);
+  /* another engine is not looked for where one is named */
+  moon_trust_init(&trust, ring);
+  credential.engine_id[3] ^= 1;
+  assert_int_equal(ask(), MOON_E_UNKNOWN_ENGINE);
+  assert_int_equal(o.report, MOON_REPORT_ENGINE);
+}
+
+static void localized_keys(void **state) {
+  (void)state;
+  set_up(MOON_AUTH_SHA256, MOON_PRIV_AES256);
+  assert_int_equal(moon_key_localize_priv(crypto, MOON_AUTH_SHA256, MOON_PRIV_AES256, &agent.priv_ku, agent.id, agent.id_len, &credential.priv_key),
+                   MOON_OK);
+  assert_int_equal(moon_key_localize(crypto, MOON_AUTH_SHA256, &agent.auth_ku, agent.id, agent.id_len, &credential.auth_key), MOON_OK);
+  credential.auth_localized = credential.priv_localized = true;
+  assert_int_equal(ask(), MOON_OK);
+}
+
+static void contexts(void **state) {
+  struct moon_request there = get;
+  (void)state;
+  size_t before = moon_trust_overhead(&trust, &credential);
+  memcpy(credential.context, "red", 3);
+  credential.context_len = 3;
+  memcpy(credential.context_engine_id, "\x80\1\2\3\4\5", 6);
+  credential.context_engine_id_len = 6;
+  assert_int_equal(ask(), MOON_OK);
+  there.context = (const uint8_t *)"blueish";
+  there.context_len = 7;
+  moon_exchange_init(&x, &target, &there, now);
+  send_try();
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_OK);
+  agent.other_context = true;
+  moon_exchange_init(&x, &target, &there, now);
+  send_try();
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_DROP);
+  assert_true(moon_trust_overhead(&trust, &credential) <= before + 7);
+  assert_int_equal(trust.context_len, 7);
+}
+
+static void overhead_is_an_upper_bound_that_is_near(void **state) {
+  (void)state;
+  for (int auth = MOON_AUTH_NONE; auth < MOON_AUTH_N; auth++) {
+    for (int priv = MOON_PRIV_NONE; priv < (auth ? MOON_PRIV_N : 1); priv++) {
+      set_up((enum moon_auth)auth, (enum moon_priv)priv);
+      assert_int_equal(ask(), MOON_OK);
+      size_t overhead = moon_trust_overhead(&trust, &credential);
+      assert_true(reply_len - sizeof varbinds <= overhead);
+      assert_true(overhead <= reply_len - sizeof varbinds + 32);
+      moon_target_fini(&target);
+    }
+  }
+}
+
+/* ---- clocks ---- */
+
+static void settle(void) { assert_int_equal(ask(), MOON_OK); }
+
+static void a_reboot_costs_one_step(void **state) {
+  (void)state;
+  settle();
+  now += 3600 * (uint64_t)S;
+  agent.boots++;
+  agent.time_s = (uint32_t)(now / S) - 5;
+  agent.requests = 0;
+  start();
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  assert_true(x.resynced);
+  send_try();
+  carry_on();
+  assert_int_equal(o.err, MOON_OK);
+  assert_int_equal(o.tries, 1);
+  assert_int_equal(agent.requests, 2);
+  assert_int_equal(trust.known.boots, 8);
+  assert_int_equal(target.quirks, 0);
+}
+
+static void time_goes_on_between_requests(void **state) {
+  (void)state;
+  settle();
+  agent.requests = 0;
+  for (int i = 0; i < 20; i++) {
+    now += 7000 * (uint64_t)S + 900 * MS;
+    assert_int_equal(ask(), MOON_OK);
+  }
+  assert_int_equal(agent.requests, 20);
+}
+
+static void clocks_that_jump(void **state) {
+  (void)state;
+  settle();
+  agent.time_s -= 200; /* forward */
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 2);
+  assert_int_equal(target.quirks, 0);
+  agent.time_s += 200; /* and back */
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 2);
+  assert_int_equal(target.quirks, MOON_QUIRK_CLOCK_BACK);
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 1);
+}
+
+static void boots_that_go_backwards(void **state) {
+  (void)state;
+  settle();
+  agent.boots = 3;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(trust.known.boots, 3);
+  assert_int_equal(target.quirks, MOON_QUIRK_CLOCK_BACK);
+  /* strict */
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  credential.time_policy = MOON_TIME_STRICT;
+  settle();
+  agent.boots = 3;
+  assert_int_equal(ask(), MOON_E_NOT_IN_TIME_WINDOW);
+  assert_int_equal(trust.known.boots, 7);
+  assert_int_equal(ask(), MOON_E_NOT_IN_TIME_WINDOW);
+  agent.boots = 8;
+  assert_int_equal(ask(), MOON_OK);
+  /* so does time, of an agent that looks at no window itself */
+  agent.no_window = true;
+  agent.time_s += 300;
+  start();
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_DROP);
+  assert_int_equal(x.refused, MOON_E_NOT_IN_TIME_WINDOW);
+  credential.time_policy = MOON_TIME_RELAXED;
+  assert_int_equal(ask(), MOON_OK);
+}
+
+static void boots_that_are_used_up(void **state) {
+  (void)state;
+  agent.boots = MOON_BOOTS_MAX;
+  assert_int_equal(ask(), MOON_E_NOT_IN_TIME_WINDOW);
+  assert_int_equal(o.report, MOON_REPORT_TIME_WINDOW);
+  assert_int_equal(target.quirks, MOON_QUIRK_BOOTS_MAX);
+}
+
+static void a_window_that_never_fits_is_told(void **state) {
+  (void)state;
+  settle();
+  start();
+  for (unsigned i = 0; i < MOON_RESYNCS_MAX; i++) {
+    report(USM_WINDOWS, MOON_V3_AUTH);
+    assert_int_equal(v, MOON_VERDICT_AGAIN);
+    send_try();
+  }
+  report(USM_WINDOWS, MOON_V3_AUTH);
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_E_NOT_IN_TIME_WINDOW);
+  assert_int_equal(o.tries, 1);
+}
+
+/* ---- engines ---- */
+
+static void another_engine_is_followed(void **state) {
+  (void)state;
+  settle();
+  uint8_t changes = trust.changes;
+  agent.id[7] = 'X';
+  agent.boots = 1; /* its own count */
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(o.tries, 1);
+  assert_int_equal(agent.requests, 3);
+  assert_int_equal(trust.known.id[7], 'X');
+  assert_int_equal(trust.known.boots, 1);
+  assert_int_equal(trust.other.id_len, 0);
+  assert_int_equal(target.quirks, MOON_QUIRK_OTHER_ENGINE);
+  assert_int_not_equal(trust.changes, changes);
+}
+
+static void an_engine_that_was_made_up_is_forgotten(void **state) {
+  struct usm_agent forger;
+  (void)state;
+  settle();
+  forger = agent;
+  forger.id[7] = 'F';
+  start();
+  uint8_t *first = malloc(request_len);
+  size_t first_len = request_len;
+  memcpy(first, asked, first_len);
+  reply_len = usm_agent_report(&forger, now, sent_id, USM_ENGINES, 0, reply, sizeof reply);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  assert_int_equal(trust.known.id[7], 'e');
+  assert_true(trust.known.proven);
+  send_try();
+  /* the true agent's answer to the first try still counts */
+  reply_len = usm_agent_answer(&agent, now, first, first_len, reply, sizeof reply);
+  free(first);
+  now += 10 * MS;
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_OK);
+  assert_int_equal(trust.other.id_len, 0);
+  /* or it says itself who it is */
+  start();
+  reply_len = usm_agent_report(&forger, now, sent_id, USM_ENGINES, 0, reply, sizeof reply);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  send_try();
+  carry_on();
+  assert_int_equal(o.err, MOON_OK);
+  assert_int_equal(trust.known.id[7], 'e');
+  assert_int_equal(target.quirks, 0);
+  /* or there is silence */
+  start();
+  reply_len = usm_agent_report(&forger, now, sent_id, USM_ENGINES, 0, reply, sizeof reply);
+  feed();
+  send_try();
+  assert_int_not_equal(trust.other.id_len, 0);
+  now = x.give_up_us;
+  assert_int_equal(moon_exchange_expire(&x, now, true, &o), MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_E_TIMEOUT);
+  assert_int_equal(trust.other.id_len, 0);
+  assert_int_equal(ask(), MOON_OK);
+  /* and it cannot go on for ever */
+  start();
+  for (unsigned i = 0; i < MOON_DISCOVERIES_MAX; i++) {
+    forger.id[6]++;
+    reply_len = usm_agent_report(&forger, now, sent_id, USM_ENGINES, 0, reply, sizeof reply);
+    feed();
+    assert_int_equal(v, MOON_VERDICT_AGAIN);
+    send_try();
+  }
+  forger.id[6]++;
+  reply_len = usm_agent_report(&forger, now, sent_id, USM_ENGINES, 0, reply, sizeof reply);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_HELD);
+}
+
+static void a_poisoned_discovery_heals(void **state) {
+  struct usm_agent forger;
+  (void)state;
+  forger = agent;
+  forger.id[7] = 'F';
+  start();
+  reply_len = usm_agent_report(&forger, now, sent_id, USM_ENGINES, 0, reply, sizeof reply);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  send_try();
+  carry_on();
+  assert_int_equal(o.err, MOON_OK);
+  assert_int_equal(trust.known.id[7], 'e');
+}
+
+static void a_second_report_of_the_same_engine_is_nothing_new(void **state) {
+  (void)state;
+  start();
+  assert_true(answer());
+  memcpy(old, reply, old_len = reply_len);
+  feed();
+  send_try();
+  memcpy(reply, old, reply_len = old_len);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_DROP);
+  assert_int_equal(x.discoveries, 1);
+  carry_on();
+  assert_int_equal(o.err, MOON_OK);
+}
+
+/* ---- what is not to be believed ---- */
+
+static void reports_that_end_it(void **state) {
+  static const struct { unsigned counter; enum moon_err err; } all[] = {
+    {USM_LEVELS, MOON_E_UNSUPPORTED_LEVEL}, {USM_USERS, MOON_E_UNKNOWN_USER}, {USM_DIGESTS, MOON_E_AUTH},
+    {USM_DECRYPTIONS, MOON_E_DECRYPTION}, {USM_WINDOWS, MOON_E_NOT_IN_TIME_WINDOW}};
+  (void)state;
+  settle();
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    uint64_t heard = target.last_answer_us;
+    struct moon_rtt rtt = target.rtt[0];
+    struct moon_authority known = trust.known;
+    start();
+    uint64_t before = moon_exchange_deadline(&x);
+    report(all[i].counter, 0);
+    assert_int_equal(v, MOON_VERDICT_HELD);
+    assert_true(moon_exchange_deadline(&x) < before && moon_exchange_deadline(&x) > now);
+    assert_true(moon_exchange_is_midway(&x));
+    now = moon_exchange_deadline(&x);
+    assert_int_equal(moon_exchange_expire(&x, now, false, &o), MOON_VERDICT_MINE);
+    assert_int_equal(o.err, all[i].err);
+    assert_int_equal(o.rtt_us, 0);
+    assert_int_equal(o.tries, 1);
+    assert_int_equal(target.last_answer_us, heard);
+    assert_memory_equal(&target.rtt[0], &rtt, sizeof rtt);
+    assert_memory_equal(&trust.known, &known, sizeof known);
+    /* an answer overrules it */
+    start();
+    report(all[i].counter, 0);
+    assert_int_equal(v, MOON_VERDICT_HELD);
+    assert_true(answer());
+    feed();
+    assert_int_equal(v, MOON_VERDICT_MINE);
+    assert_int_equal(o.err, MOON_OK);
+    assert_int_equal(o.report, MOON_REPORT_NONE);
+    /* signed it needs no waiting */
+    start();
+    report(all[i].counter, MOON_V3_AUTH);
+    if (all[i].counter == USM_WINDOWS) {
+      assert_int_equal(v, MOON_VERDICT_AGAIN);
+      continue;
+    }
+    assert_int_equal(v, MOON_VERDICT_MINE);
+    assert_int_equal(o.err, all[i].err);
+    assert_int_not_equal(o.rtt_us, 0);
+  }
+}
+
+static void an_unsigned_window_teaches_nothing(void **state) {
+  (void)state;
+  settle();
+  struct moon_authority known = trust.known;
+  agent.boots = 99;
+  agent.unsigned_window = true;
+  assert_int_equal(ask(), MOON_E_NOT_IN_TIME_WINDOW);
+  assert_memory_equal(&trust.known, &known, sizeof known);
+}
+
+static void wrong_keys_users_and_levels(void **state) {
+  (void)state;
+  credential.auth_key.octets[0] ^= 1;
+  assert_int_equal(ask(), MOON_E_AUTH);
+  assert_int_equal(o.report, MOON_REPORT_DIGEST);
+  assert_false(trust.known.proven);
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  credential.user[0] ^= 1;
+  assert_int_equal(ask(), MOON_E_UNKNOWN_USER);
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  agent.level = MOON_V3_AUTH;
+  assert_int_equal(ask(), MOON_E_UNSUPPORTED_LEVEL);
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  credential.priv_key.octets[0] ^= 1;
+  assert_int_equal(ask(), MOON_E_DECRYPTION);
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  credential.priv_key.octets[0] ^= 1;
+  agent.silent_key = true;
+  assert_int_equal(ask(), MOON_E_TIMEOUT);
+}
+
+static void refused(enum moon_err why) {
+  start();
+  assert_true(answer());
+  uint64_t deadline = moon_exchange_deadline(&x), heard = target.last_answer_us;
+  feed();
+  assert_int_equal(v, MOON_VERDICT_DROP);
+  assert_int_equal(x.refused, why);
+  assert_int_equal(moon_exchange_deadline(&x), deadline);
+  assert_int_equal(target.last_answer_us, heard);
+  assert_false(x.authentic);
+}
+
+static void answers_that_do_not_fit(void **state) {
+  (void)state;
+  settle();
+  agent.bad_digest = true;
+  refused(MOON_E_AUTH);
+  agent.bad_digest = false;
+  agent.other_request_id = true;
+  refused(MOON_E_NOT_MINE);
+  agent.other_request_id = false;
+  agent.other_context = true;
+  refused(MOON_E_NOT_MINE);
+  agent.other_context = false;
+  agent.other_user = true;
+  refused(MOON_E_NOT_MINE);
+  agent.other_user = false;
+  agent.answer_level = MOON_V3_PRIV;
+  refused(MOON_E_UNSUPPORTED_LEVEL);
+  agent.answer_level = MOON_V3_AUTH | MOON_V3_PRIV;
+  refused(MOON_E_UNSUPPORTED_LEVEL);
+  agent.answer_level = 0;
+  assert_int_equal(ask(), MOON_OK);
+}
+
+static void every_flipped_bit_is_refused(void **state) {
+  (void)state;
+  settle();
+  start();
+  assert_true(answer());
+  for (size_t i = 0; i < reply_len * 8; i++) {
+    reply[i / 8] ^= (uint8_t)(1u << i % 8);
+    v = moon_exchange_feed(&x, reply, reply_len, now - 10 * MS, now, &o);
+    assert_true(v == MOON_VERDICT_DROP || v == MOON_VERDICT_HELD);
+    reply[i / 8] ^= (uint8_t)(1u << i % 8);
+    x.held = 0;
+  }
+  for (size_t n = 0; n < reply_len; n++) { assert_int_equal(moon_exchange_feed(&x, reply, n, now - 10 * MS, now, &o), MOON_VERDICT_DROP); }
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+}
+
+static void replays(void **state) {
+  (void)state;
+  settle();
+  start();
+  assert_true(answer());
+  memcpy(old, reply, old_len = reply_len);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  /* with the id of a try under way it is none: the id is signed, and the one inside too */
+  start();
+  struct moon_v3 m;
+  assert_int_equal(moon_v3_decode(old, old_len, &m), MOON_OK);
+  memcpy(reply, old, reply_len = old_len);
+  for (size_t i = 0; i + 4 < reply_len; i++) {
+    if (reply[i] == 2 && reply[i + 1] == 4 && i < 20) {
+      reply[i + 2] = (uint8_t)(sent_id >> 24), reply[i + 3] = (uint8_t)(sent_id >> 16), reply[i + 4] = (uint8_t)(sent_id >> 8), reply[i + 5] = (uint8_t)sent_id;
+      break;
+    }
+  }
+  feed();
+  assert_int_equal(v, MOON_VERDICT_DROP);
+  assert_int_equal(x.refused, MOON_E_AUTH);
+  /* as a late answer it is believed for as long as its time is good, and never of another engine, level or key */
+  assert_true(moon_sealed_vouch(&target, old, old_len, now));
+  assert_false(moon_sealed_vouch(&target, reply, reply_len, now));
+  assert_false(moon_sealed_vouch(&target, old, old_len, now + 200 * (uint64_t)S));
+  reply_len = usm_agent_report(&agent, now, sent_id, USM_DIGESTS, 0, reply, sizeof reply);
+  assert_false(moon_sealed_vouch(&target, reply, reply_len, now));
+  trust.known.proven = false;
+  assert_false(moon_sealed_vouch(&target, old, old_len, now));
+}
+
+static void no_authentication_no_privacy(void **state) {
+  (void)state;
+  set_up(MOON_AUTH_NONE, MOON_PRIV_NONE);
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 2);
+  assert_false(trust.known.timed);
+  agent.other_user = true;
+  start();
+  assert_true(answer());
+  feed();
+  assert_int_equal(v, MOON_VERDICT_DROP);
+  agent.other_user = false;
+  agent.id[7] = 'X';
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(trust.known.id[7], 'X');
+}
+
+/* ---- which extension of the key ---- */
+
+static void either(enum moon_priv theirs, bool silent, unsigned requests) {
+  set_up(MOON_AUTH_SHA1, theirs);
+  agent.silent_key = silent;
+  credential.priv = theirs == MOON_PRIV_AES192 || theirs == MOON_PRIV_AES192_REEDER ? MOON_PRIV_AES192 : MOON_PRIV_AES256;
+  credential.priv_either = true;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(o.tries, 1);
+  assert_int_equal(agent.requests, requests);
+  assert_true(trust.decided);
+  assert_int_equal(trust.priv, theirs);
+  assert_int_equal(target.quirks, theirs >= MOON_PRIV_AES192_REEDER ? MOON_QUIRK_REEDER : MOON_QUIRK_BLUMENTHAL);
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, requests + 1);
+}
+
+static void either_extension_is_found_out(void **state) {
+  (void)state;
+  either(MOON_PRIV_AES256, true, 3);
+  either(MOON_PRIV_AES192, true, 3);
+  either(MOON_PRIV_AES256_REEDER, true, 4);
+  either(MOON_PRIV_AES192_REEDER, true, 4);
+  either(MOON_PRIV_AES256_REEDER, false, 4);
+  /* quickly: by the round trip that was seen, not by the timeout */
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES256_REEDER);
+  agent.silent_key = true;
+  credential.priv = MOON_PRIV_AES256;
+  credential.priv_either = true;
+  uint64_t began = now;
+  assert_int_equal(ask(), MOON_OK);
+  assert_true(now - began < 120 * MS);
+  /* a hash that is long enough leaves nothing to find out */
+  set_up(MOON_AUTH_SHA512, MOON_PRIV_AES256_REEDER);
+  credential.priv = MOON_PRIV_AES256;
+  credential.priv_either = true;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 3);
+  assert_int_equal(target.quirks, 0);
+}
+
+static void neither_extension_is_silence_in_time(void **state) {
+  (void)state;
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES256_REEDER);
+  agent.silent_key = true;
+  credential.priv = MOON_PRIV_AES256;
+  credential.priv_either = true;
+  credential.priv_key.octets[0] ^= 1;
+  uint64_t began = now;
+  assert_int_equal(ask(), MOON_E_TIMEOUT);
+  assert_int_equal(o.tries, 2);
+  assert_int_equal(agent.requests, 2 + 4); /* each try with both */
+  assert_int_equal(now - began, 2 * policy.timeout_us);
+  assert_false(trust.decided);
+  agent.silent_key = false;
+  assert_int_equal(ask(), MOON_E_DECRYPTION);
+}
+
+/* An answer to the first of both that comes after the second was sent. */
+static void a_slow_answer_of_the_first_key_counts(void **state) {
+  (void)state;
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES256);
+  credential.priv_either = true;
+  start();
+  assert_true(answer());
+  feed();
+  send_try();
+  assert_true(answer());
+  feed();
+  send_try();
+  assert_true(x.swap);
+  reply_len = usm_agent_answer(&agent, now, asked, request_len, reply, sizeof reply);
+  now = moon_exchange_deadline(&x);
+  assert_int_equal(moon_exchange_expire(&x, now, false, &o), MOON_VERDICT_AGAIN);
+  send_try();
+  assert_int_equal(trust.priv, MOON_PRIV_AES256_REEDER);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_OK);
+  assert_true(trust.decided);
+  assert_int_equal(trust.priv, MOON_PRIV_AES256);
+}
+
+/* ---- kept ---- */
+
+static void what_is_kept_saves_the_steps(void **state) {
+  struct moon_trust_record r;
+  (void)state;
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES256_REEDER);
+  credential.priv = MOON_PRIV_AES256;
+  credential.priv_either = true;
+  agent.silent_key = true;
+  assert_int_equal(moon_trust_export(&target, now, &r), MOON_E_MISSING);
+  settle();
+  now += 100 * (uint64_t)S;
+  assert_int_equal(moon_trust_export(&target, now, &r), MOON_OK);
+  assert_int_equal(r.boots, 7);
+  assert_int_equal(r.time, 700);
+  assert_int_equal(r.priv, MOON_PRIV_AES256_REEDER);
+  assert_memory_equal(&r.addr, &target.addr, sizeof r.addr);
+  moon_trust_init(&trust, ring);
+  moon_trust_use(&trust, &credential, now);
+  assert_int_equal(moon_trust_import(&trust, &r, now), MOON_OK);
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 1);
+  assert_int_equal(trust.priv, MOON_PRIV_AES256_REEDER);
+  /* what is old or wrong costs steps and no more, under the strict policy too */
+  credential.time_policy = MOON_TIME_STRICT;
+  r.boots = 12;
+  r.priv = MOON_PRIV_AES256;
+  moon_trust_init(&trust, ring);
+  moon_trust_use(&trust, &credential, now);
+  assert_int_equal(moon_trust_import(&trust, &r, now), MOON_OK);
+  assert_int_equal(ask(), MOON_OK);
+  r.engine_id[7] = 'X';
+  moon_trust_init(&trust, ring);
+  moon_trust_use(&trust, &credential, now);
+  assert_int_equal(moon_trust_import(&trust, &r, now), MOON_OK);
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(trust.known.id[7], 'e');
+  /* nonsense is refused */
+  r.engine_id_len = 33;
+  assert_int_equal(moon_trust_import(&trust, &r, now), MOON_E_LENGTH);
+  r.engine_id_len = 0;
+  assert_int_equal(moon_trust_import(&trust, &r, now), MOON_E_LENGTH);
+  r.engine_id_len = 8;
+  r.time = UINT32_MAX;
+  assert_int_equal(moon_trust_import(&trust, &r, now), MOON_E_RANGE);
+  r.time = 0;
+  r.priv = MOON_PRIV_N;
+  assert_int_equal(moon_trust_import(&trust, &r, now), MOON_E_RANGE);
+}
+
+static void another_credential_of_the_same_agent(void **state) {
+  static struct moon_credential other;
+  (void)state;
+  settle();
+  other = credential;
+  other.auth_key.octets[3] ^= 1;
+  target.credential = &other;
+  assert_int_equal(ask(), MOON_E_AUTH);
+  target.credential = &credential;
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 1); /* what is known of the engine stayed */
+}
+
+static void without_trust_it_cannot_be_spoken(void **state) {
+  struct moon_writer w;
+  (void)state;
+  target.trust = NULL;
+  moon_exchange_init(&x, &target, &get, now);
+  moon_writer_init(&w, request, sizeof request);
+  assert_int_equal(moon_exchange_encode(&x, 5, now, 0, &w), MOON_E_VERSION);
+  target.trust = &trust;
+  moon_writer_init(&w, request, 100);
+  settle();
+  moon_exchange_init(&x, &target, &get, now);
+  assert_int_equal(moon_exchange_encode(&x, 5, now, 0, &w), MOON_E_TOO_BIG);
+  assert_int_equal(x.tries, 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    T(a_first_request_takes_three_steps_and_one_try),
+    T(every_algorithm_and_level),
+    T(lost_steps_are_tried_again),
+    T(given_engine_and_time_save_the_steps),
+    T(localized_keys),
+    T(contexts),
+    T(overhead_is_an_upper_bound_that_is_near),
+    T(a_reboot_costs_one_step),
+    T(time_goes_on_between_requests),
+    T(clocks_that_jump),
+    T(boots_that_go_backwards),
+    T(boots_that_are_used_up),
+    T(a_window_that_never_fits_is_told),
+    T(another_engine_is_followed),
+    T(an_engine_that_was_made_up_is_forgotten),
+    T(a_poisoned_discovery_heals),
+    T(a_second_report_of_the_same_engine_is_nothing_new),
+    T(reports_that_end_it),
+    T(an_unsigned_window_teaches_nothing),
+    T(wrong_keys_users_and_levels),
+    T(answers_that_do_not_fit),
+    T(every_flipped_bit_is_refused),
+    T(replays),
+    T(no_authentication_no_privacy),
+    T(either_extension_is_found_out),
+    T(neither_extension_is_silence_in_time),
+    T(a_slow_answer_of_the_first_key_counts),
+    T(what_is_kept_saves_the_steps),
+    T(another_credential_of_the_same_agent),
+    T(without_trust_it_cannot_be_spoken),
+  };
+  return cmocka_run_group_tests(tests, make, drop);
+}
