@@ -214,14 +214,14 @@ void moon_fleet_contexts(struct moon_fleet_reader *r, uint32_t kind) {
 
 /* ---- who an agent is */
 
-/* Pushes field key of the table at the top, for agent i; false: nil. [-0, +(0|1), e] */
+/* Pushes field key of the table at the top, for agent i; false: it is nil, or false. [-0, +(0|1), e] */
 static bool push_for(struct moon_fields *f, const char *key, uint32_t i, size_t *was) {
   if (!moon_fields_get(f, key, was)) { return false; }
   if (lua_isfunction(f->L, -1)) {
     lua_pushnumber(f->L, i);
     lua_call(f->L, 1, 1);
   }
-  if (!lua_isnil(f->L, -1)) { return true; }
+  if (lua_toboolean(f->L, -1)) { return true; }
   leave(f, *was);
   return false;
 }
