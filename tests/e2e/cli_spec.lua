@@ -96,6 +96,20 @@ describe("the tools", function()
     conf("snmp.conf", "includeFile more.conf\n")
     conf("more.conf", "defVersion 2c\nnosuch token\n")
     compare({ get }, use)
+    os.execute("mkdir -p " .. dir .. "/conf/more.d " .. dir .. "/conf/hosts")
+    conf("more.d/one.conf", "defCommunity public\ndefaultPort AT\n")
+    conf("more.d/two.text", "defCommunity wrong\n")
+    for _, text in ipairs { "includeDir " .. dir .. "/conf/more.d\ndefVersion 2c\n", "defVersion 2c\nincludeDir more.d\n", "includeDir\ndefVersion 2c\n" } do
+      conf("snmp.conf", text)
+      compare({ get }, use)
+    end
+    conf("hosts/box.conf", "transport udp:127.0.2.1:AT\ndefCommunity public\nquickPrinting yes\nnosuch token\n")
+    for _, text in ipairs { "defVersion 2c\ndefCommunity wrong\n", "defVersion 2c\ndontLoadHostConfig yes\ndefCommunity wrong\n" } do
+      conf("snmp.conf", text)
+      compare({ "snmpget box 1.3.6.1.2.1.1.3.0", "snmpget -c public box 1.3.6.1.2.1.1.3.0", "snmpget -c wrong -t 0.1 -r 0 box 1.3.6.1.2.1.1.3.0",
+                "snmpget -t 0.1 -r 0 udp:box 1.3.6.1.2.1.1.3.0" }, use)
+    end
+    os.execute("rm -r " .. dir .. "/conf/more.d " .. dir .. "/conf/hosts")
     os.execute("mkdir -p " .. dir .. "/home/.snmp && mv " .. dir .. "/conf/*.conf " .. dir .. "/home/.snmp/")
     compare({ get }, "unset SNMPCONFPATH; export SNMP_PERSISTENT_DIR=" .. dir .. "/home\n")
   end)

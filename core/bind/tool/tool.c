@@ -1,5 +1,6 @@
 #include "tool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <lauxlib.h>
@@ -300,6 +301,21 @@ static int now(lua_State *L) {
   return 1;
 }
 
+/* directory(path) -> names of what is in it; nil: it cannot be read [-1, +1, m e] */
+static int directory(lua_State *L) {
+  DIR *d = opendir(luaL_checkstring(L, 1));
+  struct dirent *entry;
+  int n = 0;
+  if (!d) { return 0; }
+  lua_newtable(L);
+  while ((entry = readdir(d))) {
+    lua_pushstring(L, entry->d_name);
+    lua_rawseti(L, -2, ++n);
+  }
+  closedir(d);
+  return 1;
+}
+
 /* is_directory(path) [-1, +1, e] */
 static int is_directory(lua_State *L) {
   struct stat s;
@@ -542,7 +558,7 @@ static int run(lua_State *L) {
   static const luaL_Reg functions[] = {
     {"getopt", get_option}, {"take", take_argument}, {"peek", peek_argument}, {"ku", moon_tool_ku}, {"key_len", moon_tool_key_len}, {"wipe", wipe_option}, {"out", put_out}, {"err", put_err}, {"log", put_log},
     {"flush", flush_out}, {"log_to", log_to}, {"style", set_style}, {"print", print_varbind}, {"show_oid", show_oid},
-    {"parse_oid", parse_oid}, {"parse_name", parse_name}, {"parse_best", parse_best}, {"object", object_of}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory},
+    {"parse_oid", parse_oid}, {"parse_name", parse_name}, {"parse_best", parse_best}, {"object", object_of}, {"parse_value", parse_value},  {"now", now}, {"is_directory", is_directory}, {"directory", directory},
     {"resolve", resolve}, {"cause", cause_of}, {"open", open_client}, {"ask", ask}, {"probe", probe}, {"engine_known", engine_known}, {"reply", reply_of}, {"octets", octets_of}, {"stretch", show_stretch}, {NULL, NULL}};
   struct tool *t = lua_touserdata(L, 1);
   luaL_openlibs(L);

@@ -99,7 +99,7 @@ local late = {
   serversendbuf = ignored, serverrecvbuf = ignored, clientsendbuf = ignored, clientrecvbuf = ignored, sendmessagemaxsize = ignored,
   nopersistentload = ignored, nopersistentsave = ignored, nocontextengineiddiscovery = ignored, timeout = integer "def_timeout",
   retries = integer "def_retries", outputprecision = text "precision", defdomain = text "domain", deftarget = ignored,
-  dontloadhostconfig = ignored, defversion = version, defsecuritylevel = known("def_level", login.level, "Unknown security level: %s"),
+  dontloadhostconfig = boolean "no_host", defversion = version, defsecuritylevel = known("def_level", login.level, "Unknown security level: %s"),
   extrax509subdir = ignored, x509crlfile = ignored, tlsalgorithms = ignored, localcert = ignored, peercert = ignored, alias = ignored, trustcert = ignored,
   defsecuritymodel = text "def_model", tsmusetransportprefix = ignored, defauthtype = known("def_auth", login.auth, "Unknown authentication type"),
   defprivtype = known("def_priv", login.priv, "Unknown privacy type"), defsecurityname = text "def_user", defcontext = text "def_context",
@@ -127,6 +127,10 @@ end
 
 function reading:directive(token, value)
   local key = token:lower()
+  if self.host and key == "transport" then
+    self.settings.transport = value:gsub("%s+$", "")
+    return
+  end
   local fn = self.pass == "early" and early[key] or self.pass == "late" and late[key]
   if fn then
     return fn(self.settings, (value:gsub("%s+$", "")), function(message) self:fail(message) end)
@@ -159,6 +163,12 @@ function reading:include(token, value)
   elseif kind == "includefile" then
     local path = value:sub(1, 1) == "/" and value or (self.file:match "^.*/" or "") .. value
     if not self:read(path) and self.pass == "late" then self:fail("Included file '" .. path .. "' not found.") end
+  elseif kind == "includedir" then
+    local list = self.c.directory(value)
+    for _, name in ipairs(list or {}) do
+      if name:find ".%.conf$" then self:read(value .. "/" .. name) end
+    end
+    if not list and self.pass == "late" then self:fail("Can't open include dir '" .. value .. "'.") end
   elseif kind == "includesearch" then
     if not self:search((value:gsub("%.conf$", ""))) and self.pass == "late" then
       self:fail("Included config '" .. value .. "' not found.")
@@ -235,13 +245,28 @@ function reading:search(name)
   return found
 end
 
+local function pass_of(c, settings, pass)
+  return setmetatable({ c = c, settings = settings, pass = pass, errors = 0, depth = 0, files = 0 }, reading)
+end
+
+--- hosts/NAME.conf of an agent that is given by its name alone: directives for it, and `transport`, where it is.
+function _M.read_host(c, settings)
+  local name = settings.agent
+  if settings.no_host or name:find("[:/]") then return end
+  for _, pass in ipairs { "early", "late" } do
+    local r = pass_of(c, settings, pass)
+    r.host = true
+    r:search("hosts/" .. name)
+  end
+end
+
 --- Reads all files into settings; what is wrong is told and left out.
 -- @tparam table c
 -- @tparam table settings
 -- @tparam {string,...} remembered  "token value" lines of the command line: they come last
 function _M.read(c, settings, remembered)
   for _, pass in ipairs { "early", "late" } do
-    local r = setmetatable({ c = c, settings = settings, pass = pass, errors = 0, depth = 0, files = 0 }, reading)
+    local r = pass_of(c, settings, pass)
     r:search "snmp"
     r:search "snmpapp"
     if r.errors > 0 then c.log(("net-snmp: %d error(s) in config file(s)\n"):format(r.errors)) end

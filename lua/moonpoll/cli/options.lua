@@ -205,9 +205,10 @@ function _M.read(t)
   s.agent = c.take()
   if not s.agent then misuse(t, "No hostname specified.") end
   if s.version ~= "3" then
-    s.community = s.community or s.def_community
-    if not s.community then misuse(t, "No community name specified.") end
+    if not s.community and not s.def_community then misuse(t, "No community name specified.") end
   end
+  conf.read_host(c, s)
+  if s.version ~= "3" then s.community = s.community or s.def_community end
   s.names = names.wanted(c, s)
   c.style(s)
   return s

@@ -60,7 +60,7 @@ function session:open()
     self.fault = login.fault(self, who)
   end
   s.login = nil
-  local where, why = agent.find(self.c, s.agent, s.port)
+  local where, why = agent.find(self.c, s.transport or s.agent, s.port)
   if not where then
     self:fail("Unknown host (" .. s.agent .. ")" .. (why and " (" .. why .. ")" or ""))
     options.exit(1)
