@@ -76,18 +76,22 @@ static inline int moon_index_compare(const struct moon_index *a, const struct mo
   return moon_oid_compare(a->octets, a->len, b->octets, b->len);
 }
 
+/* Four of them are a line of the cache. All is in the chunk, index and value by the place in its octets; the value's type
+ * stands right behind the index. */
 struct moon_item {
-  const uint8_t *index;      /* in the chunk, as is the value behind it */
   struct moon_chunk *chunk;
-  uint16_t index_len;
-  uint16_t value_at;         /* octets from index */
+  uint16_t index_at;
+  uint16_t index_len : 15;
+  uint16_t is_bad : 1;       /* ill-typed */
+  uint16_t value_at;
   uint16_t value_len;
-  uint8_t type;
-  uint8_t err;
 };
+_Static_assert(sizeof(struct moon_item) == 16 || sizeof(void *) != 8, "a quarter of a line");
 
+static inline const uint8_t *moon_item_octets(const struct moon_item *i) { return i->chunk->octets + i->index_at; }
 static inline struct moon_index moon_item_index(const struct moon_item *i) {
-  return (struct moon_index){i->index, moon_index_key(i->index, i->index_len), i->index_len};
+  const uint8_t *p = moon_item_octets(i);
+  return (struct moon_index){p, moon_index_key(p, i->index_len), i->index_len};
 }
 
 #define MOON_COLUMN_QUEUE 4     /* items every column has room for: columns move in step */

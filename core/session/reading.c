@@ -75,13 +75,12 @@ static inline __attribute__((always_inline)) bool put(struct moon_reading *rd, u
     return false;
   }
   *moon_column_slot(c) = (struct moon_item){
-    .index = index.octets,
     .chunk = rd->chunk,
-    .index_len = index.len,
-    .value_at = (uint16_t)(vb->value - index.octets),
+    .index_at = (uint16_t)(index.octets - rd->chunk->octets),
+    .index_len = (uint16_t)(index.len & 0x7fffu),
+    .is_bad = !is_well_typed(vb->type, vb->value, vb->value_len),
+    .value_at = (uint16_t)(vb->value - rd->chunk->octets),
     .value_len = (uint16_t)vb->value_len,
-    .type = vb->type,
-    .err = is_well_typed(vb->type, vb->value, vb->value_len) ? MOON_OK : MOON_E_DECODE,
   };
   c->last = index;
   c->count++;

@@ -475,7 +475,7 @@ static void find_row(const struct moon_walk *w, struct candidates *k) {
     const struct moon_item *item = moon_column_first(c);
     k->items[i] = item;
     /* In most tables all have the same. */
-    if (mask && item->index_len == k->index.len && ((moon_index_octets(item->index) ^ k->index.key) & mask) == 0) {
+    if (mask && item->index_len == k->index.len && ((moon_index_octets(moon_item_octets(item)) ^ k->index.key) & mask) == 0) {
       k->turns[i] = turn;
       continue;
     }
@@ -531,11 +531,11 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
     }
     refs++;
     *cell = (struct moon_cell){
-      .value = item->index + item->value_at,
+      .value = chunk->octets + item->value_at,
       .received_us = chunk->received_us,
       .value_len = item->value_len,
-      .type = item->type,
-      .err = item->err,
+      .type = chunk->octets[item->index_at + item->index_len],
+      .err = item->is_bad ? MOON_E_DECODE : MOON_OK,
     };
     c->head++;
     c->count--;
