@@ -235,9 +235,13 @@ enum moon_err moon_keyring_get(struct moon_keyring *k, const struct moon_credent
     ref->entry = e;
     ref->generation = e->generation;
   }
-  if (!e->usm) { err = light(k, e); }
-  if (err) { return err; }
-  e->used = true;
+  if (e->usm) {
+    e->used = true;
+  } else {
+    e->used = false; /* seen once: who comes back has more right to stay */
+    err = light(k, e);
+    if (err) { return err; }
+  }
   *out = e->usm;
   return MOON_OK;
 }

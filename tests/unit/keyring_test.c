@@ -50,25 +50,29 @@ static void held(uint32_t contexts, uint32_t keys) {
   assert_int_equal(b, keys);
 }
 
+static struct moon_keyring_entry *entry(const struct moon_credential *c, uint8_t engine) {
+  struct moon_keyring_ref ref = {NULL, 0};
+  get(c, engine, &ref);
+  return ref.entry;
+}
+
 static void by_content(void **state) {
-  struct moon_keyring_ref one = {NULL, 0}, two = {NULL, 0}, three = {NULL, 0}, four = {NULL, 0};
   struct moon_credential same, other;
   (void)state;
   same = credential;
   strcpy(same.name, "another name");
   memset(same.auth_key.octets + same.auth_key.len, 0xaa, 3); /* beyond the key */
+  struct moon_keyring_entry *one = entry(&credential, 1);
+  assert_ptr_equal(entry(&same, 1), one);
+  assert_ptr_equal(entry(&credential, 1), one);
+  assert_ptr_not_equal(entry(&credential, 2), one);
   fill(&other, "maplesyruP", MOON_PRIV_AES128);
-  assert_ptr_equal(get(&credential, 1, &one), get(&same, 1, &two));
-  assert_ptr_not_equal(get(&credential, 1, &one), get(&credential, 2, &two));
-  assert_ptr_equal(get(&credential, 1, &one), get(&credential, 1, &three));
-  assert_ptr_not_equal(get(&credential, 1, &one), get(&other, 1, &four));
-  four = (struct moon_keyring_ref){NULL, 0};
+  assert_ptr_not_equal(entry(&other, 1), one);
   same.auth_localized = true;
-  assert_ptr_not_equal(get(&credential, 1, &one), get(&same, 1, &four));
-  four = (struct moon_keyring_ref){NULL, 0};
+  assert_ptr_not_equal(entry(&same, 1), one);
   same = credential;
   same.priv = MOON_PRIV_DES;
-  assert_ptr_not_equal(get(&credential, 1, &one), get(&same, 1, &four));
+  assert_ptr_not_equal(entry(&same, 1), one);
   held(4, 5);
 }
 
@@ -117,8 +121,7 @@ static void bounded(void **state) {
       memset(msg, 0, sizeof msg);
       assert_int_equal(moon_usm_sign(get(&credential, i, &ref[i]), msg, sizeof msg, 8), MOON_OK);
       assert_int_equal(memcmp(msg, first, sizeof msg) == 0, i == 0);
-      struct moon_keyring_ref fresh = {NULL, 0};
-      assert_ptr_equal(get(&credential, i, &fresh), get(&credential, i, &ref[i]));
+      assert_ptr_equal(entry(&credential, i), ref[i].entry);
     }
   }
   held(4, 16);
