@@ -117,6 +117,56 @@ static void rules(void **state) {
   moon_fleet_free(f);
 }
 
+static void users(void **state) {
+  struct moon_fleet *f;
+  char secret[] = "/tmp/moonpoll-secret-XXXXXX", text[2048];
+  int fd = mkstemp(secret);
+  (void)state;
+  assert_true(fd >= 0 && write(fd, "maplesyrup\n", 11) == 11 && close(fd) == 0);
+  setenv("MOON_FLEET_TEST", "maplesyrup", 1);
+  snprintf(text, sizeof text,
+           "local v3 = { users = { { user = 'a', auth = 'MD5', auth_pass = file '%s', priv = 'AES-256-C', priv_pass = env 'MOON_FLEET_TEST', write = true },\n"
+           "  { user = 'b', auth = 'SHA', auth_key = '9fb5cc0381497b3793528939ff788d5d79145211', level = 'noAuthNoPriv' } },\n"
+           "  contexts = { 'one', two = 'two.snmprec', three = true },\n"
+           "  engine_id = function(i) return i == 2 and '0x80 00 00 00 05 61' end, boots = 7, time = function(i) return i * 60 end }\n"
+           "agent { recording = 'a', count = 3, v3 = v3, delay = function(i) return i end }\n"
+           "agent { recording = 'b' }\n",
+           secret);
+  f = load(text);
+  if (!f) { fail_msg("%s", error); }
+  assert_int_equal(f->n_kinds, 5); /* one of each delay, one of a context, b */
+  const struct moon_fleet_kind *k = &f->kinds[f->agents[2].kind];
+  assert_int_equal(k->n_users, 2);
+  assert_ptr_equal(k->users, f->kinds[0].users);
+  assert_int_equal(k->users[0].name_len, 1);
+  assert_int_equal(k->users[0].auth, MOON_AUTH_MD5);
+  assert_int_equal(k->users[0].priv, MOON_PRIV_AES256_REEDER);
+  assert_int_equal(k->users[0].level, MOON_V3_LEVEL);
+  assert_true(k->users[0].write && !k->users[1].write);
+  assert_int_equal(k->users[0].auth_key.len, 16); /* RFC 3414 A.3.1 */
+  assert_memory_equal(k->users[0].auth_key.octets, "\x9f\xaf\x32\x83\x88\x4e\x92\x83\x4e\xbc\x98\x47\xd8\xed\xd9\x63", 16);
+  assert_memory_equal(k->users[0].priv_key.octets, k->users[0].auth_key.octets, 16);
+  assert_int_equal(k->users[1].level, 0);
+  assert_int_equal(moon_user_level(&k->users[1]), MOON_V3_AUTH);
+  assert_int_equal(k->users[1].auth_key.len, 20);
+  assert_int_equal(k->n_contexts, 3);
+  assert_string_equal(k->contexts[0].name, "one");
+  assert_int_equal(k->contexts[0].kind, UINT32_MAX);
+  assert_string_equal(k->contexts[2].name, "two"); /* names in order */
+  assert_string_equal(f->kinds[k->contexts[2].kind].recording, "/tmp/two.snmprec");
+  assert_int_equal(f->kinds[k->contexts[2].kind].n_users, 0);
+  for (uint32_t i = 0; i < 3; i++) {
+    const struct moon_identity *id = f->agents[i].identity;
+    assert_int_equal(id->engine_id_len, i == 1 ? 6 : 0);
+    assert_true(id->has_boots && id->boots == 7 && id->time == (i + 1) * 60);
+  }
+  assert_memory_equal(f->agents[1].identity->engine_id, "\x80\0\0\0\5a", 6);
+  assert_null(f->agents[3].identity);
+  assert_int_equal(f->kinds[f->agents[3].kind].n_users, 0);
+  moon_fleet_free(f);
+  unlink(secret);
+}
+
 static void mistakes(void **state) {
   static const struct { const char *text, *want; } cases[] = {
     {"agent(3)", ":1: agent { recording = ... } is expected, not a number"},
@@ -131,6 +181,27 @@ static void mistakes(void **state) {
     {"agent { recording = 'a', faults = {\n 'dead',\n 'delya' } }", ":3: faults[2]: no fault is called \"delya\"; is it delay?"},
     {"agent { recording = 'a', faults = { {} } }", ":1: faults[1]: begins with the name of a fault"},
     {"agent { recording = 'a', faults = { { 'dead', oid = 'x' } } }", ":1: faults[1]: \"x\" is no OID"},
+    {"agent { recording = 'a', v3 = {} }", ":1: v3: users is missing: { { user = ..., auth = ..., auth_pass = ... } }"},
+    {"agent { recording = 'a', v3 = { users = {} } }", ":1: v3: users is missing: { { user = ..., auth = ..., auth_pass = ... } }"},
+    {"agent { recording = 'a', v3 = { user = 'x' } }", ":1: v3.user: unknown key; is it users?"},
+    {"agent { recording = 'a', v3 = { users = { { name = 'x' } } } }", ":1: v3.users[1].name: unknown key"},
+    {"agent { recording = 'a',\n v3 = { users = { { auth = 'SHA' } } } }", ":2: v3.users[1].user: is missing"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x', auth = 'SHA', auth_pass = 'seven77' } } } }",
+     ":1: v3.users[1].auth_pass: a password has 8 characters or more, RFC 3414 11.2"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x', auth = 'SHA', auth_pass = 3 } } } }",
+     ":1: v3.users[1].auth_pass: a string, file\"...\" or env\"...\" is expected, not a number"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x' }, { user = 'x' } } } }", ":1: v3.users: user x is there twice"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x', level = 'authPriv' } } } }",
+     ":1: v3.users[1].level: authPriv is more than the user has keys for"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x', level = 'high' } } } }",
+     ":1: v3.users[1].level: the least level is one of noAuthNoPriv, authNoPriv, authPriv"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x' } }, engine_id = '8000' } }",
+     ":1: v3.engine_id: 5 to 32 octets in hexadecimal are expected"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x' } }, boots = -1 } }", ":1: v3.boots: a whole number from 0 to 2147483647 is expected"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x' } }, contexts = { 3 } } }",
+     ":1: v3.contexts[1]: the name of a context is expected, not a number"},
+    {"agent { recording = 'a', v3 = { users = { { user = 'x' } }, contexts = { '' } } }",
+     ":1: v3.contexts: the name of a context is not empty: that is the agent itself"},
     {"agent { recording = 'a', faults = { loss = 2 } }", ":1: faults.loss: a share above 0 and up to 1 is expected"},
     {"agent { recording = 'a', rates = { 3 } }", ":1: rates: a table { [\"OID\"] = ... } is expected"},
     {"agent { recording = 'a',\n rates = {\n ['1.3'] = -1 } }", ":3: rates.1.3: a number from 0 to 1e+13, or { low, high }, is expected"},
@@ -179,7 +250,8 @@ static void command_line(void **state) {
 static void no_memory(void **state) {
   (void)state;
   failmem_install();
-  write_fleet("agent { recording = 'a', count = 70, community = function(i) return 'c' .. i end, rates = { ['1.3'] = 1 },\n"
+  write_fleet("agent { recording = 'a', v3 = { users = { { user = 'x', auth = 'MD5', auth_pass = 'a long password' } }, contexts = { a = 'b' }, boots = 3 } }\n"
+              "agent { recording = 'a', count = 70, community = function(i) return 'c' .. i end, rates = { ['1.3'] = 1 },\n"
               "  faults = { 'dead', 'loss' }, vary = function() end }");
   for (unsigned n = 1;; n++) {
     struct moon_fleet_options o = {.file = path};
@@ -197,7 +269,7 @@ static void no_memory(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(agents), cmocka_unit_test(rules), cmocka_unit_test(mistakes),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(agents), cmocka_unit_test(rules), cmocka_unit_test(users), cmocka_unit_test(mistakes),
                                      cmocka_unit_test(command_line), cmocka_unit_test(no_memory)};
   int fd = mkstemp(path);
   close(fd);
