@@ -98,7 +98,7 @@ return {
   { name = "a quick look takes any OID for the next one", file = "core/session/reading.c", tests = { "unit/walk_faults_test" },
     from = "!(plain && index.key > c->last.key)", to = "!plain" },
   { name = "indexes of one length are one row", file = "core/session/walk.c", tests = { "unit/walk_test", "unit/walk_random_test" },
-    from = "((moon_index_octets(item->index) ^ k->index.key) & mask) == 0", to = "item->index" },
+    from = "((moon_index_octets(moon_item_octets(item)) ^ k->index.key) & mask) == 0", to = "item->chunk" },
   { name = "an unsigned number of more octets than it may have is well-typed", file = "core/session/reading.c", tests = { "unit/walk_faults_test" },
     from = "len && *value == 0 && len == LEADING_ZERO[type]", to = "len && *value < 2 && len <= LEADING_ZERO[type]" },
   { name = "a varbind that contradicts the end of a column is passed over", file = "core/session/reading.c", tests = { "unit/reading_test" },
