@@ -139,6 +139,22 @@ local cases = {
       end
       return n]],
     gives = "21", within = 14 }, -- nine to find it, then two each time
+  { device = "the same OLT, mended and restarted", symptom = "asked for all at once again", source = "github.com/Cacti/spine/issues/35",
+    agent = [[faults = { faults.reboot_at(12), faults.first(11, { name = "gen_err", serve = function(_, m, a)
+      if m.type ~= ber.GET then return end
+      for _, vb in ipairs(m.varbinds) do
+        if ber.text(vb.oid) == "1.3.6.1.2.1.2.2.1.10.3" then a.a, a.b, a.varbinds = 5, 0, m.varbinds return true end
+      end
+    end }) }]],
+    read = [[local ask, n = {}, 0
+      for i = 1, 4 do ask["rx" .. i] = "1.3.6.1.2.1.2.2.1.10." .. i ask["tx" .. i] = "1.3.6.1.2.1.2.2.1.16." .. i end
+      snmp.sleep(0.3)
+      assert(device:get "1.3.6.1.2.1.1.3.0")
+      assert(not device:get(ask)) -- nine requests
+      assert(device:get "1.3.6.1.2.1.1.3.0")
+      for _ in pairs(assert(device:get(ask))) do n = n + 1 end
+      return n]],
+    gives = "8", within = 13 },
   { device = "net-snmp 5.9 as a v1 proxy", symptom = "error-index is always that of the last varbind",
     source = "github.com/net-snmp/net-snmp/issues/275", version = "1",
     agent = [[faults = { { name = "blame", serve = function(_, m, a) if a.a == 2 then a.b = #m.varbinds return true end end } }]],

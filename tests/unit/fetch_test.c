@@ -244,6 +244,21 @@ static void a_name_that_silences_a_get_is_found_and_left_out(void **state) {
   assert_int_equal(all_but(20, 20, MOON_OK), 1);
 }
 
+/* It answered, then it died: whatever was asked alone at last is innocent. */
+static void an_agent_that_dies_in_the_middle_has_no_name_to_blame(void **state) {
+  size_t blame = 0;
+  (void)state;
+  make_names(NAMES, 0);
+  rig.agent.max_octets = 1472;
+  rig.agent.silent_after = 2;
+  struct moon_fetch *f = moon_fetch_new(&rig.target, names, NAMES);
+  assert_int_equal(run(f, &blame), MOON_E_TIMEOUT);
+  assert_int_equal(blame, SIZE_MAX);
+  assert_true(rig.silences <= 6);
+  assert_false(rig.target.quirks & MOON_QUIRK_POISON);
+  moon_fetch_free(f);
+}
+
 static void an_answer_while_a_get_met_silence_says_that_the_agent_lives(void **state) {
   const struct moon_request *request;
   (void)state;
@@ -561,6 +576,7 @@ int main(void) {
     TEST_V1(a_name_that_spoils_a_get_is_found_and_asked_apart),
     TEST(a_name_that_silences_a_get_is_found_and_left_out),
     TEST_V1(a_name_that_silences_a_get_is_found_and_left_out),
+    TEST(an_agent_that_dies_in_the_middle_has_no_name_to_blame),
     TEST(an_answer_while_a_get_met_silence_says_that_the_agent_lives),
     TEST(names_of_which_all_are_left_out_are_asked_once),
     TEST_V1(an_agent_that_always_blames_the_last_is_not_believed),
