@@ -294,11 +294,12 @@ static void tell_nil(struct check *c, const char *recording) {
 
 static void try_all(struct check *c) {
   static const struct moon_flaw dead = {.kind = MOON_FLAW_DEAD};
-  struct moon_fleet_kind nothing = {.place = "check", .recording = "/dev/null"}, silent = nothing;
+  const char *place = c->probe->sources[0].path;
+  struct moon_fleet_kind nothing = {.place = place, .recording = "/dev/null"}, silent = nothing;
   uint64_t every_us = (uint64_t)(shortest(c->probe) * 1e6);
   char with[300];
   for (uint32_t i = 0; i < c->n_recordings; i++) {
-    struct moon_fleet_kind kind = {.place = "check", .recording = c->recordings[i], .live = true};
+    struct moon_fleet_kind kind = {.place = place, .recording = c->recordings[i], .live = true};
     (void)snprintf(with, sizeof with, "with %.250s", c->recordings[i]);
     for (uint32_t k = 0; k < c->n_metrics; k++) { c->metrics[k].nil = c->metrics[k].written = 0; }
     try_with(c, &kind, with, true);

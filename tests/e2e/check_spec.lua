@@ -241,6 +241,11 @@ end }]], ("p:3: warning: rx is a counter and becomes negative (with %s/box.snmpr
       assert.equal(long ..
         "/lib/m.lua:4: warning: attempt to index local 'up' (a nil value) (with an agent that has nothing of this)\n0 errors, 1 warning\n", out)
     end)
+    it("a recording that is none", function()
+      local got, status = findings("return { every = 5, run = function(device) end }", "--recording", dir)
+      assert.equal(1, status)
+      assert.equal("p: error: " .. dir .. ": Is a directory\n", got)
+    end)
     it("arguments", function()
       local probe = 'local args = ...\nif not args.key then error "no key" end\nreturn { every = 5, run = function() end }'
       assert.matches("p:2: error: no key", (findings(probe)))
@@ -259,13 +264,17 @@ for index, row in device:rows(more) do out:with { i = index }:gauge("y", row.b) 
 local wide = { a = "1.3.6.1.2.1.2.2.1.1" }
 wide.b = "1.3.6.1.2.1.2.2.1.2"
 for index, row in device:rows(wide) do row.c = 1 out:with { i = index }:gauge("z", row.b or row.c) end
-local sum = 0
+local list = { n = 0 }
+count(list)
+local sum = list.m
 for _ = 1, 3 do sum = sum + 1 end
 goto done
 ::done::
 repeat local done = true until done
 while sum > 10 do sum = sum - 1 end
-state.n = -sum ^ 2 .. [=[ long ]=] .. '\65\x41' .. 0x1p4]], "local function fill(t) t.b = '1.3.6.1.2.1.2.2.1.2' end"))
+state.n = -sum ^ 2 .. [=[ long ]=] .. '\65\x41' .. 0x1p4]], [[
+local function fill(t) t.b = '1.3.6.1.2.1.2.2.1.2' end
+local function count(out) out.m = out.n + 1 end]]))
     assert.equal("", got)
   end)
 

@@ -337,7 +337,7 @@ local function check(chunk, module, c)
       end
     elseif is(of, "device") or is(of, "out") then
       if set(of.is == "device" and _M.device or _M.out)[name] then return { is = "method", of = of, name = name } end
-      if of.is == "out" or not set(_M.fields)[name] then
+      if not of.guess and (of.is == "out" or not set(_M.fields)[name]) then
         say(false, node.line, "%s.%s: there is no such field%s", of.is, name, meant(of.is == "device" and _M.fields or _M.out, name))
       end
     elseif is(of, "global") and type(of.value) == "table" and of.name ~= "_G" then
