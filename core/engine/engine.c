@@ -1,4 +1,5 @@
 #include "inner.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -140,6 +141,7 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
   e->loop = loop;
   e->now_us = moon_engine_clock_us(e);
   e->told_us = UINT64_MAX;
+  e->streams_fd = -1;
   uint64_t seed = seed_of(c);
   e->random = seed;
   moon_list_init(&e->active);
@@ -171,6 +173,7 @@ void moon_engine_free(struct moon_engine *e) {
   moon_inbox_fini(&e->inbox);
   moon_local_fini(e);
   moon_peers_fini(e);
+  moon_streams_fini(e);
   moon_flight_fini(&e->flight);
   moon_keyring_free(e->keyring);
   moon_mem_free(e);
@@ -323,7 +326,7 @@ static void look_for_drops(struct moon_engine *e) {
 }
 
 uint64_t moon_engine_next_us(const struct moon_engine *e) {
-  if (e->again || e->resolver_due || !moon_list_empty(&e->ready)) { return 0; }
+  if (e->again || e->resolver_due || e->streams_due || !moon_list_empty(&e->ready)) { return 0; }
   uint64_t next = moon_wheel_next_us(&e->wheel);
   if (e->blocked_us && e->blocked_us < next) { next = e->blocked_us; }
   if (e->paced_us && e->paced_us < next) { next = e->paced_us; }
@@ -369,6 +372,7 @@ void moon_engine_turn(struct moon_engine *e) {
       s->readable = true;
     }
   }
+  if (e->streams_fd >= 0 && (e->streams_due || due || !e->io)) { moon_streams_turn(e); }
   uint64_t came = e->counters->datagrams_in - before;
   if (came) { look_for_drops(e); }
   complete_ready(e);
@@ -389,6 +393,7 @@ size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap) {
   for (uint32_t i = 0; i < e->n_sockets; i++) {
     if (e->socket[i]->fd >= 0 && n < cap) { fds[n++] = e->socket[i]->fd; }
   }
+  if (e->streams_fd >= 0 && n < cap) { fds[n++] = e->streams_fd; }
   if (e->resolver && moon_resolver_fd(e->resolver) >= 0 && n < cap) { fds[n++] = moon_resolver_fd(e->resolver); }
   return n;
 }

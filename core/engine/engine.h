@@ -52,7 +52,7 @@ MOON_API void moon_engine_turn(struct moon_engine *e);
 MOON_API uint64_t moon_engine_now(const struct moon_engine *e);      /* monotonic us, of the turn under way */
 MOON_API uint64_t moon_engine_clock_us(const struct moon_engine *e); /* the same clock, at this moment */
 MOON_API uint64_t moon_engine_next_us(const struct moon_engine *e);  /* when a turn is due; UINT64_MAX: not before something is readable */
-/* With the first name that is asked for comes another. */
+/* With the first agent asked over TCP, and the first name that is asked for, comes another each. */
 MOON_API size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap);
 MOON_API struct moon_counters *moon_engine_counters(struct moon_engine *e);
 /* Have a turn run soon although nothing is readable: something was submitted from outside a turn. */
@@ -62,11 +62,16 @@ MOON_API void moon_engine_kick(struct moon_engine *e);
 struct moon_peer; /* opaque */
 MOON_API enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
                                      const struct moon_policy *policy, void *user, struct moon_peer **out);
+/* An agent asked over TCP: connect now, as its first request would. */
+MOON_API void moon_peer_connect(struct moon_engine *e, struct moon_peer *p);
+/* Is there a connection, or no need of one? If not *cause is errno when the last one failed or ended, 0 while one is under way. */
+MOON_API bool moon_peer_connected(const struct moon_peer *p, int *cause);
 /* Known by name: its requests wait until the resolver, which the first of them asks, gave an address; without one they end with
  * MOON_E_DNS. When its addresses are over their time they are asked for again while the last ones stay in use, for as long as the
- * resolver does not answer. Of several addresses the next is tried when one stays silent. Copies host; family 4, 6, or 0: any.
+ * resolver does not answer. Of several addresses the next is tried when one stays silent. Copies host; of want family (0: any), port and
+ * stream count.
  * MOON_E_CONFIG: the name is too long, or the engine is closed. */
-MOON_API enum moon_err moon_peer_new_named(struct moon_engine *e, const char *host, uint8_t family, uint16_t port,
+MOON_API enum moon_err moon_peer_new_named(struct moon_engine *e, const char *host, const struct moon_addr *want,
                                            const struct moon_credential *credential, const struct moon_policy *policy, void *user,
                                            struct moon_peer **out);
 /* What the resolver last said against its name, one clause; NULL: nothing. Valid until the next turn. */

@@ -4,6 +4,7 @@
  *   peer.c     agents: queues, windows, whose turn it is
  *   named.c    agents known by name: where they are
  *   launch.c   requests become datagrams
+ *   stream.c   connections instead of datagrams
  *   local.c    datagrams to and from agents inside the process
  *   match.c    datagrams and ICMP errors find their request
  *   secure.c   SNMPv3: keys, what is known of engines                                                               */
@@ -28,6 +29,7 @@ struct moon_peer {
   moon_peer_asked *asked;      /* who answers inside the process; NULL: its requests go to the socket */
   void *asked_arg;
   void *user;
+  struct moon_stream *stream;  /* asked over TCP, see stream.h; NULL: over UDP */
   struct moon_named *named;    /* see named.c; NULL: its address is all there is to know */
   struct moon_list node;     /* engine->active while something waits and the window has room; else alone */
   struct moon_list waiting;  /* slots, first come first served */
@@ -89,6 +91,9 @@ struct moon_engine {
   struct moon_list replies;  /* struct moon_local_reply: on their way inside the process */
   size_t reply_octets;       /* of them */
   uint8_t *local_room;       /* MOON_DATAGRAM_MAX octets for requests to them; NULL: there are none yet */
+  struct moon_peer *reading; /* what is matched now came over its connection; NULL: as a datagram */
+  int streams_fd;            /* epoll over all connections; -1: there is none */
+  bool streams_due;
   struct moon_resolver *resolver; /* NULL: nobody was asked for by name */
   struct moon_timer resolver_timer;
   struct moon_keyring *keyring; /* NULL: nobody spoke SNMPv3 yet */

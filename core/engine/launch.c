@@ -1,4 +1,5 @@
 #include "inner.h"
+#include "stream.h"
 
 #include <errno.h>
 
@@ -74,7 +75,7 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   struct moon_socket *sock = p->socket;
   struct moon_writer w;
   uint32_t counter, id;
-  if (p->asked) {
+  if (p->asked || p->stream) {
     moon_writer_init(&w, e->local_room, MOON_DATAGRAM_MAX);
   } else if (sock->fd < 0) {
     moon_engine_finish_later(e, s, MOON_E_UNREACHABLE);
@@ -109,14 +110,18 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   }
   if (s->x.next_us > s->x.give_up_us) { s->x.next_us = s->x.give_up_us; }
   if (e->config.trace) { e->config.trace(e->config.arg, true, &p->target.addr, w.p, moon_writer_len(&w)); }
-  if (!p->asked) { moon_outbox_keep(&sock->out, &w, &p->to, p->to_len, moon_slot_ticket(s)); }
+  if (!p->asked && !p->stream) { moon_outbox_keep(&sock->out, &w, &p->to, p->to_len, moon_slot_ticket(s)); }
   moon_flight_sent(&e->flight, s, counter, p->index, e->now_us);
   s->state = MOON_SLOT_FLYING;
   moon_list_append(&p->flying, &s->node);
   moon_wheel_start(&e->wheel, &s->timer, s->x.next_us);
   if (!first && s->x.tries > made) { e->counters->retries++; }
   if (s->x.asking_engine) { e->counters->discoveries++; }
-  if (p->asked) { moon_local_ask(e, p, w.p, moon_writer_len(&w)); }
+  if (p->asked) {
+    moon_local_ask(e, p, w.p, moon_writer_len(&w));
+  } else if (p->stream) {
+    moon_stream_send(e, p->stream, w.p, moon_writer_len(&w));
+  }
   return true;
 }
 

@@ -4,6 +4,14 @@
 
 static bool is_sealed(const struct moon_peer *p) { return p->target.credential->version == MOON_V3; }
 
+static void source_of(const struct moon_engine *e, const union moon_sockaddr *from, struct moon_addr *out) {
+  if (e->reading) {
+    *out = e->reading->target.addr;
+  } else {
+    moon_sockaddr_get(from, out);
+  }
+}
+
 /* The request is gone. Its agent, if this comes from it, is alive all the same. */
 static void match_past(struct moon_engine *e, enum moon_find found, const struct moon_try *t, const struct moon_addr *source,
                        const uint8_t *octets, size_t n) {
@@ -38,7 +46,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   c->datagrams_in++;
   c->octets_in += n;
   if (e->config.trace) {
-    moon_sockaddr_get(from, &source);
+    source_of(e, from, &source);
     e->config.trace(e->config.arg, false, &source, octets, n);
   }
   if (moon_message_peek(octets, n, &peek)) {
@@ -54,7 +62,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
     c->late++;
     return;
   }
-  moon_sockaddr_get(from, &source);
+  source_of(e, from, &source);
   if (found != MOON_FIND_LIVE) {
     match_past(e, found, t, &source, octets, n);
     return;

@@ -2,6 +2,7 @@
 
 #include "../base/mem.h"
 #include "resolver.h"
+#include "stream.h"
 
 #define HOLD_US 5000000u
 
@@ -15,8 +16,7 @@ struct moon_named {
   uint64_t moved_us;            /* to the address in use */
   uint64_t fresh_us;            /* the resolver said so */
   uint32_t n, at;               /* addresses, and which of them is in use */
-  uint16_t port;
-  uint8_t family;               /* of the addresses wanted; 0: any */
+  struct moon_addr want;        /* family of the addresses, 0: any; port and stream are those of all */
   bool doubtful;                /* the last time there was no answer */
   bool twin_told;
   struct moon_addr addr[MOON_ADDRESSES_MAX];
@@ -77,6 +77,7 @@ static void move(struct moon_peer *p, uint32_t at, bool afresh) {
   moon_peers_link(e, p);
   p->to_len = moon_sockaddr_put(&p->to, to);
   p->socket = n->source && n->source->family == to->family ? n->source : e->socket[to->family == 6];
+  if (p->stream) { moon_stream_close(e, p->stream); }
   n->at = at;
   n->moved_us = e->now_us;
 }
@@ -105,7 +106,10 @@ static void take_addresses(struct moon_peer *p, const struct moon_addresses *a) 
     if (p->engine->socket[a->at[i].family == 6]->fd >= 0) { n->addr[n->n++] = a->at[i]; }
   }
   if (!n->n) { n->addr[n->n++] = a->at[0]; }
-  for (uint32_t i = 0; i < n->n; i++) { n->addr[i].port = n->port; }
+  for (uint32_t i = 0; i < n->n; i++) {
+    n->addr[i].port = n->want.port;
+    n->addr[i].stream = n->want.stream;
+  }
   n->until_us = p->engine->now_us + (uint64_t)a->ttl_s * 1000000;
   n->doubtful = false;
   moon_mem_free(n->text);
@@ -168,7 +172,7 @@ bool moon_named_ready(struct moon_peer *p) {
     return n->n;
   }
   enum moon_err err = need_resolver(e);
-  if (!err) { err = moon_resolver_ask(e->resolver, n->host, n->family, n->doubtful, found, p, &n->lookup); }
+  if (!err) { err = moon_resolver_ask(e->resolver, n->host, n->want.family, n->doubtful, found, p, &n->lookup); }
   if (err) {
     const struct moon_addresses none = { .err = err, .text = moon_err_text(err) };
     take_failure(p, &none);
@@ -205,17 +209,16 @@ void moon_named_heard(struct moon_peer *p, const struct moon_addr *source) {
 
 /* ---- life */
 
-enum moon_err moon_peer_new_named(struct moon_engine *e, const char *host, uint8_t family, uint16_t port,
+enum moon_err moon_peer_new_named(struct moon_engine *e, const char *host, const struct moon_addr *want,
                                   const struct moon_credential *credential, const struct moon_policy *policy, void *user,
                                   struct moon_peer **out) {
   size_t len = strlen(host) + 1;
   if (len > MOON_HOST_MAX || e->config.closed) { return MOON_E_CONFIG; }
   struct moon_named *n = moon_mem_zalloc(sizeof *n + len);
   if (!n) { return MOON_E_NOMEM; }
-  n->port = port;
-  n->family = family;
+  n->want = *want;
   memcpy(n->host, host, len);
-  const struct moon_addr nowhere = { .port = port };
+  const struct moon_addr nowhere = { .port = want->port, .stream = want->stream };
   enum moon_err err = moon_peer_open(e, &nowhere, credential, policy, user, out);
   if (err) {
     moon_mem_free(n);

@@ -1,4 +1,5 @@
 #include "inner.h"
+#include "stream.h"
 
 #include <errno.h>
 
@@ -73,6 +74,11 @@ enum moon_err moon_peer_open(struct moon_engine *e, const struct moon_addr *addr
   if (all->n == all->cap && !grow(all)) { return MOON_E_NOMEM; }
   struct moon_peer *p = moon_mem_zalloc(sizeof *p);
   if (!p) { return MOON_E_NOMEM; }
+  enum moon_err err = addr->stream && !e->config.closed ? moon_stream_new(e, p, &p->stream) : MOON_OK;
+  if (err) {
+    moon_mem_free(p);
+    return err;
+  }
   moon_target_init(&p->target, addr, credential, policy);
   p->engine = e;
   p->user = user;
@@ -127,6 +133,7 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   moon_list_remove(&p->node);
   moon_peers_unlink(e, p);
   moon_named_free(p);
+  moon_stream_free(e, p->stream);
   moon_secure_free(e, p);
   e->peers.at[p->index] = NULL;
   e->peers.n--;
@@ -139,6 +146,7 @@ void moon_peers_fini(struct moon_engine *e) {
   for (uint32_t i = 0; e->peers.at && i < e->peers.cap; i++) {
     if (!e->peers.at[i]) { continue; }
     moon_named_free(e->peers.at[i]);
+    moon_stream_free(e, e->peers.at[i]->stream);
     moon_mem_free(e->peers.at[i]->target.trust);
     moon_target_fini(&e->peers.at[i]->target);
     moon_mem_free(e->peers.at[i]);
@@ -146,6 +154,15 @@ void moon_peers_fini(struct moon_engine *e) {
   moon_mem_free(e->peers.engine);
   moon_mem_free(e->peers.at);
   moon_mem_free(e->peers.bucket);
+}
+
+void moon_peer_connect(struct moon_engine *e, struct moon_peer *p) {
+  if (p->stream) { moon_stream_open(e, p->stream); }
+}
+
+bool moon_peer_connected(const struct moon_peer *p, int *cause) {
+  *cause = 0;
+  return !p->stream || moon_stream_is_open(p->stream, cause);
 }
 
 struct moon_target *moon_peer_target(struct moon_peer *p) { return &p->target; }

@@ -195,15 +195,11 @@ static bool skip_prefix(const char **text, const char *prefix) {
   return true;
 }
 
-enum moon_err moon_addr_parse(const char *text, uint16_t default_port, struct moon_addr *out, const char **host, size_t *host_len) {
-  struct moon_addr a = {.port = default_port};
-  uint8_t want = 0; /* family the prefix asks for */
+/* What follows the prefix. want: the family it asks for; 0: any. */
+static enum moon_err parse(const char *text, uint8_t want, uint8_t stream, uint16_t default_port, struct moon_addr *out, const char **host,
+                           size_t *host_len) {
+  struct moon_addr a = {.port = default_port, .stream = stream};
   const char *port = NULL;
-  if (skip_prefix(&text, "udp6:") || skip_prefix(&text, "udpv6:") || skip_prefix(&text, "udpipv6:")) {
-    want = 6;
-  } else if (skip_prefix(&text, "udp:")) {
-    want = 4;
-  }
   size_t n = strlen(text);
   const char *colon = strrchr(text, ':');
   bool name = false;
@@ -250,6 +246,24 @@ enum moon_err moon_addr_parse(const char *text, uint16_t default_port, struct mo
   }
   *out = a;
   return MOON_OK;
+}
+
+enum moon_err moon_addr_parse(const char *text, uint16_t default_port, struct moon_addr *out, const char **host, size_t *host_len) {
+  uint8_t want = 0;
+  if (skip_prefix(&text, "udp6:") || skip_prefix(&text, "udpv6:") || skip_prefix(&text, "udpipv6:")) {
+    want = 6;
+  } else if (skip_prefix(&text, "udp:")) {
+    want = 4;
+  }
+  return parse(text, want, 0, default_port, out, host, host_len);
+}
+
+enum moon_err moon_addr_parse_agent(const char *text, uint16_t default_port, struct moon_addr *out, const char **host, size_t *host_len) {
+  if (skip_prefix(&text, "tcp6:") || skip_prefix(&text, "tcpv6:") || skip_prefix(&text, "tcpipv6:")) {
+    return parse(text, 6, 1, default_port, out, host, host_len);
+  }
+  if (skip_prefix(&text, "tcp:")) { return parse(text, 4, 1, default_port, out, host, host_len); }
+  return moon_addr_parse(text, default_port, out, host, host_len);
 }
 
 static size_t put_decimal(char *out, uint32_t v) {
@@ -318,8 +332,12 @@ size_t moon_addr_format(const struct moon_addr *a, char *out, size_t cap) {
   if (cap < MOON_ADDR_TEXT_MAX) {
     return 0;
   }
+  if (a->stream) {
+    memcpy(out, "tcp:", 4);
+    n = 4;
+  }
   if (a->family == 4) {
-    n = put_ipv4(out, a->ip);
+    n += put_ipv4(out + n, a->ip);
   } else if (a->family == 6) {
     out[n++] = '[';
     n += put_ipv6(out + n, a->ip);

@@ -175,14 +175,14 @@ local function counted_now()
 end
 
 --- Debian's snmpd on a free port of 127.0.0.1 and ::1, community "public" to read, "private" to write.
--- Returns {process=, port=, target=, target6=}.
-function _M.snmpd()
+-- Returns {process=, port=, target=, target6=}. also: more addresses, "tcp:127.0.0.1:%d". port: that one.
+function _M.snmpd(also, port)
   local dir = _M.path "snmpd"
   assert(os.execute("mkdir -p " .. dir) == 0)
-  local port = _M.free_port()
+  port = port or _M.free_port()
   local conf = dir .. "/snmpd.conf"
   local f = assert(io.open(conf, "w"))
-  f:write(("agentaddress udp:127.0.0.1:%d,udp6:[::1]:%d\n"):format(port, port), [[
+  f:write(("agentaddress udp:127.0.0.1:%d,udp6:[::1]:%d%s\n"):format(port, port, also and "," .. also:format(port) or ""), [[
 rocommunity public
 rocommunity6 public
 rwcommunity private 127.0.0.1

@@ -87,6 +87,42 @@ static void names_are_left_to_a_resolver(void **state) {
   }
 }
 
+static void agents_over_tcp(void **state) {
+  static const struct { const char *text, *formatted; } streams[] = {
+    {"tcp:192.0.2.1", "tcp:192.0.2.1:161"},
+    {"tcp:192.0.2.1:1161", "tcp:192.0.2.1:1161"},
+    {"tcp6:[2001:db8::1]:1161", "tcp:[2001:db8::1]:1161"},
+    {"tcpv6:2001:db8::1", "tcp:[2001:db8::1]:161"},
+    {"tcpipv6:[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535", "tcp:[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535"},
+  };
+  static const char *const refused[] = {"tcp:[::1]", "tcp6:192.0.2.1", "tcp:tcp:192.0.2.1", "tcp:", "tcp6:udp:a"};
+  char text[MOON_ADDR_TEXT_MAX];
+  const char *host = NULL;
+  size_t n;
+  struct moon_addr a, b;
+  (void)state;
+  for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
+    assert_int_equal(moon_addr_parse_agent(streams[i].text, 161, &a, &host, &n), MOON_OK);
+    assert_int_equal(a.stream, 1);
+    moon_addr_format(&a, text, sizeof text);
+    assert_string_equal(text, streams[i].formatted);
+    assert_int_equal(moon_addr_parse(streams[i].text, 161, &b, &host, &n), MOON_E_SYNTAX); /* where only datagrams are */
+    b = a;
+    b.stream = 0;
+    assert_false(moon_addr_equal(&a, &b));
+    assert_true(moon_addr_hash(&a, 5) != moon_addr_hash(&b, 5));
+  }
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    if (moon_addr_parse_agent(refused[i], 161, &a, &host, &n) != MOON_E_SYNTAX) { fail_msg("\"%s\" was taken", refused[i]); }
+  }
+  assert_int_equal(moon_addr_parse_agent("tcp:core1.example.net:99", 161, &a, &host, &n), MOON_E_DNS);
+  assert_int_equal(a.family, 4);
+  assert_int_equal(a.port, 99);
+  assert_int_equal(a.stream, 1);
+  assert_int_equal(moon_addr_parse_agent("udp6:[::1]", 161, &a, &host, &n), MOON_OK);
+  assert_int_equal(a.stream, 0);
+}
+
 static void nonsense_is_refused(void **state) {
   char name[300];
   struct moon_addr a = {.port = 7}, before = a;
@@ -130,7 +166,7 @@ static void hashes_spread(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(addresses_are_read_and_written), cmocka_unit_test(names_are_left_to_a_resolver), cmocka_unit_test(nonsense_is_refused),
+    cmocka_unit_test(addresses_are_read_and_written), cmocka_unit_test(names_are_left_to_a_resolver), cmocka_unit_test(nonsense_is_refused), cmocka_unit_test(agents_over_tcp),
     cmocka_unit_test(no_address_and_no_room),         cmocka_unit_test(hashes_spread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

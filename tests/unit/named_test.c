@@ -46,7 +46,7 @@ static struct agent *agent_at(const char *ip, uint16_t port) {
 
 static struct moon_peer *named(const char *host, uint8_t family, uint16_t port) {
   struct moon_peer *p = NULL;
-  assert_int_equal(moon_peer_new_named(w.e, host, family, port, &w.credential, &w.policy, &w, &p), MOON_OK);
+  assert_int_equal(moon_peer_new_named(w.e, host, &(struct moon_addr){ .family = family, .port = port }, &w.credential, &w.policy, &w, &p), MOON_OK);
   return p;
 }
 
@@ -496,7 +496,7 @@ static void no_memory(void **state) {
     size_t alive = failmem_alive();
     struct moon_peer *p = NULL;
     failmem_arm(nth);
-    enum moon_err err = moon_peer_new_named(w.e, "core1.example.net", 4, a->addr.port, &w.credential, &w.policy, &w, &p);
+    enum moon_err err = moon_peer_new_named(w.e, "core1.example.net", &(struct moon_addr){ .family = 4, .port = a->addr.port }, &w.credential, &w.policy, &w, &p);
     if (err) {
       assert_int_equal(err, MOON_E_NOMEM);
       assert_int_equal(failmem_alive(), alive);
@@ -527,7 +527,7 @@ static void bad_names(void **state) {
   begin(true);
   memset(host, 'a', sizeof host - 1);
   host[sizeof host - 1] = 0;
-  assert_int_equal(moon_peer_new_named(w.e, host, 0, 161, &w.credential, &w.policy, &w, &p), MOON_E_CONFIG);
+  assert_int_equal(moon_peer_new_named(w.e, host, &(struct moon_addr){ .port = 161 }, &w.credential, &w.policy, &w, &p), MOON_E_CONFIG);
   assert_null(p);
   end();
 }

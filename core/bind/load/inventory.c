@@ -178,10 +178,10 @@ static enum moon_err set_address(struct moon_draft *d, const struct moon_invento
   t->host = clean(e->host) ? moon_draft_text(d, e->host.p, e->host.n) : "";
   if (!t->host) { return d->err; }
   uint16_t port = in->port ? in->port : 161;
-  enum moon_err err = moon_addr_parse(t->host, port, &t->addr, &host, &host_n);
+  enum moon_err err = moon_addr_parse_agent(t->host, port, &t->addr, &host, &host_n);
   if (err == MOON_E_SYNTAX) {
     const char *numbered = with_zone_number(d, t->host);
-    if (numbered) { err = moon_addr_parse(numbered, port, &t->addr, &host, &host_n); }
+    if (numbered) { err = moon_addr_parse_agent(numbered, port, &t->addr, &host, &host_n); }
     if (d->err) { return d->err; }
   }
   if (err == MOON_E_DNS) {

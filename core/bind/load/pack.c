@@ -258,7 +258,7 @@ static void get_texts(struct source *s, const char *const **out, uint32_t *n) {
 }
 static void get_addr(struct source *s, struct moon_addr *out) {
   get(s, out, sizeof *out);
-  if ((out->family != 0 && out->family != 4 && out->family != 6) || out->pad) { moon_reader_fail(&s->r, MOON_E_RANGE); }
+  if ((out->family != 0 && out->family != 4 && out->family != 6) || out->stream > 1) { moon_reader_fail(&s->r, MOON_E_RANGE); }
 }
 
 static void get_settings(struct source *s, struct moon_plan *p) {

@@ -54,8 +54,9 @@ static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t
   }
   const struct moon_credential *c = &h->plan->credentials[plan->credentials[0]];
   const struct moon_policy *policy = &h->plan->policy;
+  const struct moon_addr want = {.family = plan->family, .port = plan->addr.port, .stream = plan->addr.stream};
   enum moon_err e = plan->lookup
-                      ? moon_peer_new_named(h->engine, plan->lookup, plan->family, plan->addr.port, c, policy, t, &t->peer)
+                      ? moon_peer_new_named(h->engine, plan->lookup, &want, c, policy, t, &t->peer)
                       : moon_peer_new(h->engine, &plan->addr, c, policy, t, &t->peer);
   if (e) { return e; }
   moon_peer_target(t->peer)->strict_source = plan->strict_source;

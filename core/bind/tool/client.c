@@ -10,7 +10,7 @@
 #include "../../base/mem.h"
 #include "../../session/trust.h"
 
-#define FDS_MAX 2 /* an IPv4 and an IPv6 socket */
+#define FDS_MAX 3 /* an IPv4 and an IPv6 socket, and what stands for a connection */
 
 struct moon_client {
   struct moon_engine *engine;
@@ -74,6 +74,20 @@ static void turn(struct moon_client *c) {
 
 /* ---- life ---- */
 
+/* A connection is made before anything is asked, so that what hinders it is told as such: errno. */
+static enum moon_err connect_first(struct moon_client *c) {
+  int cause = 0;
+  moon_peer_connect(c->engine, c->peer);
+  while (!moon_peer_connected(c->peer, &cause)) {
+    if (cause) {
+      errno = cause;
+      return MOON_E_CONFIG;
+    }
+    turn(c);
+  }
+  return MOON_OK;
+}
+
 enum moon_err moon_client_new(const struct moon_client_config *config, struct moon_client **out) {
   struct moon_client *c = moon_mem_zalloc(sizeof *c);
   if (!c) { return MOON_E_NOMEM; }
@@ -93,6 +107,7 @@ enum moon_err moon_client_new(const struct moon_client_config *config, struct mo
   c->wake_us = UINT64_MAX;
   enum moon_err err = moon_engine_new(&e, &io, c, &c->engine);
   if (!err) { err = moon_peer_new(c->engine, &config->addr, &c->credential, &c->policy, NULL, &c->peer); }
+  if (!err) { err = connect_first(c); }
   if (!err) { moon_peer_target(c->peer)->strict_source = false; } /* "0.0.0.0", and agents with several addresses */
   if (err) {
     int cause = errno;

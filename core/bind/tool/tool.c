@@ -359,10 +359,15 @@ static void trace(void *arg, bool sent, const struct moon_addr *peer, const uint
   struct tool *t = arg;
   char address[MOON_ADDR_TEXT_MAX];
   if (!t->log) { return; }
-  moon_addr_format(peer, address, sizeof address);
+  struct moon_addr to = *peer;
+  to.stream = 0;
+  moon_addr_format(&to, address, sizeof address);
   fprintf(t->log, sent ? "\nSending %zu bytes to " : "\nReceived %zu byte packet from ", n);
   if (peer->family == 6) {
-    fprintf(t->log, "UDP/IPv6: %s\n", address);
+    fprintf(t->log, "%s/IPv6: %s\n", peer->stream ? "TCP" : "UDP", address);
+  } else if (peer->stream) {
+    int colon = (int)(strrchr(address, ':') - address);
+    fprintf(t->log, "TCP: [%.*s]%s->[0.0.0.0]:0\n", colon, address, address + colon);
   } else {
     if (t->client) { t->port = moon_client_port(t->client); }
     int colon = (int)(strrchr(address, ':') - address);
@@ -384,7 +389,7 @@ static void check_address(lua_State *L, const char *key, struct moon_addr *a) {
   lua_pop(L, 1);
 }
 
-/* open{address=, port=, scope=, source=, source_port=, version=, community=, login=, timeout=, retries=, dump=} -> true; nil, why.
+/* open{address=, port=, scope=, stream=, source=, source_port=, version=, community=, login=, timeout=, retries=, dump=} -> true; nil, why.
  * login: of user.h.
  * [-1, +2, e] */
 static int open_client(lua_State *L) {
@@ -395,6 +400,7 @@ static int open_client(lua_State *L) {
   check_address(L, "address", &config.addr);
   config.addr.port = (uint16_t)number(L, 1, "port");
   config.addr.scope = (uint32_t)number(L, 1, "scope");
+  config.addr.stream = flag(L, "stream");
   check_address(L, "source", &config.source);
   struct moon_addr shown = config.source;
   if (shown.family != 4) { shown = (struct moon_addr){.family = 4}; }

@@ -75,7 +75,8 @@ function session:open()
     source.port = s.source_port and s.source:find ":%d+$" and source.port or 0
   end
   local ok
-  ok, why = self.c.open { address = where.address, port = where.port, scope = where.scope, source = source and source.address,
+  ok, why = self.c.open { address = where.address, port = where.port, scope = where.scope, stream = where.stream,
+    source = source and source.address,
     source_port = source and source.port or 0, version = s.version == "1" and 0 or s.version == "2c" and 1 or 3, community = s.community,
     timeout = s.timeout, retries = s.retries, dump = s.dump, login = who and (self.fault and {} or who) }
   self.engine_given = who and who.engine_id ~= nil
