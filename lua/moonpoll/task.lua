@@ -6,6 +6,7 @@ local format, gsub, concat = string.format, string.gsub, table.concat
 local traceback = debug.traceback
 
 local CACHE_KEYS_MAX = 1000 -- of one device and probe
+local CONTEXTS_MAX = 1000 -- likewise
 local SYS_OBJECT_ID, SYS_UP_TIME = "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.1.3.0"
 local SILENT = { timeout = true, refused = true, unreachable = true, down = true }
 
@@ -128,15 +129,36 @@ return function(c)
     return value
   end
 
-  --- The same agent, asked another way.
-  -- @tparam {context=string} opts  SNMPv3
+  local within = setmetatable({}, { __mode = "k" }) -- by device: what with gave, by context
+  local origin = setmetatable({}, { __mode = "k" }) -- of what with gave: the device
+
+  --- The same agent in another SNMPv3 context: what a switch has of one VLAN, a router of one instance. State, labels and limits
+  -- are those of the device; what cache keeps and rates are the context's own.
+  -- @tparam {context=string} opts  SNMPv3; "" is the default context
+  -- @treturn device  the same each time
   function device.with(self, opts)
     if type(opts) ~= "table" then error("with: a table expected, got a " .. type(opts), 2) end
     for key in pairs(opts) do
       if key ~= "context" then error("with: unknown option " .. tostring(key) .. ": context is known", 2) end
     end
     if opts.context and opts.context ~= "" and c.version(self) < 3 then error("with: a context needs SNMPv3", 2) end
-    return self
+    if opts.context == nil or c.version(self) < 3 then return self end
+    if type(opts.context) ~= "string" then error("with: context: a string expected, got a " .. type(opts.context), 2) end
+    self = origin[self] or self
+    local known = within[self]
+    if not known then
+      known = { n = 0, at = {} }
+      within[self] = known
+    end
+    local there = known.at[opts.context]
+    if not there then
+      local ok, context = pcall(c.context, self, opts.context)
+      if not ok then error(context, 2) end
+      if known.n >= CONTEXTS_MAX then known.n, known.at = 0, {} end
+      there = setmetatable({ self[1], context }, { __index = self, __metatable = false })
+      known.n, known.at[opts.context], origin[there] = known.n + 1, there, self
+    end
+    return there
   end
 
   --- Asks match at first contact, then runs.

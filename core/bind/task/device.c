@@ -63,6 +63,14 @@ struct moon_device *moon_device_check(lua_State *L, int arg) {
   return d;
 }
 
+const struct moon_context *moon_device_context(lua_State *L, int arg) {
+  lua_rawgeti(L, arg, 2);
+  const struct moon_context *c = lua_touserdata(L, -1);
+  c = lua_islightuserdata(L, -1) ? c : NULL;
+  lua_pop(L, 1);
+  return c;
+}
+
 void moon_device_check_options(lua_State *L, int idx, const char *const *known, bool numbers) {
   lua_pushnil(L);
   while (lua_next(L, idx)) {
@@ -348,7 +356,7 @@ static int get_results(lua_State *L, struct moon_task *t) {
   } else if (o && o->err && !g->fetch) {
     n = push_failed(L, t, o->err, o->error_index ? o->error_index - 1u : SIZE_MAX);
   } else {
-    if (g->kind <= GET_RAW) { look_for_uptime(t); }
+    if (g->kind <= GET_RAW && !g->query.context) { look_for_uptime(t); } /* a context may have one of its own */
     switch (g->kind) {
       case GET: n = push_row(L, t); break;
       case GET_RAW: n = push_raw(L, t); break;
@@ -368,7 +376,7 @@ static const struct moon_wait getting = {get_start, get_results, drop};
 static int park(lua_State *L, uint8_t kind, uint8_t pdu_type, struct moon_device *d, struct moon_shape *s, unsigned flags, int n) {
   struct moon_task *t = moon_task_check(L);
   struct moon_get *g = &t->get;
-  g->query = (struct moon_query){.host = t->host, .target = d->target};
+  g->query = (struct moon_query){.host = t->host, .target = d->target, .context = moon_device_context(L, 1)};
   g->request.pdu_type = pdu_type;
   g->request.kind = kind == GET_BULK ? MOON_KIND_BULK : MOON_KIND_GET;
   g->shape = s;
@@ -455,6 +463,18 @@ static int version(lua_State *L) {
   return 1;
 }
 
+/* context(device, name): what stands at [2] of a device asked in this context; nil: too many [-0, +1, e] */
+static int context(lua_State *L) {
+  struct moon_device *d = moon_device_check(L, 1);
+  size_t n;
+  const char *name = luaL_checklstring(L, 2, &n);
+  if (n > MOON_CONTEXT_MAX) { return luaL_error(L, "with: a context of at most %d octets expected", MOON_CONTEXT_MAX); }
+  const struct moon_context *c = moon_query_context(d->probe->host, name, n);
+  if (!c) { return luaL_error(L, "with: too many contexts"); }
+  lua_pushlightuserdata(L, (void *)(uintptr_t)c);
+  return 1;
+}
+
 /* boots(device): how often it was seen to restart [-0, +1, e] */
 static int boots(lua_State *L) {
   lua_pushnumber(L, moon_device_check(L, 1)->target->boots);
@@ -499,7 +519,7 @@ bool moon_device_push_match(lua_State *L, struct moon_device *d) {
 
 void moon_device_functions(lua_State *L, struct moon_host *h) {
   static const luaL_Reg functions[] = {{"get", get}, {"get_raw", get_raw}, {"get_next", get_next}, {"get_bulk", get_bulk}, {"set", set},
-                                       {"version", version}, {"boots", boots}, {"fresh", fresh}, {"silence", silence},
+                                       {"version", version}, {"context", context}, {"boots", boots}, {"fresh", fresh}, {"silence", silence},
                                        {"set_match", set_match}, {NULL, NULL}};
   for (const luaL_Reg *f = functions; f->name; f++) {
     lua_pushlightuserdata(L, h);

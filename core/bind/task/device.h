@@ -1,5 +1,6 @@
 /* device: what a script calls `device`: one agent as one probe sees it. A table with name, host, address, labels and state, whose
- * methods ask the agent; device[1] is its number here. get, get_raw, get_next, get_bulk and set are C; walk, rows, table and cache
+ * methods ask the agent; device[1] is its number here, device[2] the context it
+ * is asked in (device:with). get, get_raw, get_next, get_bulk and set are C; walk, rows, table and cache
  * are lua/moonpoll/task.lua on top of rows.h. */
 #ifndef MOON_BIND_TASK_DEVICE_H
 #define MOON_BIND_TASK_DEVICE_H
@@ -13,6 +14,8 @@ void moon_device_push(lua_State *L, struct moon_device *d);
 bool moon_device_push_match(lua_State *L, struct moon_device *d);
 /* The device that argument arg is; raises at the caller's level. [-0, +0, e] */
 struct moon_device *moon_device_check(lua_State *L, int arg);
+/* The context that the device at arg is asked in; NULL: that of the credential. [-0, +0, -] */
+const struct moon_context *moon_device_context(lua_State *L, int arg);
 /* Raises for a key of the options at idx that is not among known, a list that ends in NULL. numbers: those are no options. [-0, +0, e] */
 void moon_device_check_options(lua_State *L, int idx, const char *const *known, bool numbers);
 /* Adds the functions to the table at the top. [-0, +0, m] */

@@ -15,6 +15,7 @@
 #include "lib.h"
 #include "out.h"
 #include "probe.h"
+#include "query.h"
 #include "rates.h"
 #include "rows.h"
 #include "run.h"
@@ -198,6 +199,7 @@ void moon_host_free(struct moon_host *h) {
   moon_mem_free(h->targets);
   moon_task_teardown(h);
   moon_run_free_all(h);
+  moon_query_free_contexts(h);
   moon_mem_free(h);
 }
 

@@ -14,6 +14,7 @@
 #include "host.h"
 #include "ramp.h"
 
+struct moon_context;
 struct moon_rates;
 struct moon_run;
 struct moon_task;
@@ -88,6 +89,8 @@ struct moon_host {
 
   uint64_t seed;               /* of hashes of what devices and scripts choose */
   double clock_offset_s;       /* wall clock - monotonic */
+  struct moon_context *contexts; /* see query.h */
+  uint32_t n_contexts;
   uint64_t rates_octets;       /* of all previous counters, see MOON_RATES_OCTETS_MAX */
 
   struct moon_host_target *targets;

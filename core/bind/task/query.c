@@ -1,5 +1,7 @@
 #include "query.h"
 
+#include "../../base/mem.h"
+#include "../../session/report.h"
 #include "../value/fault.h"
 #include "run.h"
 
@@ -20,7 +22,14 @@ static bool next_credential(struct moon_query *q, const struct moon_outcome *o) 
   struct moon_host_target *t = q->target;
   uint32_t n = t->plan->n_credentials;
   if (n < 2 || q->tried + 1u >= n || moon_peer_target(t->peer)->last_answer_us) { return false; }
-  if (o->err != MOON_E_TIMEOUT && o->err != MOON_E_AUTH && o->err != MOON_E_UNKNOWN_USER) { return false; }
+  switch (o->err) {
+    case MOON_E_TIMEOUT:
+    case MOON_E_AUTH:
+    case MOON_E_UNKNOWN_USER:
+    case MOON_E_UNSUPPORTED_LEVEL:
+    case MOON_E_DECRYPTION: break;
+    default: return false;
+  }
   if (t->credential == q->credential) { /* else another query moved on already */
     t->credential = (uint16_t)((t->credential + 1u) % n);
     moon_peer_target(t->peer)->credential = credential(q->host, t, t->credential);
@@ -49,13 +58,41 @@ enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct
   q->target = t;
   q->request = r;
   q->done = done;
+  if (q->context) {
+    q->own = *r;
+    q->own.context = q->context->octets;
+    q->own.context_len = q->context->len;
+    q->request = &q->own;
+  }
   q->tried = 0;
   q->tries = 0;
   q->credential = t->credential;
   q->started_us = moon_engine_now(h->engine);
-  enum moon_err e = moon_engine_submit(h->engine, t->peer, r, 0, on_done, q, &q->ticket);
+  enum moon_err e = moon_engine_submit(h->engine, t->peer, q->request, 0, on_done, q, &q->ticket);
   q->out = !e;
   return e;
+}
+
+const struct moon_context *moon_query_context(struct moon_host *h, const char *name, size_t n) {
+  struct moon_context *c = h->contexts;
+  while (c && (c->len != n || memcmp(c->octets, name, n) != 0)) { c = c->next; }
+  if (c || h->n_contexts == MOON_CONTEXTS_MAX) { return c; }
+  c = moon_mem_alloc(sizeof *c + n);
+  if (!c) { return NULL; }
+  c->next = h->contexts;
+  c->len = (uint8_t)n;
+  memcpy(c->octets, name, n);
+  h->contexts = c;
+  h->n_contexts++;
+  return c;
+}
+
+void moon_query_free_contexts(struct moon_host *h) {
+  while (h->contexts) {
+    struct moon_context *next = h->contexts->next;
+    moon_mem_free(h->contexts);
+    h->contexts = next;
+  }
 }
 
 void moon_query_cancel(struct moon_query *q) {
@@ -82,7 +119,8 @@ void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_e
     f.rtt_us = o->rtt_us;
     f.status = o->pdu.type == MOON_PDU_RESPONSE ? o->pdu.error_status : 0;
     const struct moon_target *t = moon_peer_target(q->target->peer);
-    if (!f.rtt_us && e != MOON_E_DNS) {
+    f.report = o->report;
+    if (!f.rtt_us && e != MOON_E_DNS && !o->report) {
       f.usual_us = t->rtt[q->request->kind].srtt_us;
       f.never = t->last_answer_us == 0;
     }

@@ -15,6 +15,8 @@ struct moon_query {
   struct moon_host *host;
   struct moon_host_target *target;
   const struct moon_request *request; /* borrowed until done or cancel */
+  const struct moon_context *context; /* set by who starts it; NULL: that of the credential */
+  struct moon_request own;            /* with a context: the request */
   moon_query_done *done;
   struct moon_ticket ticket;
   uint64_t started_us;
@@ -23,6 +25,17 @@ struct moon_query {
   uint32_t tries;       /* datagrams they took */
   bool out;             /* done is still to come */
 };
+
+/* A contextName that scripts ask with: device:with. One for each name, for the life of the host. */
+struct moon_context {
+  struct moon_context *next;
+  uint8_t len;
+  uint8_t octets[];
+};
+#define MOON_CONTEXTS_MAX 10000u /* of a host: a script that makes them up gets an error */
+/* The one of this name, n <= MOON_CONTEXT_MAX. NULL: no memory, or too many. */
+const struct moon_context *moon_query_context(struct moon_host *h, const char *name, size_t n);
+void moon_query_free_contexts(struct moon_host *h);
 
 /* Embedded, zero-initialised. Sends; the rest as moon_engine_submit. */
 enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct moon_host_target *t, const struct moon_request *r,

@@ -137,7 +137,7 @@ static void begin(struct moon_rows *w) {
   uint32_t ticks = 0;
   bool known = uptime && !uptime->err && uptime->type == MOON_TIME_TICKS && !moon_ber_u32(uptime->value, uptime->value_len, &ticks);
   w->begun = true;
-  if (known) { moon_query_uptime(w->device->target, uptime); }
+  if (known && !w->query.context) { moon_query_uptime(w->device->target, uptime); }
   if (w->rates) {
     moon_rates_begin(w->rates, known, ticks, known ? uptime->received_us : w->run->received_us,
                      w->gap_s > 0 ? (uint64_t)(w->gap_s * 1e6) : UINT64_MAX);
@@ -301,6 +301,7 @@ static void take_rates(lua_State *L, struct moon_rows *w, int at) {
   for (uint16_t i = 0; i < w->columns->n; i++) { key = hash_name(key, &w->columns->names[i]); }
   for (uint16_t i = 0; i < w->n_rates; i++) { key = (key ^ w->rate[i]) * 0x100000001b3u; }
   key = (key ^ w->epoch) * 0x100000001b3u;
+  for (uint8_t i = 0; w->query.context && i < w->query.context->len; i++) { key = (key ^ w->query.context->octets[i]) * 0x100000001b3u; }
   w->rate_keys = luaL_ref(L, LUA_REGISTRYINDEX);
   if (!w->n_rates) { return; }
   w->rates = moon_rates_find(&w->device->rates, key, w->n_rates, &w->query.host->rates_octets);
@@ -364,6 +365,7 @@ static int open_(lua_State *L, bool oids) {
   w->device = d;
   w->query.host = h;
   w->query.target = d->target;
+  w->query.context = moon_device_context(L, 1);
   w->gap_s = GAP * w->run->duty->job->every_s;
   w->oids = oids;
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->rows_meta);

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "../../session/report.h"
 #include "state.h"
 
 #define US_A_S 1e6
@@ -21,10 +22,10 @@ static const char *const checks[MOON_E_PUBLIC_N] = {
   [MOON_E_GEN_ERR] = "the agent's own log; leaving the blamed OID out may help",
   [MOON_E_BAD_VALUE] = "type, length and range of the value in the MIB",
   [MOON_E_NOT_WRITABLE] = "that the object is read-write in the MIB and for these credentials",
-  [MOON_E_AUTH] = "user, authentication protocol and password",
+  [MOON_E_AUTH] = "the authentication protocol and password: the agent knows the user",
   [MOON_E_UNKNOWN_USER] = "the user name, and that the agent has it",
-  [MOON_E_UNKNOWN_ENGINE] = "whether another agent took over this address",
-  [MOON_E_NOT_IN_TIME_WINDOW] = "whether the agent restarts without counting its boots",
+  [MOON_E_UNKNOWN_ENGINE] = "the engine id that is configured, and whether another agent took over this address",
+  [MOON_E_NOT_IN_TIME_WINDOW] = "whether the agent restarts without counting its boots, or counted them to the end",
   [MOON_E_UNSUPPORTED_LEVEL] = "the security level the agent's user is configured for",
   [MOON_E_DECRYPTION] = "privacy protocol and password",
   [MOON_E_DECODE] = "the agent's software version: this is a defect of it",
@@ -90,7 +91,8 @@ void moon_fault_push(lua_State *L, const struct moon_fault *f) {
     if (!known) { lua_remove(L, -2); }
     lua_setfield(L, -2, "status");
   }
-  set_text(L, "detail", f->detail ? f->detail : e != f->err ? moon_err_text(f->err) : NULL);
+  set_text(L, "report", moon_report_name((enum moon_report)f->report));
+  set_text(L, "detail", f->detail ? f->detail : f->report ? moon_report_text((enum moon_report)f->report) : e != f->err ? moon_err_text(f->err) : NULL);
   if (f->version == MOON_V3) { set_number(L, "version", MOON_V3); }
   lua_rawgeti(L, LUA_REGISTRYINDEX, moon_value_of(L)->fault_ref);
   lua_setmetatable(L, -2);
@@ -175,6 +177,9 @@ void moon_fault_push_text(lua_State *L, int idx) {
   bool v3 = number_field(L, idx, "version") == MOON_V3;
   enum moon_err e = code_of(code);
   const char *check = e == MOON_E_TIMEOUT ? (v3 ? SILENT_KEY : SILENT_COMMUNITY) : checks[e];
+  const char *report = text_field(L, idx, "report");
+  bool context = report && strstr(report, "Contexts");
+  if (context) { check = "the context's name, and that the agent has it"; }
 
   luaL_buffinit(L, &b);
   if (device || target) {
@@ -189,6 +194,7 @@ void moon_fault_push_text(lua_State *L, int idx) {
   luaL_addstring(&b, code ? code : "?");
   add_clause(&b, ": ", moon_err_text(e), "");
   add_clause(&b, " (", status, ")");
+  add_clause(&b, " (", report, ")");
   add_clause(&b, ": ", detail, "");
   add_clause(&b, ", ", oid, "");
   if (tries > 0) {
@@ -210,8 +216,8 @@ void moon_fault_push_text(lua_State *L, int idx) {
   }
   add_clause(&b, "; check ", check, "");
   luaL_pushresult(&b);
-  lua_insert(L, -7);
-  lua_pop(L, 6);
+  lua_insert(L, -8);
+  lua_pop(L, 7);
 }
 
 static int fault_tostring(lua_State *L) {

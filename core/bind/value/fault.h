@@ -3,6 +3,7 @@
  *   err.code       one of the closed list ("timeout")        err.device, err.target  "core1", "192.0.2.1:161"
  *   err.oid        what was asked, or what is blamed          err.tries, err.rtt, err.waited  number, seconds, seconds
  *   err.retryable  the same request may well work later       err.status   error-status the agent sent, its name
+ *   err.report     SNMPv3: the report that said so, usmStatsWrongDigests
  *   err.detail     more about the cause                       err.rows     what an iterator had read (set by its caller)
  *   err.usual      without an answer: the round trip of this agent's earlier answers, smoothed; nil: it never answered
  *
@@ -19,6 +20,7 @@ struct moon_fault {
   const char *target;      /* address text; NULL: not said */
   struct moon_name oid;    /* len 0: none */
   int32_t status;          /* error-status of the Response; 0: none */
+  uint8_t report;          /* enum moon_report that err comes from */
   uint32_t tries;          /* 0: not asked at all */
   uint32_t rtt_us;         /* 0: no answer */
   uint32_t usual_us;       /* without an answer: smoothed round trip of the agent; 0: not known */
