@@ -141,6 +141,16 @@ size_t moon_format_escape(char *out, const char *p, size_t n) {
   const unsigned char *s = (const unsigned char *)p;
   char *o = out;
   size_t i = 0;
+  if (n >= 4 && n < 8) { /* most names and values are short: two copies that overlap */
+    uint32_t head, tail;
+    memcpy(&head, s, 4);
+    memcpy(&tail, s + n - 4, 4);
+    if (!special(head | (uint64_t)tail << 32)) {
+      memcpy(o, &head, 4);
+      memcpy(o + n - 4, &tail, 4);
+      return n;
+    }
+  }
   while (i < n) {
     uint64_t x;
     while (n - i >= 8 && (memcpy(&x, s + i, 8), !special(x))) {
@@ -149,6 +159,11 @@ size_t moon_format_escape(char *out, const char *p, size_t n) {
       i += 8;
     }
     if (i == n) { break; }
+    if (n >= 8 && n - i < 8 && (memcpy(&x, s + n - 8, 8), !special(x))) {
+      o += n - i;
+      memcpy(o - 8, &x, 8); /* its first octets stand there already: they are as they were */
+      break;
+    }
     unsigned c = s[i];
     if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
       *o++ = (char)c;
