@@ -9,6 +9,7 @@
 #include "check.h"
 #include "master.h"
 #include "mib.h"
+#include "protect.h"
 #include "record.h"
 #include "run.h"
 #include "sim.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv) {
     argv[1] = argv[2];
     argv[2] = wanted;
   }
+  moon_protect_memory(); /* before there is a secret in it */
   const char *tool = argc > 0 ? moon_tool_command(argv[0]) : NULL;
   if (tool) { return moon_tool_main(tool, argc, argv); }
   tool = argc > 1 ? moon_tool_command(argv[1]) : NULL;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
@@ -13,20 +12,6 @@
 #include "log.h"
 #include "master.h"
 #include "options.h"
-
-/* Community names and keys sit all over the memory of every worker, OpenSSL's part of it too, so that leaving single pages out
- * of a core file would not do: no core file at all, no debugger of the same user. Left alone under a sanitizer, whose leak
- * checker attaches like a debugger. */
-static void protect_memory(void) {
-#if defined(__SANITIZE_ADDRESS__)
-#define MOON_SANITIZED 1
-#elif defined(__has_feature)
-#define MOON_SANITIZED __has_feature(address_sanitizer)
-#else
-#define MOON_SANITIZED 0
-#endif
-  if (!MOON_SANITIZED) { prctl(PR_SET_DUMPABLE, 0); }
-}
 
 /* /proc/PID/environ shows the memory the environment came in. */
 static void wipe_environment(const struct moon_plan *plan) {
@@ -88,7 +73,6 @@ int moon_run_main(int argc, char **argv) {
   char error[1024] = "";
   int stats_fd = -1, status;
   enum moon_err err = moon_options_parse(argc, argv, &o, error, sizeof error);
-  protect_memory();
   moon_log_level(o.log);
   o.load.progress = tell_progress;
   if (err) {

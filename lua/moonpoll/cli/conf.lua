@@ -181,7 +181,9 @@ end
 
 function reading:read(path)
   local f = open(path, "r")
-  if not f or not f:read(0) and not f:seek "end" then return false end
+  if not f then return false end
+  f:setvbuf "no" -- there may be secrets in it: no copy in a buffer that nobody wipes
+  if not f:read(0) and not f:seek "end" then return false end
   if self.depth > DEPTH_MAX or self.files > FILES_MAX then
     f:close()
     return false
@@ -190,6 +192,7 @@ function reading:read(path)
   self.depth, self.files = self.depth + 1, self.files + 1
   local content = f:read(FILE_MAX) or ""
   f:close()
+  self.settings.read_max = math.max(self.settings.read_max or 0, #content)
   local handler = self.directive
   self.file, self.line = path, 0
   for line in (content:gsub("\n$", "") .. "\n"):gmatch "(.-)\n" do

@@ -80,7 +80,7 @@ function session:open()
     source_port = source and source.port or 0, version = s.version == "1" and 0 or s.version == "2c" and 1 or 3, community = s.community,
     timeout = s.timeout, retries = s.retries, dump = s.dump, login = who and (self.fault and {} or who) }
   self.engine_given = who and who.engine_id ~= nil
-  s.community, self.fresh = nil, true
+  s.community, s.def_community, self.fresh = nil, nil, true
   if not ok then
     self:fail("Unknown host (" .. s.agent .. ") (" .. why .. ")")
     options.exit(1)
@@ -98,6 +98,16 @@ end
 
 --- A varbind to ask with.
 function _M.asked(octets) return { oid = octets, type = _M.NULL, value = "" } end
+
+local BUFFER = 16384 -- octets that gsub and its like may use on the C stack
+
+-- Secrets that nothing refers to any more are wiped, see wiped.h, and what the string functions worked on is overwritten: n octets
+-- at most. Called without a secret in any local variable up to the main function.
+local function forget(n)
+  collectgarbage()
+  local blank = (" "):rep(math.max(n or 0, BUFFER))
+  blank:sub(1, BUFFER):gsub(" ", "x")
+end
 
 --- Asks. What came stays with c until the next time: c.reply().
 -- @treturn[1] number error-status
@@ -123,7 +133,7 @@ function session:send(kind, list, non_repeaters, repetitions)
   end
   if self.fresh then
     self.fresh = false
-    collectgarbage() -- wipes what is secret and not needed any more, see wiped.h
+    forget(self.settings.read_max)
   end
   if self.fault then
     self:fail((self.engine_given or self.c.probe()) and self.fault or "Timeout")
