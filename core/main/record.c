@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include "../agent/dump.h"
 #include "../base/mem.h"
 #include "../engine/engine.h"
-#include "../engine/socket.h"
 #include "../session/walk.h"
 #include "master.h"
 #include "print.h"
@@ -47,6 +45,7 @@ struct record {
   struct moon_policy policy;
   struct moon_addr addr;
   const char *host;
+  char name[MOON_HOST_MAX];  /* of it; "": addr is all */
   struct root roots[ROOTS_MAX];
   uint32_t n_roots, at;      /* the subtree under way */
   struct moon_print out;
@@ -154,33 +153,23 @@ static bool parse(int argc, char **argv, struct record *r) {
   return r->n_roots || (add_root(r, "1.0") && add_root(r, "1.2") && add_root(r, "1.3"));
 }
 
-static bool resolve(struct record *r) {
-  char name[256];
+/* What is said as a name is for the engine's resolver. */
+static bool read_host(struct record *r) {
   const char *host = NULL;
   size_t n = 0;
-  enum moon_err err = moon_addr_parse(r->host, 161, &r->addr, &host, &n);
+  enum moon_err err = moon_addr_parse_agent(r->host, 161, &r->addr, &host, &n);
   if (!err) { return true; }
-  if (err != MOON_E_DNS || n >= sizeof name) {
+  if (err != MOON_E_DNS || n >= sizeof r->name) {
     fail(0, "%s: is no address and no host name", r->host);
     return false;
   }
-  snprintf(name, sizeof name, "%.*s", (int)n, host);
-  struct addrinfo hints = {.ai_family = r->addr.family == 6 ? AF_INET6 : r->addr.family == 4 ? AF_INET : AF_UNSPEC,
-                           .ai_socktype = SOCK_DGRAM};
-  struct addrinfo *found = NULL;
-  int failed = getaddrinfo(name, NULL, &hints, &found);
-  if (failed) {
-    fail(0, "%s: %s", name, gai_strerror(failed));
-    return false;
-  }
-  uint16_t port = r->addr.port;
-  union moon_sockaddr sa;
-  memset(&sa, 0, sizeof sa);
-  memcpy(&sa, found->ai_addr, found->ai_addrlen < sizeof sa ? found->ai_addrlen : sizeof sa);
-  moon_sockaddr_get(&sa, &r->addr);
-  r->addr.port = port;
-  freeaddrinfo(found);
+  memcpy(r->name, host, n);
   return true;
+}
+
+static enum moon_err open_peer(struct record *r) {
+  return r->name[0] ? moon_peer_new_named(r->engine, r->name, &r->addr, &r->credential, &r->policy, NULL, &r->peer)
+                    : moon_peer_new(r->engine, &r->addr, &r->credential, &r->policy, NULL, &r->peer);
 }
 
 /* ---- the walk */
@@ -287,16 +276,21 @@ static int walk(struct record *r) {
   r->loop = moon_loop_new(NULL);
   r->line = moon_mem_alloc(MOON_DUMP_LINE_MAX);
   if (!r->loop || !r->line || moon_engine_new(&c, moon_loop_io(r->loop), r->loop, &r->engine) ||
-      moon_peer_new(r->engine, &r->addr, &r->credential, &r->policy, NULL, &r->peer)) {
+      open_peer(r)) {
     return fail(MOON_EXIT_FAILED, "cannot start: %m");
   }
   moon_print_init(out, write_out, NULL);
   moon_loop_on_turn(r->loop, turn, r);
   next(r);
   if (r->walk) { moon_loop_run(r->loop); }
+  if (r->err == MOON_E_DNS) {
+    const char *text = moon_peer_trouble(r->peer);
+    fail(0, "%s: %s", r->name, text ? text : moon_err_text(r->err));
+    return MOON_EXIT_CONFIG;
+  }
   if (r->err) {
     char address[MOON_ADDR_TEXT_MAX];
-    moon_addr_format(&r->addr, address, sizeof address);
+    moon_addr_format(&moon_peer_target(r->peer)->addr, address, sizeof address);
     moon_print_printf(out, "# not whole: %s\n", moon_err_text(r->err));
     fail(0, "%s: %s after %llu instances%s", address, moon_err_text(r->err), (unsigned long long)r->n,
          r->n ? "; what there is was written" : "");
@@ -317,7 +311,7 @@ int moon_record_main(int argc, char **argv) {
   } else if (r->help) {
     status = fputs(usage, stdout) < 0 || fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
   } else {
-    status = resolve(r) ? walk(r) : MOON_EXIT_CONFIG;
+    status = read_host(r) ? walk(r) : MOON_EXIT_CONFIG;
   }
   if (r->walk) { moon_walk_free(r->walk); }
   if (r->peer) { moon_peer_free(r->engine, r->peer); }

@@ -21,12 +21,22 @@ static void push_labels(lua_State *L, const struct moon_plan_target *t) {
   }
 }
 
+/* Of the device's table at the top: where it is by now. [-0, +0, m] */
+static void set_address(lua_State *L, const struct moon_device *d) {
+  const struct moon_addr *a = &moon_peer_target(d->target->peer)->addr;
+  char address[MOON_ADDR_TEXT_MAX];
+  if (!a->family) { return; }
+  moon_addr_format(a, address, sizeof address);
+  lua_pushstring(L, address);
+  lua_setfield(L, -2, "address");
+}
+
 void moon_device_push(lua_State *L, struct moon_device *d) {
   struct moon_host *h = d->probe->host;
   const struct moon_plan_target *t = d->target->plan;
-  char address[MOON_ADDR_TEXT_MAX];
   if (d->ref != LUA_NOREF) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
+    if (t->lookup) { set_address(L, d); }
     return;
   }
   lua_createtable(L, 1, 6);
@@ -36,10 +46,7 @@ void moon_device_push(lua_State *L, struct moon_device *d) {
   lua_setfield(L, -2, "name");
   lua_pushstring(L, t->host);
   lua_setfield(L, -2, "host");
-  if (t->addr.family && moon_addr_format(&t->addr, address, sizeof address)) {
-    lua_pushstring(L, address);
-    lua_setfield(L, -2, "address");
-  }
+  set_address(L, d);
   push_labels(L, t);
   lua_setfield(L, -2, "labels");
   moon_state_make(L, -1);
