@@ -82,10 +82,13 @@ describe("README", function()
     local f = assert(io.open(dir .. "/ops.secret", "w"))
     f:write "public\n"
     f:close()
+    f = assert(io.open(dir .. "/auth.secret", "w"))
+    f:write "long enough\n"
+    f:close()
     f = assert(io.open(dir .. "/hosts.txt", "w"))
     f:write(snmpd.target .. ' site=lab rack="A 7"\n')
     f:close()
-    local r = t.poll({ "--config", path, "--once", "-t", "0.2", "-r", "0" }, { env = { OLD_COMMUNITY = "old" }, seconds = 30 })
+    local r = t.poll({ "--config", path, "--once", "-t", "0.2", "-r", "0" }, { env = { OLD_COMMUNITY = "old", PRIV_PASS = "long enough" }, seconds = 30 })
     assert.equal(3, r.status, r.stderr) -- of its targets only one is there
     assert.equal(1, r.samples[snmpd.target].up)
     assert.equal(0, r.samples.core1.up)

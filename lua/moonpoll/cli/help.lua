@@ -39,8 +39,15 @@ local own = {
 own.getnext = own.get
 
 local common = [[
-  -v 1|2c           SNMP version
+  -v 1|2c|3         SNMP version (3)
   -c COMMUNITY      community
+  -u USER -l LEVEL  user of version 3; noAuthNoPriv (the default), authNoPriv, authPriv
+  -a NAME -A PASSWORD  authentication: MD5 (the default), SHA, SHA-224, SHA-256, SHA-384, SHA-512
+  -x NAME -X PASSWORD  privacy: DES (the default), AES, AES-192, AES-256, AES-192-C, AES-256-C, 3DES
+  -n CONTEXT        context name
+  -e ID -E ID       engine id of the agent, of the context; hexadecimal
+  -Z BOOTS,TIME     of the agent's engine
+  -3m -3M -3k -3K KEY  keys instead of passwords: master and localized, of authentication and privacy; hexadecimal
   -t S -r N         seconds to wait for an answer (1), how often to ask again (5)
   -O LETTERS        how to show: n numeric OIDs, f full ones, s without a module; q without types, Q the same with =; v values
                     alone; a text, x hexadecimal; T text beside it; t times as numbers; p FORMAT of floating point;
@@ -55,7 +62,7 @@ local common = [[
 
 local agents = [[
   AGENT: HOST[:PORT], udp:HOST:PORT, [IPv6]:PORT, udp6:[IPv6]:PORT
-  Defaults come from snmp.conf of $SNMPCONFPATH, or of /etc/snmp, /usr/share/snmp and ~/.snmp: defVersion, defCommunity, defaultPort ...
+  Defaults come from snmp.conf of $SNMPCONFPATH, or of /etc/snmp, /usr/share/snmp and ~/.snmp: defVersion, defCommunity, defSecurityName ...
 ]]
 
 local function first_line(command) return format("snmp%s [OPTIONS] AGENT %s\n", command, operands[command]) end
