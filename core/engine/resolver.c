@@ -10,6 +10,7 @@
 
 #include "../base/list.h"
 #include "../base/mem.h"
+#include "hosts.h"
 #include "socket.h"
 
 #define TIMEOUT_US 2000000u
@@ -17,6 +18,7 @@
 #define ROUNDS 64 /* of EVENTS in one turn; then the others have theirs */
 #define LOOK_AGAIN_US 5000000u /* at resolv.conf */
 #define RESOLV_CONF "/etc/resolv.conf"
+#define HOSTS "/etc/hosts"
 
 struct moon_lookup {
   struct moon_resolver *resolver;
@@ -30,6 +32,7 @@ struct moon_lookup {
 };
 
 struct moon_resolver {
+  struct moon_hosts *hosts;
   ares_channel channel;   /* NULL: not asked yet */
   int fd;                 /* epoll over the sockets of c-ares: its TCP needs to know when it may write, which loops are not asked */
   bool library;           /* c-ares has our allocator */
@@ -53,6 +56,11 @@ enum moon_err moon_resolver_new(const struct moon_resolver_config *config, struc
   if (!r) { return MOON_E_NOMEM; }
   r->fd = -1;
   r->timeout_us = config->timeout_us ? config->timeout_us : TIMEOUT_US;
+  enum moon_err err = moon_hosts_new(config->hosts ? config->hosts : HOSTS, &r->hosts);
+  if (err) {
+    moon_mem_free(r);
+    return err;
+  }
   moon_list_init(&r->fresh);
   moon_list_init(&r->doubtful);
   moon_list_init(&r->quick);
@@ -74,6 +82,7 @@ void moon_resolver_free(struct moon_resolver *r) {
   if (r->channel) { ares_destroy(r->channel); }
   if (r->library) { ares_library_cleanup(); }
   if (r->fd >= 0) { close(r->fd); }
+  moon_hosts_free(r->hosts);
   moon_mem_free(r);
 }
 
@@ -155,7 +164,8 @@ static struct timespec changed(void) {
 }
 
 static enum moon_err open_channel(struct moon_resolver *r) {
-  struct ares_options o = { .timeout = (int)(r->timeout_us / 1000), .tries = MOON_RESOLVER_TRIES, .sock_state_cb = socket_state,
+  char servers_only[] = "b";
+  struct ares_options o = { .lookups = servers_only, .timeout = (int)(r->timeout_us / 1000), .tries = MOON_RESOLVER_TRIES, .sock_state_cb = socket_state,
                             .sock_state_cb_data = r };
   if (r->fd < 0) { r->fd = epoll_create1(EPOLL_CLOEXEC); }
   if (r->fd < 0) { return MOON_E_NOMEM; }
@@ -163,7 +173,7 @@ static enum moon_err open_channel(struct moon_resolver *r) {
   r->library = true;
   r->changed = changed();
   r->looked_us = r->now_us;
-  if (ares_init_options(&r->channel, &o, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB)) {
+  if (ares_init_options(&r->channel, &o, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB)) {
     r->channel = NULL;
     return MOON_E_NOMEM;
   }
@@ -340,6 +350,12 @@ static void fail(struct moon_lookup *l) {
 static void start(struct moon_resolver *r, struct moon_lookup *l) {
   struct ares_addrinfo_hints hints = { .ai_family = l->family == 4 ? AF_INET : l->family == 6 ? AF_INET6 : AF_UNSPEC,
                                        .ai_socktype = SOCK_DGRAM };
+  struct moon_addresses known = { .ttl_s = MOON_RESOLVER_TTL_HOSTS_S };
+  if (moon_hosts_find(r->hosts, l->host, l->family, r->now_us, &known)) {
+    l->found(l->arg, &known);
+    moon_mem_free(l);
+    return;
+  }
   if (need_channel(r)) {
     fail(l);
     return;

@@ -1,5 +1,5 @@
-/* resolver: names of hosts to addresses, by c-ares: /etc/hosts, name servers and search domains as the system is configured.
- * Nothing blocks, and c-ares is not touched before the first name is asked for.
+/* resolver: names of hosts to addresses: /etc/hosts first, see hosts.h, then by c-ares: name servers and search domains as the system
+ * is configured. Nothing blocks, and c-ares is not touched before the first name is asked for.
  *
  *   moon_resolver_new(&config, &r);
  *   moon_resolver_ask(r, "core1.example.net", 0, found, arg, &lookup);     found(arg, &answer) comes from a turn
@@ -22,7 +22,8 @@
 #define MOON_RESOLVER_TTL_HOSTS_S 60u   /* of what /etc/hosts says */
 
 struct moon_resolver_config {
-  const char *servers;  /* "127.0.0.1:5353,[::1]:53"; borrowed; NULL: those of the system */
+  const char *servers;  /* "127.0.0.1:5353,[::1]:53"; copied; NULL: those of the system */
+  const char *hosts;    /* file like /etc/hosts, which is NULL; borrowed for the life of the resolver */
   uint64_t timeout_us;  /* of one question to one server; 0: 2 s. Each is asked MOON_RESOLVER_TRIES times, longer each time */
   uint64_t hold_us;     /* peers: after no answer, not asked for again before, however often it is wanted; 0: 5 s */
 };
@@ -43,7 +44,7 @@ struct moon_lookup;   /* opaque: a question under way */
 /* May ask and cancel, may not free the resolver. */
 typedef void moon_found(void *arg, const struct moon_addresses *a);
 
-/* Copies config. MOON_E_NOMEM. */
+/* MOON_E_NOMEM. */
 enum moon_err moon_resolver_new(const struct moon_resolver_config *config, struct moon_resolver **out);
 /* What is under way ends without a call. NULL is fine. */
 void moon_resolver_free(struct moon_resolver *r);

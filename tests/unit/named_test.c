@@ -9,6 +9,7 @@
 #include <time.h>
 #include <cmocka.h>
 
+#include "../../core/engine/hosts.h"
 #include "dns.h"
 #include "failmem.h"
 
@@ -139,6 +140,55 @@ static void hosts_and_domains(void **state) {
   assert_non_null(strstr(w.notices, "core1 is 127.0.0.1:"));
   end();
   unsetenv("LOCALDOMAIN");
+}
+
+/* A table of hosts: read once, again when it changed, whatever is in it. */
+static void hosts_file(void **state) {
+  static const char text[] = "# a comment\n127.0.0.2 core1 CORE1.example.net # core9\n\n  ::1\tcore1\r\n127.0.0.3 core1\n127.0.0.4\n"
+                             "300.0.0.1 bad\nnonsense core2\n127.0.0.2 core1\n127.0.0.5 last";
+  char path[] = "/tmp/moonpoll-hosts-XXXXXX";
+  struct moon_addresses a = { 0 };
+  struct moon_hosts *h = NULL;
+  int fd = mkstemp(path);
+  (void)state;
+  assert_true(fd >= 0);
+  assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+  size_t alive = failmem_alive();
+  for (unsigned nth = 1;; nth++) { /* without memory it has no names */
+    failmem_arm(nth);
+    enum moon_err err = moon_hosts_new(path, &h);
+    bool found = !err && moon_hosts_find(h, "core1", 0, 1, &a);
+    if (!failmem_fired()) {
+      assert_true(found);
+      break;
+    }
+    assert_false(found);
+    if (!err) { moon_hosts_free(h); }
+    assert_int_equal(failmem_alive(), alive);
+  }
+  failmem_disarm();
+  assert_int_equal(a.n, 3);
+  assert_int_equal(a.at[0].ip[3], 2);
+  assert_int_equal(a.at[1].family, 6);
+  assert_int_equal(a.at[2].ip[3], 3);
+  assert_true(moon_hosts_find(h, "Core1", 6, 1, &a));
+  assert_int_equal(a.n, 1);
+  assert_true(moon_hosts_find(h, "core1.EXAMPLE.net.", 4, 1, &a));
+  assert_int_equal(a.at[0].ip[3], 2);
+  assert_false(moon_hosts_find(h, "core1.example.net", 6, 1, &a));
+  assert_true(moon_hosts_find(h, "last", 0, 1, &a));
+  static const char *const none[] = { "core9", "core2", "bad", "core", "core11", "127.0.0.2", "", "#" };
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) { assert_false(moon_hosts_find(h, none[i], 0, 1, &a)); }
+  assert_int_equal(write(fd, "\n127.0.0.6 new\n", 15), 15);
+  assert_false(moon_hosts_find(h, "new", 0, 2, &a)); /* it looked a moment ago */
+  assert_true(moon_hosts_find(h, "new", 0, 2 + MOON_HOSTS_LOOK_US, &a));
+  assert_int_equal(ftruncate(fd, 0), 0);
+  assert_false(moon_hosts_find(h, "new", 0, 3 + 2 * MOON_HOSTS_LOOK_US, &a));
+  close(fd);
+  unlink(path);
+  assert_false(moon_hosts_find(h, "core1", 0, 4 + 3 * (uint64_t)MOON_HOSTS_LOOK_US, &a));
+  moon_hosts_free(h);
+  assert_int_equal(failmem_alive(), alive);
 }
 
 /* The next when the first stays silent, in the same request; and then that one. */
@@ -549,7 +599,7 @@ static void source(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_name), cmocka_unit_test(families), cmocka_unit_test(hosts_and_domains), cmocka_unit_test(first_is_silent),
+    cmocka_unit_test(a_name), cmocka_unit_test(families), cmocka_unit_test(hosts_and_domains), cmocka_unit_test(hosts_file), cmocka_unit_test(first_is_silent),
     cmocka_unit_test(one_try_each), cmocka_unit_test(late_first), cmocka_unit_test(moves), cmocka_unit_test(moves_while_silent),
     cmocka_unit_test(last_good), cmocka_unit_test(failures), cmocka_unit_test(nobody_there), cmocka_unit_test(by_tcp), cmocka_unit_test(others_are_not_delayed),
     cmocka_unit_test(the_dead_come_last), cmocka_unit_test(a_thousand), cmocka_unit_test(gone_meanwhile), cmocka_unit_test(no_memory),
