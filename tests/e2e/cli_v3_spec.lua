@@ -2,61 +2,23 @@
 local t = require "e2e.helper"
 local beside = require "e2e.beside"
 local cases = require "e2e.cli_v3_cases"
-
-local ENGINE = "80001f8804" .. ("rigengine"):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
-
--- { name, auth, auth_pass, priv, priv_pass } of all combinations, and of the other way to extend keys.
-local function users()
-  local list = {}
-  local function add(auth, priv)
-    local name = (auth .. "_" .. (priv or "none")):lower():gsub("%-", "")
-    list[#list + 1] = { name = name, auth = auth, auth_pass = "authpass-" .. auth, priv = priv, priv_pass = priv and "privpass-" .. priv }
-  end
-  for _, auth in ipairs { "MD5", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512" } do
-    add(auth)
-    for _, priv in ipairs { "DES", "AES", "AES-192", "AES-256" } do add(auth, priv) end
-  end
-  add("SHA", "AES-192-C")
-  add("SHA", "AES-256-C")
-  return list
-end
-
-local function start_snmpd()
-  local dir, port = t.path "snmpd-v3", t.free_port()
-  assert(os.execute("mkdir -p " .. dir .. "/cert_indexes") == 0)
-  local conf = { ("agentaddress udp:127.0.0.1:%d\n[snmp] persistentDir %s\nengineID rigengine\nsysLocation lab\n"):format(port, dir),
-    "view all included .1\ncreateUser noauth\nrouser noauth noauth\n" }
-  for _, u in ipairs(users()) do
-    conf[#conf + 1] = ("createUser %s %s %s %s %s\nrwuser %s %s\n"):format(u.name, u.auth, u.auth_pass, u.priv or "", u.priv_pass or "", u.name,
-      u.priv and "priv" or "auth")
-  end
-  local path = dir .. "/snmpd.conf"
-  local f = assert(io.open(path, "w"))
-  f:write(table.concat(conf))
-  f:close()
-  local p = t.start({ "snmpd", "-f", "-Lf", dir .. "/log", "-C", "-c", path, "-I", "-smux", "-p", dir .. "/pid" },
-    { env = { MIBS = "", PATH = "/usr/sbin:/sbin:" .. os.getenv "PATH", SNMP_PERSISTENT_DIR = dir, SNMPCONFPATH = dir } })
-  t.wait_for("snmpd", 10, function()
-    if not p:alive() then error(p:stderr() .. t.read(dir .. "/log")) end
-    return os.execute(("MIBS= snmpget -v3 -u noauth -t 0.3 -r 0 127.0.0.1:%d .1.3.6.1.2.1.1.3.0 >/dev/null 2>&1"):format(port)) == 0
-  end)
-  return p, port
-end
+local v3 = require "e2e.snmpd_v3"
 
 describe("the tools in version 3", function()
   local snmpd, port, both
 
   lazy_setup(function()
-    snmpd, port = start_snmpd()
+    snmpd = v3.start()
+    port = snmpd.port
     both = beside.setup()
   end)
   lazy_teardown(function()
-    snmpd:stop(5)
+    snmpd.process:stop(5)
     t.cleanup()
   end)
 
   local function at(line)
-    return (line:gsub("%f[%w]AGENT%f[%W]", "127.0.0.1:" .. port):gsub("%f[%w]NAME%f[%W]", "1.3.6.1.2.1.1.5.0"):gsub("%f[%w]ENGINE%f[%W]", ENGINE))
+    return (line:gsub("%f[%w]AGENT%f[%W]", "127.0.0.1:" .. port):gsub("%f[%w]NAME%f[%W]", "1.3.6.1.2.1.1.5.0"):gsub("%f[%w]ENGINE%f[%W]", v3.ENGINE))
   end
   local function all_at(lines)
     local out = {}
@@ -70,7 +32,7 @@ describe("the tools in version 3", function()
 
   it("read, walk and set as every user there can be", function()
     local lines = {}
-    for i, u in ipairs(users()) do
+    for i, u in ipairs(v3.users()) do
       local who = options_of(u)
       lines[#lines + 1] = at(("snmpset %s AGENT NAME s name-%d"):format(who, i))
       lines[#lines + 1] = at(("snmpget %s -Oqv AGENT NAME"):format(who))
@@ -89,7 +51,7 @@ describe("the tools in version 3", function()
 
   it("find out which AES-192 and AES-256 it is, unless it is named", function()
     local lines = {}
-    for _, u in ipairs(users()) do
+    for _, u in ipairs(v3.users()) do
       if u.priv and u.priv:find "C$" then
         local plain = u.priv:sub(1, -3)
         lines[#lines + 1] = at(("snmpget %s -Oqv AGENT 1.3.6.1.2.1.1.6.0"):format(options_of(u, plain)))
