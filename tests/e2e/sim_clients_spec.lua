@@ -16,14 +16,7 @@ end
 local recordings = lines_of("ls " .. work .. "/tests/recordings/*.snmprec")
 local others = outside and lines_of("find " .. t.quote(outside) .. " -name '*.snmprec' | sort") or {}
 
--- npm puts its package into the build folder. Without node, npm or a registry there is nothing to ask with.
-local module_dir = (os.getenv "B" or "build") .. "/npm"
-local module_path = module_dir .. "/node_modules/net-snmp"
-local function have_npm()
-  if t.read(module_path .. "/package.json") ~= "" then return true end
-  return t.run { "sh", "-c", "command -v node && command -v npm" } == 0 and t.run({ "sh", "-c", ("mkdir -p %s && exec timeout 40 npm install --prefix %s"
-    .. " --no-audit --no-fund --ignore-scripts --fetch-retries 0 net-snmp@3.29.2"):format(module_dir, module_dir) }, { seconds = 60 }) == 0
-end
+local module_path = rig.npm()
 
 -- An OID as everybody writes it: no dot in front, no zeros before arcs.
 local function canon(oid) return (oid:gsub("^%.", ""):gsub("%f[%d]0+(%d)", "%1")) end
@@ -112,7 +105,7 @@ end
 local function no_counter64(w) return w.tag ~= "70" end
 
 describe("npm's net-snmp", function()
-  if not have_npm() then
+  if not module_path then
     pending "node, npm or its registry is not there: nothing is asked by net-snmp for JavaScript"
     return
   end
@@ -131,7 +124,6 @@ describe("npm's net-snmp", function()
     local all = {}
     for _, p in ipairs(recordings) do all[#all + 1] = p end
     for _, p in ipairs(others) do all[#all + 1] = p end
-    if module_path:sub(1, 1) ~= "/" then module_path = work .. "/" .. module_path end
     sim, agents = serve(all)
     for _, a in ipairs(agents) do a.want = readable(a.want) end
   end)

@@ -194,6 +194,17 @@ function _M.printed(text)
   return out
 end
 
+--- Where npm's net-snmp is, put into the build folder by the first that asks; nil without node, npm or a registry.
+function _M.npm()
+  local dir = (os.getenv "B" or "build") .. "/npm"
+  if not dir:find "^/" then dir = (os.getenv "PWD" or ".") .. "/" .. dir end
+  local module = dir .. "/node_modules/net-snmp"
+  local install = ("test -e %s/package.json || exec npm install --prefix %s --no-audit --no-fund --ignore-scripts --fetch-retries 0 net-snmp@3.29.2")
+    :format(module, dir)
+  local script = ("command -v node && command -v npm && mkdir -p %s && exec flock %s timeout 40 sh -c %s"):format(dir, dir, t.quote(install))
+  return t.run({ "sh", "-c", script }, { seconds = 90 }) == 0 and module or nil
+end
+
 --- Runs a tool of net-snmp: status, stdout, stderr.
 function _M.tool(name, words)
   local all = { name, "-OnetU", "-Ox", "-r", "0", "-t", "2" }
