@@ -285,6 +285,32 @@ static void moves(void **state) {
   end();
 }
 
+/* Asked for again with the same addresses, in another order as servers give them: nothing changes, nothing is said. */
+static void stays(void **state) {
+  (void)state;
+  begin(true);
+  struct agent *dead = world_agent(&w, "127.0.0.2"), *a = agent_at("127.0.0.3", dead->addr.port);
+  dead->silent = true;
+  struct dns_name *n = dns_name(&d, "two.example.net", "127.0.0.2", "127.0.0.3", NULL);
+  n->ttl = 1;
+  struct moon_peer *p = named("two.example.net", 4, a->addr.port);
+  assert_int_equal(asked(p)->err, MOON_OK);
+  uint32_t srtt_us = moon_peer_target(p)->rtt[MOON_KIND_GET].srtt_us, asked_before = n->asked;
+  assert_true(srtt_us > 0);
+  for (int i = 0; i < 2; i++) {
+    n->address[i] = i ? "127.0.0.2" : "127.0.0.3";
+    world_pass(&w, 1.1);
+    assert_int_equal(asked(p)->tries, 1);
+    world_pass(&w, 0.05);
+    assert_int_equal(n->asked, asked_before + (uint32_t)i + 1);
+    assert_true(is_at(p, "127.0.0.3"));
+    assert_true(moon_peer_target(p)->rtt[MOON_KIND_GET].srtt_us > 0);
+  }
+  assert_int_equal(dead->seen, 1);
+  assert_int_equal(w.n_notices, 0);
+  end();
+}
+
 /* The old place is silent and its breaker open: it closes when the name leads elsewhere, and what was under way to the old place
  * says nothing about the new one. */
 static void moves_while_silent(void **state) {
@@ -600,7 +626,7 @@ static void source(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_name), cmocka_unit_test(families), cmocka_unit_test(hosts_and_domains), cmocka_unit_test(hosts_file), cmocka_unit_test(first_is_silent),
-    cmocka_unit_test(one_try_each), cmocka_unit_test(late_first), cmocka_unit_test(moves), cmocka_unit_test(moves_while_silent),
+    cmocka_unit_test(one_try_each), cmocka_unit_test(late_first), cmocka_unit_test(moves), cmocka_unit_test(moves_while_silent), cmocka_unit_test(stays),
     cmocka_unit_test(last_good), cmocka_unit_test(failures), cmocka_unit_test(nobody_there), cmocka_unit_test(by_tcp), cmocka_unit_test(others_are_not_delayed),
     cmocka_unit_test(the_dead_come_last), cmocka_unit_test(a_thousand), cmocka_unit_test(gone_meanwhile), cmocka_unit_test(no_memory),
     cmocka_unit_test(bad_names), cmocka_unit_test(source),
