@@ -179,20 +179,20 @@ static enum moon_err get_start(struct moon_task *t) {
   g->outcome = NULL;
   if (g->shape) {
     moon_shape_hold(g->shape);
-    g->request.varbinds = g->shape->varbinds;
-    g->request.varbinds_len = g->shape->varbinds_len;
-    g->request.n_varbinds = g->shape->n;
+    g->query.own.varbinds = g->shape->varbinds;
+    g->query.own.varbinds_len = g->shape->varbinds_len;
+    g->query.own.n_varbinds = g->shape->n;
   }
   const struct moon_target *known = moon_peer_target(target->peer);
   if (g->kind <= GET_RAW &&
-      (g->kind == GET_RAW || g->request.varbinds_len > MOON_ASK_MAX ||
+      (g->kind == GET_RAW || g->query.own.varbinds_len > MOON_ASK_MAX ||
        (g->shape->n > 1 && ((known->get_max && g->shape->n > known->get_max) || moon_poison_any(known->poisons))))) {
     g->fetch = moon_fetch_new(moon_peer_target(target->peer), g->shape->names, g->shape->n);
     e = g->fetch ? ask_next(t) : MOON_E_NOMEM;
   } else if (g->kind == GET_BULK && moon_query_version(t->host, target) == MOON_V1) {
     e = MOON_E_CONFIG;
   } else {
-    e = moon_query_start(&g->query, t->host, target, &g->request, get_done);
+    e = moon_query_start(&g->query, t->host, target, &g->query.own, get_done);
   }
   if (e) {
     moon_fetch_free(g->fetch);
@@ -224,7 +224,7 @@ static const char *detail(const struct moon_task *t, enum moon_err e) {
 static int push_failed(lua_State *L, struct moon_task *t, enum moon_err e, size_t blame) {
   struct moon_get *g = &t->get;
   const struct moon_name *names = g->shape ? g->shape->names : g->names;
-  size_t n = g->request.n_varbinds;
+  size_t n = g->shape ? g->shape->n : g->query.own.n_varbinds;
   lua_pushnil(L);
   moon_query_push_fault(L, &g->query, e, g->outcome, n ? &names[blame < n ? blame : 0] : NULL, detail(t, e));
   return 2;
@@ -380,12 +380,16 @@ static int get_results(lua_State *L, struct moon_task *t) {
 
 static const struct moon_wait getting = {get_start, get_results, drop};
 
-static int park(lua_State *L, uint8_t kind, uint8_t pdu_type, struct moon_device *d, struct moon_shape *s, unsigned flags, int n) {
+static struct moon_task *begin(lua_State *L, struct moon_device *d) {
   struct moon_task *t = moon_task_check(L);
+  t->get.query = (struct moon_query){.host = t->host, .target = d->target, .context = moon_device_context(L, 1)};
+  return t;
+}
+
+static int park(lua_State *L, struct moon_task *t, uint8_t kind, uint8_t pdu_type, struct moon_shape *s, unsigned flags, int n) {
   struct moon_get *g = &t->get;
-  g->query = (struct moon_query){.host = t->host, .target = d->target, .context = moon_device_context(L, 1)};
-  g->request.pdu_type = pdu_type;
-  g->request.kind = kind == GET_BULK ? MOON_KIND_BULK : MOON_KIND_GET;
+  g->query.own.pdu_type = pdu_type;
+  g->query.own.kind = kind == GET_BULK ? MOON_KIND_BULK : MOON_KIND_GET;
   g->shape = s;
   g->kind = kind;
   g->flags = (uint8_t)flags;
@@ -398,19 +402,22 @@ static int park(lua_State *L, uint8_t kind, uint8_t pdu_type, struct moon_device
 static int get(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
-  return park(L, GET, MOON_PDU_GET, d, s, check_exact(L, 3), 0);
+  unsigned flags = check_exact(L, 3);
+  return park(L, begin(L, d), GET, MOON_PDU_GET, s, flags, 0);
 }
 
 static int get_raw(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
-  return park(L, GET_RAW, MOON_PDU_GET, d, s, check_exact(L, 3), 0);
+  unsigned flags = check_exact(L, 3);
+  return park(L, begin(L, d), GET_RAW, MOON_PDU_GET, s, flags, 0);
 }
 
 static int get_next(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
-  return park(L, GET_NEXT, MOON_PDU_GET_NEXT, d, s, check_exact(L, 3), 0);
+  unsigned flags = check_exact(L, 3);
+  return park(L, begin(L, d), GET_NEXT, MOON_PDU_GET_NEXT, s, flags, 0);
 }
 
 static int32_t field(lua_State *L, int arg, const char *name, int32_t otherwise) {
@@ -439,10 +446,10 @@ static int get_bulk(lua_State *L) {
     lua_rawseti(L, 3, i);
   }
   struct moon_shape *s = moon_shape_check_field(L, d->probe->host->values, 3, 2, NULL);
-  struct moon_task *t = moon_task_check(L);
-  t->get.request.non_repeaters = non_repeaters;
-  t->get.request.max_repetitions = repetitions;
-  return park(L, GET_BULK, MOON_PDU_GET_BULK, d, s, flags, 0);
+  struct moon_task *t = begin(L, d);
+  t->get.query.own.non_repeaters = non_repeaters;
+  t->get.query.own.max_repetitions = repetitions;
+  return park(L, t, GET_BULK, MOON_PDU_GET_BULK, s, flags, 0);
 }
 
 /* set { { oid =, type =, value = }, ... }: true, or nil and err [-0, +?, m e] */
@@ -454,12 +461,12 @@ static int set(lua_State *L) {
   const struct moon_name *names;
   uint16_t n;
   moon_assign_check(L, 2, &varbinds, &len, &names, &n);
-  struct moon_task *t = moon_task_check(L);
-  t->get.request.varbinds = varbinds;
-  t->get.request.varbinds_len = len;
-  t->get.request.n_varbinds = n;
+  struct moon_task *t = begin(L, d);
+  t->get.query.own.varbinds = varbinds;
+  t->get.query.own.varbinds_len = len;
+  t->get.query.own.n_varbinds = n;
   t->get.names = names;
-  return park(L, SET, MOON_PDU_SET, d, NULL, 0, 1);
+  return park(L, t, SET, MOON_PDU_SET, NULL, 0, 1);
 }
 
 /* version(device): 1, 2 or 3 [-0, +1, e] */

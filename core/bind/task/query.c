@@ -59,7 +59,7 @@ enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct
   q->request = r;
   q->done = done;
   if (q->context) {
-    q->own = *r;
+    if (r != &q->own) { q->own = *r; }
     q->own.context = q->context->octets;
     q->own.context_len = q->context->len;
     q->request = &q->own;

@@ -16,7 +16,7 @@ struct moon_query {
   struct moon_host_target *target;
   const struct moon_request *request; /* borrowed until done or cancel */
   const struct moon_context *context; /* set by who starts it; NULL: that of the credential */
-  struct moon_request own;            /* with a context: the request */
+  struct moon_request own;            /* room for it: with a context it is here, and who likes may begin with it here */
   moon_query_done *done;
   struct moon_ticket ticket;
   uint64_t started_us;

@@ -26,8 +26,7 @@ struct moon_wait {
 
 /* Requests made by one call: get, get_next, get_bulk, get_raw, set. */
 struct moon_get {
-  struct moon_query query;
-  struct moon_request request;
+  struct moon_query query;            /* with the request, where it is one */
   struct moon_shape *shape;           /* held while parked; NULL for SET */
   struct moon_fetch *fetch;           /* NULL: one request, answered in one piece */
   const struct moon_outcome *outcome; /* while the done callback runs, else NULL */
