@@ -50,7 +50,8 @@ static const struct moon_user *find_user(const struct moon_security *s, const ui
 }
 
 /* The keys of a user here, first in the list from now on. Of each user there is one set: that of another engine id goes. */
-static enum moon_err find_key(struct moon_agent *a, const struct moon_standing *now, const struct moon_user *u, struct moon_user_key **out) {
+static enum moon_err find_key(struct moon_agent *a, const struct moon_standing *now, const struct moon_user *u,
+                              struct moon_user_key **out) {
   struct moon_user_key **link = &a->keys, *k;
   enum moon_err e;
   while ((k = *link) != NULL && k->user != u) { link = &k->next; }

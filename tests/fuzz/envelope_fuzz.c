@@ -12,7 +12,8 @@ static const char text[] = "1.3.6.1.2.1.1.1.0|4|x\n1.3.6.1.2.1.1.3.0|67|5\n1.3.6
 static const struct moon_identity identity = {.engine_id = "\x80\0\0\0\5e", .engine_id_len = 6, .has_boots = true, .boots = 1};
 static const struct moon_context context = {.name = (const uint8_t *)"c", .len = 1};
 static struct moon_user users[3] = {{.name = "a", .name_len = 1, .auth = MOON_AUTH_SHA1, .priv = MOON_PRIV_AES128, .write = true},
-                                    {.name = "b", .name_len = 1, .auth = MOON_AUTH_MD5, .priv = MOON_PRIV_DES, .level = MOON_V3_AUTH}, {.name = "n", .name_len = 1}};
+                                    {.name = "b", .name_len = 1, .auth = MOON_AUTH_MD5, .priv = MOON_PRIV_DES, .level = MOON_V3_AUTH},
+                                    {.name = "n", .name_len = 1}};
 static struct moon_security security = {.users = users, .n_users = 3, .contexts = &context, .n_contexts = 1};
 static struct moon_profile kinds[2];
 static struct moon_usm *usm[2]; /* the manager's */
@@ -23,16 +24,18 @@ static void set_up(void) {
   struct moon_user_key *key;
   enum moon_err err;
   for (unsigned k = 0; k < MOON_FLAWS_N; k++) {
-    rules[k] = (struct moon_flaw){.kind = (uint8_t)k, .share = 0.2, .n = 3, .period_us = 1000000, .from_us = 1000000, .every_us = 60000000};
+    rules[k] = (struct moon_flaw){.kind = (uint8_t)k, .share = 0.2, .n = 3, .period_us = 1000000, .from_us = 1000000,
+                                  .every_us = 60000000};
   }
   CHECK(!moon_user_pool_new(1, 0, &security.pool));
-  kinds[0] = (struct moon_profile){.recording = moon_dump_read(text, sizeof text - 1, &options, NULL, &err), .security = &security, .max_octets = 1000,
-                                   .snmp = true};
+  kinds[0] = (struct moon_profile){.recording = moon_dump_read(text, sizeof text - 1, &options, NULL, &err),
+                                   .security = &security, .max_octets = 1000, .snmp = true};
   kinds[1] = kinds[0];
   kinds[1].flaws = moon_flaws_new(rules, MOON_FLAWS_N, NULL, &err);
   for (unsigned u = 0; u < 2; u++) {
     users[u].auth_key.len = users[u].priv_key.len = (uint8_t)moon_auth_key_len((enum moon_auth)users[u].auth);
-    CHECK(!moon_user_key_new(security.pool, &users[u], identity.engine_id, identity.engine_id_len, &key) && !moon_user_key_open(key, &usm[u]));
+    CHECK(!moon_user_key_new(security.pool, &users[u], identity.engine_id, identity.engine_id_len, &key));
+    CHECK(!moon_user_key_open(key, &usm[u]));
   }
 }
 

@@ -61,7 +61,8 @@ static struct guard guard;
 
 static void set_user(struct talk *t, int i, const char *name, enum moon_auth auth, enum moon_priv priv, uint8_t level) {
   struct moon_user *u = &t->users[i];
-  *u = (struct moon_user){.name_len = (uint8_t)strlen(name), .auth = (uint8_t)auth, .priv = (uint8_t)priv, .level = level, .write = i != READER};
+  *u = (struct moon_user){.name_len = (uint8_t)strlen(name), .auth = (uint8_t)auth, .priv = (uint8_t)priv, .level = level,
+                          .write = i != READER};
   memcpy(u->name, name, strlen(name));
   u->auth_key.len = (uint8_t)moon_auth_key_len(auth); /* Ku of nobody's password */
   u->priv_key.len = priv ? u->auth_key.len : 0;
@@ -261,7 +262,8 @@ static void test_discovery(void **state) {
   restart(t, 1);
   meet(t, -1, 0);
   assert_memory_equal(t->engine_id, first, 13);
-  t->identity = (struct moon_identity){.engine_id = "\x80\0\x1f\x88\x04lab", .engine_id_len = 8, .has_boots = true, .boots = 4711, .time = 100};
+  t->identity = (struct moon_identity){.engine_id = "\x80\0\x1f\x88\x04lab", .engine_id_len = 8, .has_boots = true, .boots = 4711,
+                                       .time = 100};
   t->agent.identity = &t->identity;
   t->now_us += 3 * S;
   meet(t, OPS, MOON_V3_LEVEL);
