@@ -85,6 +85,13 @@ MOON_API enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p
 /* Cancels what is waiting. */
 MOON_API void moon_peer_free(struct moon_engine *e, struct moon_peer *p);
 MOON_API struct moon_target *moon_peer_target(struct moon_peer *p);
+/* What of an agent of SNMPv3 is worth keeping over a restart; MOON_E_MISSING: nothing is proven. */
+struct moon_trust_record;
+MOON_API enum moon_err moon_peer_export(const struct moon_peer *p, struct moon_trust_record *out);
+/* What was kept of the agent at this address, before its first request: it saves two round trips. A record that is wrong costs
+ * what finding out would have. MOON_OK too for a peer whose credential is not of SNMPv3; as moon_trust_import; MOON_E_NOMEM,
+ * MOON_E_NO_ALGORITHM. */
+MOON_API enum moon_err moon_peer_import(struct moon_engine *e, struct moon_peer *p, const struct moon_trust_record *r);
 
 /* Its requests go to asked instead of a socket; to be called before the first of them. asked borrows the datagram, may call
  * moon_peer_reply any number of times and nothing else of the engine. All else is as on a network: ids, sources, time, counters.

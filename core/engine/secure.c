@@ -146,3 +146,16 @@ void moon_secure_look(struct moon_engine *e, const struct moon_slot *s) {
 bool moon_secure_past(struct moon_engine *e, struct moon_peer *p, bool late, const uint8_t *octets, size_t n) {
   return late && moon_sealed_vouch(&p->target, octets, n, e->now_us);
 }
+
+enum moon_err moon_peer_export(const struct moon_peer *p, struct moon_trust_record *out) {
+  return moon_trust_export(&p->target, moon_engine_clock_us(p->engine), out);
+}
+
+enum moon_err moon_peer_import(struct moon_engine *e, struct moon_peer *p, const struct moon_trust_record *r) {
+  uint64_t now_us = moon_engine_clock_us(e);
+  if (p->target.credential->version != MOON_V3) { return MOON_OK; }
+  enum moon_err err = p->target.trust ? MOON_OK : moon_secure_prepare(e, p);
+  if (err) { return err; }
+  moon_trust_use(p->target.trust, p->target.credential, now_us);
+  return moon_trust_import(p->target.trust, r, now_us);
+}

@@ -176,7 +176,8 @@ end
 
 --- Debian's snmpd on a free port of 127.0.0.1 and ::1, community "public" to read, "private" to write.
 -- Returns {process=, port=, target=, target6=}. also: more addresses, "tcp:127.0.0.1:%d". port: that one.
-function _M.snmpd(also, port)
+-- more: lines of its configuration beside these.
+function _M.snmpd(also, port, more)
   local dir = _M.path "snmpd"
   assert(os.execute("mkdir -p " .. dir) == 0)
   port = port or _M.free_port()
@@ -189,6 +190,7 @@ rwcommunity private 127.0.0.1
 sysLocation "the test rack"
 sysServices 72
 ]])
+  f:write(more or "")
   f:close()
   local p = _M.start({ "snmpd", "-f", "-Lf", dir .. "/log", "-C", "-c", conf, "-I", "-smux", "-p", dir .. "/pid" },
     { env = { MIBS = "", PATH = "/usr/sbin:/sbin:" .. os.getenv "PATH", SNMP_PERSISTENT_DIR = dir, SNMPCONFPATH = dir } })

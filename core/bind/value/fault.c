@@ -9,7 +9,7 @@
 #define US_A_S 1e6
 #define SILENT_COMMUNITY \
   "the address and port, firewalls on the way, and the community: an agent is silent about a wrong one and to managers its access list leaves out"
-#define SILENT_KEY "the address and port, firewalls on the way, and the privacy password: a wrong one is met with silence"
+#define SILENT_KEY "the address and port, firewalls on the way, the privacy password and the context: wrong ones are met with silence"
 
 /* What a person looks at next, by code; NULL: nothing beyond the line. */
 static const char *const checks[MOON_E_PUBLIC_N] = {
@@ -92,7 +92,7 @@ void moon_fault_push(lua_State *L, const struct moon_fault *f) {
     lua_setfield(L, -2, "status");
   }
   set_text(L, "report", moon_report_name((enum moon_report)f->report));
-  set_text(L, "detail", f->detail ? f->detail : f->report ? moon_report_text((enum moon_report)f->report) : e != f->err ? moon_err_text(f->err) : NULL);
+  set_text(L, "detail", f->detail ? f->detail : f->report >= MOON_REPORT_MODEL ? moon_report_text((enum moon_report)f->report) : e != f->err ? moon_err_text(f->err) : NULL);
   if (f->version == MOON_V3) { set_number(L, "version", MOON_V3); }
   lua_rawgeti(L, LUA_REGISTRYINDEX, moon_value_of(L)->fault_ref);
   lua_setmetatable(L, -2);
