@@ -18,7 +18,7 @@ static size_t weigh(const struct moon_plan *plan) {
   }
   for (uint32_t i = 0; i < plan->n_targets; i++) {
     const struct moon_plan_target *t = &plan->targets[i];
-    sum += strlen(t->name) + strlen(t->host) + (t->error ? strlen(t->error) : 0);
+    sum += strlen(t->name) + strlen(t->host) + (t->lookup ? strlen(t->lookup) : 0);
     for (uint32_t k = 0; k < t->n_credentials; k++) { sum += plan->credentials[t->credentials[k]].community_len; }
     for (uint32_t k = 0; k < t->n_labels; k++) { sum += (uint8_t)t->labels[k].value.p[t->labels[k].value.n]; }
   }
