@@ -383,9 +383,44 @@ static void test_prefixes(void **state) {
   }
 }
 
+/* What agents have of themselves: put where it is not recorded, and marked where it is, with the type it has. */
+static void test_own(void **state) {
+  static const char text[] = "1.3.6.1.6.3.10.2.1.1.0|4x|800000000102\n1.3.6.1.6.3.10.2.1.3.0|66|5\n1.3.6.1.6.3.10.2.1.4.0|2|1500\n"
+                             "1.3.6.1.6.3.15.1.1.4.0|65|77\n1.3.6.1.6.3.15.1.1.7.0|65|1\n1.3.6.1.2.1.11.1.0|65|9\n";
+  static const struct { const char *oid; bool own; uint8_t type; } want[] = {
+    {"1.3.6.1.2.1.11.1.0", true, MOON_COUNTER32},       {"1.3.6.1.6.3.10.2.1.1.0", true, MOON_OCTET_STRING},
+    {"1.3.6.1.6.3.10.2.1.2.0", true, MOON_INTEGER},     {"1.3.6.1.6.3.10.2.1.3.0", false, MOON_GAUGE32},
+    {"1.3.6.1.6.3.10.2.1.4.0", false, MOON_INTEGER},    {"1.3.6.1.6.3.15.1.1.1.0", true, MOON_COUNTER32},
+    {"1.3.6.1.6.3.15.1.1.2.0", true, MOON_COUNTER32},   {"1.3.6.1.6.3.15.1.1.3.0", true, MOON_COUNTER32},
+    {"1.3.6.1.6.3.15.1.1.4.0", true, MOON_COUNTER32},   {"1.3.6.1.6.3.15.1.1.5.0", true, MOON_COUNTER32},
+    {"1.3.6.1.6.3.15.1.1.6.0", true, MOON_COUNTER32},   {"1.3.6.1.6.3.15.1.1.7.0", false, MOON_COUNTER32},
+  };
+  const struct moon_dump_options options = {.usm = true};
+  struct moon_dump_stats stats;
+  struct moon_varbind vb;
+  enum moon_err err;
+  struct moon_recording *r = moon_dump_read(text, sizeof text - 1, &options, &stats, &err);
+  (void)state;
+  assert_int_equal(r->n, sizeof want / sizeof *want);
+  assert_int_equal(stats.left_out, 0);
+  for (uint32_t i = 0; i < r->n; i++) {
+    char name[MOON_OID_TEXT_MAX];
+    moon_recording_get(r, i, &vb);
+    moon_oid_format(vb.oid, vb.oid_len, name, sizeof name);
+    assert_string_equal(name, want[i].oid);
+    assert_int_equal(vb.type, want[i].type);
+    assert_int_equal((r->instances[i].flags & MOON_INSTANCE_SNMP) != 0, want[i].own);
+  }
+  moon_recording_get(r, 1, &vb);
+  assert_int_equal(vb.value_len, 6);
+  moon_recording_get(r, 8, &vb);
+  assert_int_equal(vb.value[0], 77);
+  moon_recording_free(r);
+}
+
 static void test_no_memory(void **state) {
   static const char text[] = "1.3.6.1.1|4|a\n1.3.6.1.0|4|b\n1.3.6.1.1|4|c\n#rtt 5\n1.3.6.1.4|2|1\n";
-  const struct moon_dump_options options = {.snmp = true};
+  const struct moon_dump_options options = {.snmp = true, .usm = true};
   (void)state;
   for (unsigned n = 1;; n++) {
     size_t alive = failmem_alive();
@@ -394,7 +429,7 @@ static void test_no_memory(void **state) {
     failmem_arm(n);
     r = moon_dump_read(text, sizeof text - 1, &options, NULL, &err);
     if (!failmem_fired()) {
-      assert_int_equal(r->n, 33);
+      assert_int_equal(r->n, 42);
       moon_recording_free(r);
       break;
     }
@@ -409,7 +444,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_snmprec_values), cmocka_unit_test(test_walk_values), cmocka_unit_test(test_dirt),
     cmocka_unit_test(test_walk_text),      cmocka_unit_test(test_rtt),         cmocka_unit_test(test_too_long),
-    cmocka_unit_test(test_line),           cmocka_unit_test(test_prefixes),    cmocka_unit_test(test_no_memory),
+    cmocka_unit_test(test_line),           cmocka_unit_test(test_prefixes),    cmocka_unit_test(test_own),
+    cmocka_unit_test(test_no_memory),
   };
   failmem_install();
   return cmocka_run_group_tests(tests, NULL, NULL);
