@@ -76,8 +76,6 @@ struct parse {
   size_t cap;
   const char **probes, **targets, **outputs; /* parts of o->lists */
   char *text;                                /* free part of o->arg_text */
-  int argc;
-  char **argv;
   bool bad;
 };
 
@@ -161,90 +159,22 @@ static void take_community(struct parse *p, char *text) {
   wipe_argument(text);
 }
 
-static void take_login(struct parse *p, enum moon_login_part part, char *text) {
-  size_t n = strlen(text);
-  p->o->load.login = &p->o->login;
-  p->o->login.part[part] = (struct moon_text){text, (uint32_t)n};
-}
-
-/* A copy of it, so that it can go from where it stood. */
-static void take_secret(struct parse *p, enum moon_login_part part, char *text) {
-  char *own = p->o->secrets + p->o->secrets_len;
-  size_t n = strlen(text);
-  memcpy(own, text, n + 1);
-  p->o->secrets_len += n + 1;
-  wipe_argument(text);
-  take_login(p, part, own);
-}
-
-static void take_boots(struct parse *p, const char *text) {
-  unsigned boots, time;
-  int end = 0;
-  if (sscanf(text, "%10u,%10u%n", &boots, &time, &end) != 2 || text[end] || boots > INT32_MAX || time > INT32_MAX) {
-    fail(p, "-Z: \"%s\" is not BOOTS,TIME", text);
-    return;
-  }
-  p->o->load.login = &p->o->login;
-  p->o->login.boots = boots;
-  p->o->login.time = time;
-  p->o->login.time_given = true;
-}
-
-/* -3 and one of the letters; the value follows it at once, behind = or blanks, or as the next word. */
-static void take_v3(struct parse *p, char *value) {
-  static const char letters[] = "ulaAxXneE";
-  static const enum moon_login_part parts[] = {MOON_LOGIN_NAME, MOON_LOGIN_LEVEL, MOON_LOGIN_AUTH, MOON_LOGIN_AUTH_PASS, MOON_LOGIN_PRIV,
-                                               MOON_LOGIN_PRIV_PASS, MOON_LOGIN_CONTEXT, MOON_LOGIN_ENGINE_ID, MOON_LOGIN_CONTEXT_ENGINE_ID};
-  char letter = *value, *text = letter ? value + 1 : value;
-  if (*text == '=') { text++; }
-  text += strspn(text, " \t");
-  if (letter && !*text) {
-    if (optind >= p->argc) {
-      fail(p, "-3%c: needs a value", letter);
-      return;
-    }
-    text = p->argv[optind++];
-  }
-  const char *at = letter ? strchr(letters, letter) : NULL;
-  switch (letter) {
-    case 'm': take_secret(p, MOON_LOGIN_AUTH_KEY, text); break;
-    case 'k': take_secret(p, MOON_LOGIN_AUTH_LOCALIZED_KEY, text); break;
-    case 'M': take_secret(p, MOON_LOGIN_PRIV_KEY, text); break;
-    case 'K': take_secret(p, MOON_LOGIN_PRIV_LOCALIZED_KEY, text); break;
-    case 'A': take_secret(p, MOON_LOGIN_AUTH_PASS, text); break;
-    case 'X': take_secret(p, MOON_LOGIN_PRIV_PASS, text); break;
-    case 'Z': take_boots(p, text); break;
-    default:
-      if (at) {
-        take_login(p, parts[at - letters], text);
-      } else {
-        wipe_argument(text); /* whatever it was meant to be */
-        fail(p, "-3: is followed by one of m, k, M and K, or by a letter of an option of version 3");
-      }
-      break;
-  }
-}
-
 static void take(struct parse *p, int c, char *value) {
   static const char *const versions[] = {"1", "2c", "3", NULL}, *const formats[] = {"json", "table", "null", NULL},
                     *const loops[] = {"libev", "epoll", NULL}, *const levels[] = {"error", "warn", "info", "debug", NULL};
   struct moon_load_options *l = &p->o->load;
+  char why[160];
+  enum moon_err e = moon_login_given_take(&p->o->login, c, value, why, sizeof why);
+  if (e != MOON_E_MISSING) {
+    if (e) { fail(p, "%s", why); }
+    l->login = &p->o->login.login;
+    return;
+  }
   switch (c) {
     case 'v': l->version = one_of(p, c, value, versions); break;
     case 'c': take_community(p, value); break;
     case 't': l->timeout_s = seconds(p, c, value); break;
     case 'r': l->retries = (int32_t)whole(p, c, value, 0, MOON_TRIES_MAX - 1); break;
-    case 'u': take_login(p, MOON_LOGIN_NAME, value); break;
-    case 'l': take_login(p, MOON_LOGIN_LEVEL, value); break;
-    case 'a': take_login(p, MOON_LOGIN_AUTH, value); break;
-    case 'x': take_login(p, MOON_LOGIN_PRIV, value); break;
-    case 'A': take_secret(p, MOON_LOGIN_AUTH_PASS, value); break;
-    case 'X': take_secret(p, MOON_LOGIN_PRIV_PASS, value); break;
-    case 'n': take_login(p, MOON_LOGIN_CONTEXT, value); break;
-    case 'e': take_login(p, MOON_LOGIN_ENGINE_ID, value); break;
-    case 'E': take_login(p, MOON_LOGIN_CONTEXT_ENGINE_ID, value); break;
-    case 'Z': take_boots(p, value); break;
-    case '3': take_v3(p, value); break;
     case 'o': p->outputs[l->n_outputs++] = one_of(p, c, value, formats); break;
     case OPT_TARGETS: p->targets[l->n_targets++] = value; break;
     case OPT_CONFIG: l->config = value; break;
@@ -285,16 +215,15 @@ enum moon_err moon_options_parse(int argc, char **argv, struct moon_options *out
   out->lists = moon_mem_array(3 * n, sizeof *out->lists);
   out->args = moon_mem_array(n, sizeof *out->args);
   out->arg_text = moon_mem_alloc(text);
-  out->secrets = moon_mem_alloc(text);
-  if (!out->lists || !out->args || !out->arg_text || !out->secrets) {
+  if (moon_login_given_init(&out->login, argc, argv) || !out->lists || !out->args || !out->arg_text) {
     snprintf(error, cap, "out of memory");
     return MOON_E_NOMEM;
   }
   struct parse p = {.o = out, .error = error, .cap = cap, .probes = out->lists, .targets = out->lists + n,
-                    .outputs = out->lists + 2 * n, .text = out->arg_text, .argc = argc, .argv = argv};
+                    .outputs = out->lists + 2 * n, .text = out->arg_text};
   optind = 0; /* GNU: forget everything of a parse before */
   opterr = 0;
-  for (int c; (c = getopt_long(argc, argv, "-:v:c:t:r:u:l:a:A:x:X:n:e:E:Z:3:o:h", longs, NULL)) != -1;) {
+  for (int c; (c = getopt_long(argc, argv, "-:v:c:t:r:o:h" MOON_LOGIN_LETTERS, longs, NULL)) != -1;) {
     char name[3] = {'-', (char)optopt, 0};
     bool is_long = optopt == 0 || optopt >= 256;
     if (c == 1) {
@@ -320,13 +249,13 @@ enum moon_err moon_options_parse(int argc, char **argv, struct moon_options *out
 
 void moon_options_wipe(struct moon_options *o) {
   if (o->community) { moon_mem_wipe(o->community, strlen(o->community)); }
-  if (o->secrets) { moon_mem_wipe(o->secrets, o->secrets_len); }
+  moon_login_given_wipe(&o->login);
 }
 
 void moon_options_fini(struct moon_options *o) {
   moon_options_wipe(o);
   moon_mem_free(o->community);
-  moon_mem_free(o->secrets);
+  moon_login_given_fini(&o->login);
   moon_mem_free(o->lists);
   moon_mem_free(o->args);
   moon_mem_free(o->arg_text);

@@ -5,6 +5,7 @@
 
 #include "../bind/load/load.h"
 #include "../bind/task/host.h"
+#include "login.h"
 
 struct moon_options {
   struct moon_load_options load; /* its arrays and strings lend from argv and from here */
@@ -14,9 +15,7 @@ struct moon_options {
   bool summary;                  /* --summary */
   bool help;                     /* --help: nothing else was looked at */
   char *community;               /* own; wiped by fini */
-  struct moon_login login;       /* load's; passwords and keys in it are own */
-  char *secrets;                 /* own: their text; wiped by fini */
-  size_t secrets_len;
+  struct moon_login_given login; /* load's; own */
   const char **lists;            /* own: what load's arrays point into */
   struct moon_pair *args;
   char *arg_text;                /* own: keys and values of --arg */

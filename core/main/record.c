@@ -7,12 +7,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../agent/dump.h"
 #include "../base/mem.h"
 #include "../engine/engine.h"
 #include "../session/walk.h"
+#include "login.h"
 #include "master.h"
 #include "print.h"
 
@@ -24,8 +26,9 @@ static const char usage[] =
   "usage: moonpoll record HOST [OID...] [options] > FILE.snmprec\n"
   "Walks an SNMP agent into a recording for moonpoll sim: all of it, or the subtrees named.\n"
   "\n"
-  "  -v 1|2c             SNMP version (2c)\n"
+  "  -v 1|2c|3           SNMP version (2c; 3 with -u)\n"
   "  -c COMMUNITY        community (public)\n"
+  "  -u -l -a -A -x -X -n -e -E -Z -3  of version 3, as for moonpoll run\n"
   "  -t S, -r N          seconds to wait for an answer to one try (2); tries after the first (3)\n"
   "  --timing            keep round trips, for moonpoll sim --timing\n"
   "  --help              this text\n"
@@ -42,6 +45,8 @@ struct record {
   struct moon_peer *peer;
   struct moon_walk *walk;
   struct moon_credential credential;
+  struct moon_login_given login;
+  const char *version;       /* as said; NULL: not */
   struct moon_policy policy;
   struct moon_addr addr;
   const char *host;
@@ -96,8 +101,11 @@ static bool take_community(struct record *r, char *value) {
 }
 
 static bool take(struct record *r, int c, char *value) {
-  char *end;
+  char *end, why[160];
   double v;
+  enum moon_err e = moon_login_given_take(&r->login, c, value, why, sizeof why);
+  if (e == MOON_E_CONFIG) { fail(0, "%s", why); }
+  if (e != MOON_E_MISSING) { return !e; }
   switch (c) {
   case 1:
     if (r->host) { return add_root(r, value); }
@@ -107,9 +115,9 @@ static bool take(struct record *r, int c, char *value) {
   case 'T': r->timing = true; return true;
   case 'c': return take_community(r, value);
   case 'v':
-    r->credential.version = strcmp(value, "1") == 0 ? MOON_V1 : MOON_V2C;
-    if (strcmp(value, "1") == 0 || strcmp(value, "2c") == 0) { return true; }
-    fail(0, "-v: \"%s\" is not 1 or 2c", value);
+    r->version = value;
+    if (strcmp(value, "1") == 0 || strcmp(value, "2c") == 0 || strcmp(value, "3") == 0) { return true; }
+    fail(0, "-v: \"%s\" is not 1, 2c or 3", value);
     return false;
   default:
     v = strtod(value, &end);
@@ -126,18 +134,43 @@ static bool take(struct record *r, int c, char *value) {
   }
 }
 
+/* Who asks, once all is said. */
+static bool choose_credential(struct record *r) {
+  struct moon_login_fault fault;
+  bool v3 = r->version ? strcmp(r->version, "3") == 0 : r->login.any;
+  if (!v3 && r->login.any) {
+    fail(0, "-v %s: -u and what goes with it are of version 3", r->version);
+    return false;
+  }
+  r->credential.version = r->version && strcmp(r->version, "1") == 0 ? MOON_V1 : MOON_V2C;
+  if (!v3) { return true; }
+  moon_credential_fini(&r->credential);
+  moon_login_defaults(&r->login.login);
+  enum moon_err e = moon_login_make(&r->login.login, &r->credential, &fault);
+  moon_login_given_wipe(&r->login);
+  if (e == MOON_E_CONFIG) {
+    fail(0, "%s: %s", moon_login_options[fault.part], fault.text);
+  } else if (e) {
+    fail(0, "%s", moon_err_text(e));
+  }
+  return !e;
+}
+
 static bool parse(int argc, char **argv, struct record *r) {
   static const struct option longs[] = {{"timing", no_argument, NULL, 'T'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
   moon_policy_init(&r->policy);
   r->policy.retries = 3;
   r->policy.breaker_after = 0;
   r->policy.window = 1;
-  r->credential.version = MOON_V2C;
+  if (moon_login_given_init(&r->login, argc, argv)) {
+    fail(0, "out of memory");
+    return false;
+  }
   r->credential.community_len = 6;
   memcpy(r->credential.community, "public", 6);
   optind = 0;
   opterr = 0;
-  for (int c; (c = getopt_long(argc, argv, "-:v:c:t:r:h", longs, NULL)) != -1;) {
+  for (int c; (c = getopt_long(argc, argv, "-:v:c:t:r:h" MOON_LOGIN_LETTERS, longs, NULL)) != -1;) {
     if (c == ':' || c == '?') {
       fail(0, "%s: %s", argv[optind - 1], c == ':' ? "needs a value" : "no such option");
       return false;
@@ -149,6 +182,7 @@ static bool parse(int argc, char **argv, struct record *r) {
     fail(0, "no host: moonpoll record HOST > FILE.snmprec");
     return false;
   }
+  if (!choose_credential(r)) { return false; }
   if (r->policy.rto_floor_us > r->policy.timeout_us) { r->policy.rto_floor_us = r->policy.timeout_us; }
   return r->n_roots || (add_root(r, "1.0") && add_root(r, "1.2") && add_root(r, "1.3"));
 }
@@ -320,6 +354,7 @@ int moon_record_main(int argc, char **argv) {
   moon_print_fini(&r->out);
   moon_mem_free(r->line);
   moon_credential_fini(&r->credential);
+  moon_login_given_fini(&r->login);
   moon_mem_free(r);
   return status;
 }

@@ -50,6 +50,19 @@ describe("moonpoll run in version 3", function()
     assert.equal(2, select(2, r.stderr:gsub("extends AES keys as Reeder does", "")))
   end)
 
+  it("records as one of them", function()
+    local words = { t.program, "record", snmpd.target, "1.3.6.1.2.1.1.6", "-u", "sha256_aes256", "-a", "SHA-256", "-A", "authpass-SHA-256", "-x", "AES-256",
+      "-X", "privpass-AES-256" }
+    local status, out, err = t.run(words)
+    assert.same({ 0, "" }, { status, err })
+    assert.truthy(out:find("1.3.6.1.2.1.1.6.0|4|lab\n", 1, true), out)
+    words[#words] = "short"
+    status, out, err = t.run(words)
+    assert.same({ 2, "", "moonpoll record: -X: a password has 8 characters or more, RFC 3414 11.2\n" }, { status, out, err })
+    status, out, err = t.run { t.program, "record", snmpd.target, "-v2c", "-u", "ops" }
+    assert.same({ 2, "", "moonpoll record: -v 2c: -u and what goes with it are of version 3\n" }, { status, out, err })
+  end)
+
   it("tells what an agent does not like of whom", function()
     local r = poll({ "wrong = { user = 'sha_none', auth = 'SHA', auth_pass = 'not this one' }", "nobody = { user = 'nobody' }",
       "high = { user = 'sha_none', auth = 'SHA', auth_pass = 'authpass-SHA', priv = 'AES', priv_pass = 'privpass-AES' }",

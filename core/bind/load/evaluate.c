@@ -11,19 +11,12 @@
 
 #define COMMAND_LINE "command line" /* name of its credential */
 
-/* -u and its like. Protocols are those of net-snmp where none are said. */
+/* -u and its like. */
 static enum moon_err command_line_login(struct moon_draft *d) {
-  static const struct moon_text MD5 = {"MD5", 3}, DES = {"DES", 3};
   struct moon_login u = d->options->login ? *d->options->login : (struct moon_login){0};
   struct moon_login_fault fault;
-  const struct moon_text *part = u.part;
   if (d->options->community) { return moon_draft_fail(d, "-c: is of version 1 and 2c; version 3 has -u"); }
-  if (!part[MOON_LOGIN_AUTH].p && (part[MOON_LOGIN_AUTH_PASS].p || part[MOON_LOGIN_AUTH_KEY].p || part[MOON_LOGIN_AUTH_LOCALIZED_KEY].p)) {
-    u.part[MOON_LOGIN_AUTH] = MD5;
-  }
-  if (!part[MOON_LOGIN_PRIV].p && (part[MOON_LOGIN_PRIV_PASS].p || part[MOON_LOGIN_PRIV_KEY].p || part[MOON_LOGIN_PRIV_LOCALIZED_KEY].p)) {
-    u.part[MOON_LOGIN_PRIV] = DES;
-  }
+  moon_login_defaults(&u);
   u.names = moon_login_options;
   enum moon_err e = moon_draft_login(d, COMMAND_LINE, &u, &fault);
   if (e && !d->err) { moon_draft_fail(d, "%s: %s", moon_login_options[fault.part], fault.text); }

@@ -253,6 +253,31 @@ enum moon_err moon_login_fill(const struct moon_login *u, struct moon_crypto *cr
   return f.err ? f.err : e;
 }
 
+void moon_login_defaults(struct moon_login *u) {
+  static const struct moon_text MD5 = {"MD5", 3}, DES = {"DES", 3};
+  struct moon_text *part = u->part;
+  bool auth = part[MOON_LOGIN_AUTH_PASS].p || part[MOON_LOGIN_AUTH_KEY].p || part[MOON_LOGIN_AUTH_LOCALIZED_KEY].p;
+  bool priv = part[MOON_LOGIN_PRIV_PASS].p || part[MOON_LOGIN_PRIV_KEY].p || part[MOON_LOGIN_PRIV_LOCALIZED_KEY].p;
+  if (auth && !part[MOON_LOGIN_AUTH].p) { part[MOON_LOGIN_AUTH] = MD5; }
+  if (priv && !part[MOON_LOGIN_PRIV].p) { part[MOON_LOGIN_PRIV] = DES; }
+}
+
+static enum moon_err make_key(struct moon_crypto *crypto, uint8_t auth, const struct moon_text *password, struct moon_key *key) {
+  if (key->len || !password->p) { return MOON_OK; }
+  return moon_key_from_password(crypto, (enum moon_auth)auth, (const uint8_t *)password->p, password->n, key);
+}
+
+enum moon_err moon_login_make(const struct moon_login *u, struct moon_credential *c, struct moon_login_fault *f) {
+  struct moon_crypto *crypto;
+  enum moon_err e = moon_crypto_new(0, &crypto);
+  if (e) { return e; }
+  e = moon_login_fill(u, crypto, c, f);
+  if (!e && c->auth) { e = make_key(crypto, c->auth, &u->part[MOON_LOGIN_AUTH_PASS], &c->auth_key); }
+  if (!e && c->priv) { e = make_key(crypto, c->auth, &u->part[MOON_LOGIN_PRIV_PASS], &c->priv_key); }
+  moon_crypto_free(crypto);
+  return e;
+}
+
 static int digit(char c) {
   if (c >= '0' && c <= '9') { return c - '0'; }
   if (c >= 'a' && c <= 'f') { return c - 'a' + 10; }

@@ -47,6 +47,10 @@ extern const char *const moon_login_options[MOON_LOGIN_PARTS + 1];
 /* Everything of version 3 in *c but its name, and but the keys of passwords, which are left empty. MOON_E_CONFIG: *f says which part is
  * wrong and why; *c is then not to be used. MOON_E_NOMEM. */
 enum moon_err moon_login_fill(const struct moon_login *u, struct moon_crypto *crypto, struct moon_credential *c, struct moon_login_fault *f);
+/* The same with the keys of passwords: some milliseconds. */
+enum moon_err moon_login_make(const struct moon_login *u, struct moon_credential *c, struct moon_login_fault *f);
+/* Protocols that net-snmp has by default, MD5 and DES, where there is a password or a key and none is said. */
+void moon_login_defaults(struct moon_login *u);
 /* Content of hexadecimal digits with blanks or colons between octets, 0x before them or not. MOON_E_SYNTAX; MOON_E_LENGTH: over cap. */
 enum moon_err moon_login_hex(const char *text, size_t n, uint8_t *out, size_t cap, size_t *len);
 
