@@ -417,15 +417,17 @@ static void targets_without_an_address(void **state) {
   struct host_rig r;
   (void)state;
   host_rig_init(&r, 2);
-  r.targets[0].addr = (struct moon_addr){0};
-  r.targets[0].lookup = "nowhere.onion"; /* not to be asked of any server: RFC 7686 2 */
+  r.targets[0].addr = (struct moon_addr){.port = 161};
+  r.targets[0].lookup = "nowhere.example.net";
+  r.targets[0].family = 4;
+  r.engine_config.resolver.servers = "127.0.0.1:1"; /* nobody is there */
   assert_int_equal(host_rig_run(&r, "return { run = function(device, out)\n"
                                     "  local ok, e = pcall(function() for _ in device:walk('1.3.6.1.2.1.2.2.1.2') do end end)\n"
                                     "  out:state('walk', ok and 'ok' or e.code)\n"
                                     "  out:gauge('x', assert(device:get('1.3.6.1.2.1.1.3.0'))) end }"), MOON_OK);
   expect(r.out, "d1 walk dns\n");
   expect(r.out, "d2 walk ok\nd2 x 1000\n");
-  expect(r.log, "cannot be resolved");
+  expect(r.log, "dns: the name cannot be resolved: name server 127.0.0.1:1 cannot be asked: Connection refused");
   assert_int_equal(r.runs.runs_failed, 1);
   host_rig_fini(&r);
 }
