@@ -1,0 +1,321 @@
+/* The engine with agents of SNMPv3 on real sockets: what it counts, what it says, what it does not believe. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "../../core/engine/loop.h"
+#include "../../core/session/trust.h"
+#include "usm_agent.h"
+#include "world.h"
+
+#define N 40
+
+/* An agent of world.h whose socket a model of SNMPv3 answers. */
+struct secured {
+  struct usm_agent model;
+  struct moon_addr addr;
+  struct world *w;
+  int fd;
+  uint64_t delay_us;
+  uint32_t forged;       /* unsigned report of this counter before each answer; 0: none */
+  uint32_t copies;       /* of each answer */
+  bool silent;
+  struct moon_timer timer;
+  struct sockaddr_storage to;
+  socklen_t to_len;
+  uint8_t octets[1024];
+  size_t len;
+};
+
+static struct world w;
+static struct moon_crypto *crypto;
+static struct secured all[N];
+static uint32_t n_all;
+static struct moon_credential credential;
+
+static uint64_t now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void answer_now(void *arg) {
+  struct secured *s = arg;
+  for (uint32_t i = 0; i <= s->copies; i++) { sendto(s->fd, s->octets, s->len, 0, (struct sockaddr *)&s->to, s->to_len); }
+}
+
+static void readable(void *arg, int fd) {
+  struct world *unused = arg;
+  uint8_t in[2048], forged[1024];
+  (void)unused;
+  for (uint32_t i = 0; i < n_all; i++) {
+    struct secured *s = &all[i];
+    if (s->fd != fd) { continue; }
+    for (;;) {
+      s->to_len = sizeof s->to;
+      ssize_t n = recvfrom(fd, in, sizeof in, 0, (struct sockaddr *)&s->to, &s->to_len);
+      if (n <= 0) { return; }
+      if (s->silent) { continue; }
+      s->len = usm_agent_answer(&s->model, now_us(), in, (size_t)n, s->octets, sizeof s->octets);
+      if (s->forged) {
+        size_t len = usm_agent_report(&s->model, now_us(), s->model.last.id, s->forged, 0, forged, sizeof forged);
+        sendto(s->fd, forged, len, 0, (struct sockaddr *)&s->to, s->to_len);
+      }
+      if (!s->len) { continue; }
+      if (s->delay_us) {
+        moon_timer_start(s->w->e, &s->timer, now_us() + s->delay_us);
+      } else {
+        answer_now(s);
+      }
+    }
+  }
+}
+
+static struct secured *add(enum moon_auth auth, enum moon_priv priv) {
+  struct secured *s = &all[n_all++];
+  char ip[32];
+  memset(s, 0, sizeof *s);
+  usm_agent_init(&s->model, crypto, auth, priv);
+  s->model.id[7] = (uint8_t)n_all;
+  s->w = &w;
+  snprintf(ip, sizeof ip, "127.4.0.%u", (unsigned)n_all);
+  s->fd = world_socket(ip, &s->addr);
+  assert_true(s->fd >= 0);
+  moon_timer_init(&s->timer, answer_now, s);
+  assert_int_equal(moon_loop_io(w.loop)->watch(w.loop, s->fd, readable, &w), MOON_OK);
+  return s;
+}
+
+static int begin(void **state) {
+  (void)state;
+  n_all = 0;
+  assert_int_equal(moon_crypto_new(1, &crypto), MOON_OK);
+  world_init(&w, NULL);
+  return 0;
+}
+
+static int end(void **state) {
+  (void)state;
+  for (uint32_t i = 0; i < n_all; i++) {
+    moon_timer_stop(w.e, &all[i].timer);
+    moon_loop_io(w.loop)->unwatch(w.loop, all[i].fd);
+    close(all[i].fd);
+  }
+  world_fini(&w);
+  moon_crypto_free(crypto);
+  return 0;
+}
+
+static struct moon_peer *peer(const struct secured *s) {
+  struct moon_peer *p;
+  assert_int_equal(moon_peer_new(w.e, &s->addr, &credential, &w.policy, NULL, &p), MOON_OK);
+  return p;
+}
+
+static void many_find_out_side_by_side(void **state) {
+  (void)state;
+  struct moon_peer *p[N];
+  for (int i = 0; i < N; i++) {
+    struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+    s->delay_us = 20000;
+    if (!i) { usm_agent_credential(&s->model, &credential); }
+    p[i] = peer(s);
+    for (int k = 0; k < 2; k++) { world_ask(&w, p[i]); } /* the second waits for the first: it need not find out too */
+  }
+  uint64_t began = now_us();
+  assert_true(world_run(&w, 5));
+  assert_true(now_us() - began < 600000); /* one after the other it would take 3.2 s */
+  assert_int_equal(w.c.answered, 2 * N);
+  assert_int_equal(w.c.discoveries, N);
+  assert_int_equal(w.c.reports_engine, N);
+  assert_int_equal(w.c.reports_time, N);
+  assert_int_equal(w.c.resyncs, 0);
+  assert_int_equal(w.c.retries, 0);
+  assert_int_equal(w.c.matched, 4 * N);
+  assert_int_equal(w.c.datagrams_out, 4 * N);
+  assert_int_equal(w.n_notices, 0);
+}
+
+static void reports_are_counted_and_teach_nothing(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA256, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  struct moon_peer *p = peer(s);
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  for (uint32_t counter = USM_LEVELS; counter <= USM_DECRYPTIONS; counter++) {
+    if (counter == USM_ENGINES) { continue; }
+    s->forged = counter;
+    world_ask(&w, p);
+    assert_true(world_run(&w, 5));
+  }
+  assert_int_equal(w.c.answered, 6);
+  assert_int_equal(w.c.reports_level, 1);
+  assert_int_equal(w.c.reports_time, 2);
+  assert_int_equal(w.c.reports_user, 1);
+  assert_int_equal(w.c.reports_digest, 1);
+  assert_int_equal(w.c.reports_decryption, 1);
+  assert_int_equal(w.c.discoveries, 1);
+  s->forged = 0;
+  s->model.bad_digest = true;
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_E_TIMEOUT);
+  assert_int_equal(w.c.auth_failed, 2); /* of both tries */
+  assert_int_equal(w.c.unknown, 2);
+}
+
+static void errors_come_at_once(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_NONE);
+  usm_agent_credential(&s->model, &credential);
+  credential.auth_key.octets[0] ^= 1;
+  w.policy.breaker_after = 2;
+  struct moon_peer *p = peer(s);
+  for (int i = 0; i < 4; i++) {
+    uint64_t began = now_us();
+    struct asked *q = world_ask(&w, p);
+    assert_true(world_run(&w, 5));
+    assert_int_equal(q->err, MOON_E_AUTH);
+    assert_int_equal(q->tries, 1);
+    assert_true(now_us() - began < 150000);
+  }
+  assert_int_equal(w.c.error[MOON_E_AUTH], 4);
+  assert_int_equal(w.c.breakers_opened, 0); /* it is there */
+  assert_int_equal(w.c.retries + w.c.retries_denied, 0);
+  assert_int_equal(moon_peer_target(p)->last_answer_us, 0);
+}
+
+static void reboots_and_twins(void **state) {
+  (void)state;
+  struct secured *a = add(MOON_AUTH_SHA1, MOON_PRIV_AES128), *b = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&a->model, &credential);
+  b->model.id[7] = a->model.id[7];
+  b->model.boots = 55; /* state is by address: neither confuses the other */
+  struct moon_peer *p = peer(a), *q = peer(b);
+  for (int i = 0; i < 3; i++) {
+    world_ask(&w, p);
+    world_ask(&w, q);
+    assert_true(world_run(&w, 5));
+  }
+  assert_int_equal(w.c.answered, 6);
+  assert_int_equal(w.c.resyncs, 0);
+  assert_int_equal(w.n_notices, 1);
+  assert_non_null(strstr(w.notices, "has the engine id of 127.4.0."));
+  a->model.boots++;
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.answered, 7);
+  assert_int_equal(w.c.resyncs, 1);
+  b->model.id[7] = 'Z';
+  world_ask(&w, q);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.answered, 8);
+  assert_non_null(strstr(w.notices, "has another engine id than before"));
+  moon_peer_free(w.e, p);
+  struct moon_peer *again = peer(a);
+  world_ask(&w, again);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.n_notices, 2);
+}
+
+static void late_answers(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  w.policy.retries = 0;
+  w.policy.breaker_after = 1;
+  w.policy.trial_us = 60000000;
+  struct moon_peer *p = peer(s);
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  s->delay_us = w.policy.timeout_us + 50000;
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_E_TIMEOUT);
+  assert_int_equal(w.c.breakers_opened, 1);
+  world_pass(&w, 0.1);
+  assert_int_equal(w.c.late, 1);
+  assert_int_equal(w.c.breakers_closed, 1); /* signed: it lives */
+  /* one that is not signed well says nothing */
+  s->model.bad_digest = true;
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.breakers_opened, 2);
+  world_pass(&w, 0.1);
+  assert_int_equal(w.c.late, 2);
+  assert_int_equal(w.c.breakers_closed, 1);
+}
+
+static void second_answers(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  struct moon_peer *p = peer(s);
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  s->copies = 2;
+  uint64_t heard = 0;
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  heard = moon_peer_target(p)->last_answer_us;
+  world_pass(&w, 0.05);
+  assert_int_equal(w.c.duplicate, 2);
+  assert_int_equal(moon_peer_target(p)->last_answer_us, heard);
+}
+
+static void kept_and_brought_back(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  struct moon_trust_record r;
+  usm_agent_credential(&s->model, &credential);
+  struct moon_peer *p = peer(s);
+  assert_int_equal(moon_peer_export(p, &r), MOON_E_MISSING);
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(moon_peer_export(p, &r), MOON_OK);
+  assert_memory_equal(r.engine_id, s->model.id, s->model.id_len);
+  moon_peer_free(w.e, p);
+  p = peer(s);
+  assert_int_equal(moon_peer_import(w.e, p, &r), MOON_OK);
+  uint64_t out = w.c.datagrams_out;
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.datagrams_out, out + 1);
+  assert_int_equal(w.c.answered, 2);
+  r.engine_id_len = 99;
+  assert_int_equal(moon_peer_import(w.e, p, &r), MOON_E_LENGTH);
+}
+
+static void beside_a_community(void **state) {
+  static struct moon_credential plain;
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  struct moon_peer *p = peer(s);
+  plain = w.credential;
+  moon_peer_target(p)->credential = &plain;
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_E_TIMEOUT); /* it speaks no v2c */
+  assert_null(moon_peer_target(p)->trust);
+  moon_peer_target(p)->credential = &credential;
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.answered, 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(errors_come_at_once), T(reboots_and_twins),
+    T(late_answers), T(second_answers), T(kept_and_brought_back), T(beside_a_community),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
