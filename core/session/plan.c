@@ -121,6 +121,7 @@ static uint32_t most_worth(const struct candidates *k) {
 static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits, struct moon_plan *p) {
   size_t reply = 0, ask = 0, useful = 0, room = 8 * limits->reply;
   uint32_t most = limits->varbinds / reps, n = 0, left = UINT32_MAX;
+  bool all_begun = true;
   most = most < limits->columns ? most : limits->columns;
   for (const uint8_t *at = k->order, *end = at + k->n; at < end && n < most; at++) {
     const struct moon_column *c = &k->columns[*at];
@@ -136,12 +137,14 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
       break;
     }
     reply += more;
+    all_begun &= c->begun;
     useful += left < reps ? (size_t)left * c->eighths : more;
     p->column[n++] = *at;
   }
   p->n = (uint16_t)n;
   p->reps = (uint16_t)reps;
   p->octets = (uint32_t)(reply / 8);
+  p->guessed = !all_begun;
   return useful;
 }
 

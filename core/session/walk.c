@@ -222,7 +222,7 @@ static void plan_columns(struct moon_walk *w, size_t head_octets, bool bulk) {
 
 static void choose(struct moon_walk *w) {
   const struct moon_manner *m = &w->manner;
-  bool narrow = moon_manner_is_narrow(m), bulk = !m->next_only && !narrow, guessed = false;
+  bool narrow = moon_manner_is_narrow(m), bulk = !m->next_only && !narrow;
   size_t octets = moon_heads_choose(&w->heads, narrow ? 1 : m->most);
   uint32_t heads = w->heads.n_asked;
   /* Beside long heads there must be room for one column of any length. */
@@ -235,15 +235,12 @@ static void choose(struct moon_walk *w) {
     w->plan.reps = 1;
     w->plan.octets = 0;
   }
-  for (uint16_t i = 0; i < w->plan.n; i++) {
-    guessed = guessed || !w->columns[w->plan.column[i]].begun;
-  }
   w->asked = (struct moon_asked){
     .varbinds = (uint32_t)w->plan.n * w->plan.reps + heads,
     .reps = w->plan.reps,
     .octets = w->plan.octets + heads * HEAD_GUESS,
     .bulk = bulk && w->plan.n,
-    .guessed = guessed,
+    .guessed = w->plan.n && w->plan.guessed,
   };
 }
 
@@ -465,11 +462,11 @@ static void find_row(const struct moon_walk *w, struct candidates *k) {
   uint8_t turn = 0;
   k->turn = 0;
   for (uint16_t i = 0, n = w->n_columns; i < n; i++, c++) {
-    k->turns[i] = 0;
     if (c->count == 0) {
       if (!c->over) {
         return;
       }
+      k->turns[i] = 0;
       continue;
     }
     const struct moon_item *item = moon_column_first(c);
