@@ -17,6 +17,7 @@
 #include "../base/mem.h"
 #include "control.h"
 #include "log.h"
+#include "login.h"
 #include "master.h"
 #include "rundir.h"
 #include "tally.h"
@@ -73,8 +74,7 @@ struct options {
   struct moon_fleet_options fleet;
   const char *targets, *run_dir, *stats, *loop;
   enum moon_level log;
-  struct moon_login login;             /* passwords lie in secret */
-  char secret[2][MOON_PASSWORD_MAX + 2];
+  struct moon_login_given login;
   bool strict, virtual_clock, help;
 };
 
@@ -113,41 +113,16 @@ static bool number(const char *option, const char *text, uint64_t least, uint64_
   return false;
 }
 
-/* Out of argv, where all processes see it. */
-static bool hide(struct options *o, enum moon_login_part part, char *value) {
-  char *own = o->secret[part == MOON_LOGIN_PRIV_PASS];
-  size_t n = strlen(value);
-  if (n > MOON_PASSWORD_MAX) { n = MOON_PASSWORD_MAX + 1; } /* is refused with the others */
-  memcpy(own, value, n);
-  moon_mem_wipe(value, strlen(value));
-  o->login.part[part] = (struct moon_text){own, (uint32_t)n};
-  return true;
-}
-
-/* What belongs to SNMPv3; false: another option. */
-static bool take_login(struct options *o, int c, char *value) {
-  enum moon_login_part part = c == 'u' ? MOON_LOGIN_NAME : c == 'a' ? MOON_LOGIN_AUTH : MOON_LOGIN_PRIV;
-  switch (c) {
-  case 'A': return hide(o, MOON_LOGIN_AUTH_PASS, value);
-  case 'X': return hide(o, MOON_LOGIN_PRIV_PASS, value);
-  case 'u': case 'a': case 'x': o->login.part[part] = (struct moon_text){value, (uint32_t)strlen(value)}; return true;
-  default: return false;
-  }
-}
-
-/* Protocols are those of net-snmp where none are said. */
+/* The agents' user: what a manager says of an agent, -l -n -e and so on, is no option here. */
 static bool finish_login(struct options *o) {
-  static const struct moon_text MD5 = {"MD5", 3}, DES = {"DES", 3};
-  struct moon_text *part = o->login.part;
-  bool any = part[MOON_LOGIN_AUTH].p || part[MOON_LOGIN_AUTH_PASS].p || part[MOON_LOGIN_PRIV].p || part[MOON_LOGIN_PRIV_PASS].p;
-  if (!part[MOON_LOGIN_NAME].p) {
-    if (any) { fail(0, "-a, -A, -x and -X are of a user: -u USER is missing"); }
-    return !any;
+  struct moon_login *login = &o->login.login;
+  if (!o->login.any) { return true; }
+  if (!login->part[MOON_LOGIN_NAME].p) {
+    fail(0, "-a, -A, -x and -X are of a user: -u USER is missing");
+    return false;
   }
-  if (part[MOON_LOGIN_AUTH_PASS].p && !part[MOON_LOGIN_AUTH].p) { part[MOON_LOGIN_AUTH] = MD5; }
-  if (part[MOON_LOGIN_PRIV_PASS].p && !part[MOON_LOGIN_PRIV].p) { part[MOON_LOGIN_PRIV] = DES; }
-  o->login.names = moon_login_options;
-  o->fleet.login = &o->login;
+  moon_login_defaults(login);
+  o->fleet.login = login;
   return true;
 }
 
@@ -155,7 +130,10 @@ static bool take(struct options *o, int c, char *value) {
   static const char *const levels[] = {"error", "warn", "info", "debug"};
   uint64_t n = 0;
   bool good = true;
-  if (take_login(o, c, value)) { return true; }
+  char why[128];
+  enum moon_err e = moon_login_given_take(&o->login, c, value, why, sizeof why);
+  if (e == MOON_E_CONFIG) { fail(0, "%s", why); }
+  if (e != MOON_E_MISSING) { return !e; }
   switch (c) {
   case OPT_RECORDING: o->fleet.recording = value; break;
   case OPT_ADDRESS: o->fleet.address = value; break;
@@ -204,6 +182,10 @@ static bool take(struct options *o, int c, char *value) {
 
 static bool parse(int argc, char **argv, struct options *o) {
   *o = (struct options){.log = MOON_LOG_INFO};
+  if (moon_login_given_init(&o->login, argc, argv)) {
+    fail(0, "out of memory");
+    return false;
+  }
   optind = 0;
   opterr = 0;
   for (int c; (c = getopt_long(argc, argv, "-:c:u:a:A:x:X:h", longs, NULL)) != -1;) {
@@ -463,22 +445,33 @@ static void finish(struct sim *s) {
   if (s->signal_fd >= 0) { close(s->signal_fd); }
 }
 
-int moon_sim_main(int argc, char **argv) {
-  struct options o;
+static int simulate(struct options *o) {
   struct moon_fleet *fleet = NULL;
   struct sim s = {.signal_fd = -1, .started_us = now_us()};
   char error[1024] = "";
-  if (!parse(argc, argv, &o)) { return MOON_EXIT_CONFIG; }
-  if (o.help) { return fputs(usage, stdout) < 0 || fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK; }
-  moon_log_level(o.log);
+  moon_log_level(o->log);
   hold_signals(&s);
   raise_limit();
-  s.virtual_us = o.virtual_clock ? 0 : UINT64_MAX;
-  o.fleet.notice = notice;
-  enum moon_err err = moon_fleet_load(&o.fleet, &fleet, error, sizeof error);
-  moon_mem_wipe(o.secret, sizeof o.secret);
-  int status = err ? fail(err == MOON_E_NOMEM ? MOON_EXIT_FAILED : MOON_EXIT_CONFIG, "%s", error) : serve(&s, fleet, &o);
+  s.virtual_us = o->virtual_clock ? 0 : UINT64_MAX;
+  o->fleet.notice = notice;
+  enum moon_err err = moon_fleet_load(&o->fleet, &fleet, error, sizeof error);
+  moon_login_given_wipe(&o->login);
+  int status = err ? fail(err == MOON_E_NOMEM ? MOON_EXIT_FAILED : MOON_EXIT_CONFIG, "%s", error) : serve(&s, fleet, o);
   finish(&s);
   moon_fleet_free(fleet);
+  return status;
+}
+
+int moon_sim_main(int argc, char **argv) {
+  struct options o;
+  int status;
+  if (!parse(argc, argv, &o)) {
+    status = MOON_EXIT_CONFIG;
+  } else if (o.help) {
+    status = fputs(usage, stdout) < 0 || fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+  } else {
+    status = simulate(&o);
+  }
+  moon_login_given_fini(&o.login);
   return status;
 }
