@@ -1,7 +1,11 @@
 -- Command lines of version 3 that Debian's tools and ours are given: AGENT is Debian's snmpd, NAME an OID, ENGINE its engine id.
--- lines: portions of command lines; confs: { conf = text of snmp.conf, command lines }.
+-- lines: portions of command lines; with_keys: those that go well; confs: { conf = text of snmp.conf, command lines }.
+-- Of user maple: RFC 3414 A.3.2, and the same at the engine of the test.
+local keys = { KU = "9fb5cc0381497b3793528939ff788d5d79145211", KUL = "e79b0dd8d0034e594bd5443eeb25342aea4112ac", PRIV = "e79b0dd8d0034e594bd5443eeb25342a" }
+
 local function lines(text)
   local out = {}
+  text = text:gsub("%f[%u]%u+%f[%U]", keys)
   for line in text:gmatch "[^\n]+" do
     if line:find "%S" then out[#out + 1] = line:match "^%s*(.-)%s*$" end
   end
@@ -10,6 +14,12 @@ end
 
 local _M = { lines = {}, confs = {} }
 
+_M.with_keys = lines [[
+snmpget -v3 -u maple -l ap -a SHA -3m KU -x AES -3M KU AGENT NAME
+snmpget -v3 -u maple -l ap -a SHA -3k KUL -x AES -3K 0xKUL AGENT NAME
+snmpget -v3 -u maple -l ap -a SHA -A maplesyrup -x AES -3K=PRIV AGENT NAME
+snmpget -v3 -u maple -l ap -a SHA -3k KUL -x AES -X maplesyrup AGENT NAME
+]]
 _M.lines[1] = lines [[
 snmpget -v3 AGENT NAME
 snmpget -v3 -u sha_aes AGENT NAME
@@ -179,6 +189,9 @@ conf(base .. "defPassphrase authpass-SHA\n", "snmpget -l authNoPriv AGENT NAME",
 conf(base .. "defPassphrase short\n", get, "snmpget -u noauth -l noauth AGENT NAME", "snmpget -t 0.2 -r 0 127.0.0.1:1 NAME")
 conf(base .. "defAuthPassphrase authpass-SHA\ndefPrivPassphrase short\n", get)
 conf(base .. "defAuthPassphrase authpass-SHA\n", get)
+local maple = base:gsub("sha_aes", "maple")
+conf(maple .. "defAuthMasterKey 0x" .. keys.KU .. "\ndefPrivMasterKey " .. keys.KU .. "\n", get)
+conf(maple .. "defAuthLocalizedKey " .. keys.KUL .. "\ndefPrivLocalizedKey " .. keys.PRIV .. "\n", get)
 conf(base .. "defAuthMasterKey 0x0102\n", get)
 conf(base .. "defAuthMasterKey zz\n", get)
 conf(base .. "defAuthPassphrase authpass-SHA\ndefPrivMasterKey zz\n", get)

@@ -66,6 +66,12 @@ describe("the tools in version 3", function()
     end
   end)
 
+  it("take keys instead of passwords", function()
+    local lines = all_at(cases.with_keys)
+    local _, got = both:compare(lines)
+    for i, line in ipairs(lines) do assert.equal(0, got[i].status, line) end
+  end)
+
   for i, portion in ipairs(cases.lines) do
     it(("say what Debian's say, %d: %s ..."):format(i, portion[1]:sub(1, 50)), function() both:compare(all_at(portion)) end)
   end

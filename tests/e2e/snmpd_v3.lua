@@ -22,12 +22,13 @@ function _M.users()
   return list
 end
 
---- Starts it on a free port: { process =, port =, target = }. User noauth may read, all others write.
+--- Starts it on a free port: { process =, port =, target = }. User noauth may read, all others write; maple has the password of
+-- RFC 3414 A.3.2.
 function _M.start()
   local dir, port = t.path "snmpd-v3", t.free_port()
   assert(os.execute("mkdir -p " .. dir .. "/cert_indexes") == 0)
   local conf = { ("agentaddress udp:127.0.0.1:%d\n[snmp] persistentDir %s\nengineID rigengine\nsysLocation lab\n"):format(port, dir),
-    "view all included .1\ncreateUser noauth\nrouser noauth noauth\n" }
+    "view all included .1\ncreateUser noauth\nrouser noauth noauth\ncreateUser maple SHA maplesyrup AES maplesyrup\nrwuser maple priv\n" }
   for _, u in ipairs(_M.users()) do
     conf[#conf + 1] = ("createUser %s %s %s %s %s\nrwuser %s %s\n"):format(u.name, u.auth, u.auth_pass, u.priv or "", u.priv_pass or "", u.name,
       u.priv and "priv" or "auth")

@@ -812,6 +812,11 @@ static void hostile_plans(void **state) {
           for (uint32_t c = 0; c < p->targets[t].n_credentials; c++) { assert_true(p->targets[t].credentials[c] < p->n_credentials); }
           (void)strlen(p->targets[t].name);
         }
+        for (uint32_t c = 0; c < p->n_credentials; c++) {
+          const struct moon_credential *who = &p->credentials[c];
+          assert_true(who->version != MOON_V3 || (who->auth < MOON_AUTH_N && who->auth_key.len == (who->auth ? moon_auth_key_len(who->auth) : 0)));
+          assert_true(who->priv < MOON_PRIV_N && (who->auth || !who->priv) && who->user_len <= sizeof who->user);
+        }
         moon_plan_free(p);
       }
       packed[i] ^= FLIPS[k];
