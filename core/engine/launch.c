@@ -6,6 +6,7 @@
 /* In one turn at most so many datagrams leave before answers are taken in again, or a burst would fill the receive buffer. */
 #define PER_TURN 512u
 #define BLOCKED_US 1000u
+#define STRETCHES 8u    /* keys of SNMPv3 that take a millisecond each, likewise */
 #define ENVELOPE 1024u /* more than any header in front of the varbinds, and padding */
 #define SAME_ERROR 3u /* so often in a row, with the error queue empty: the error is about this very datagram */
 #define ANY_ERROR 64u
@@ -60,6 +61,11 @@ static bool flush(struct moon_engine *e, struct moon_socket *sock) {
   e->now_us = moon_engine_clock_us(e);
   if (!open) { e->blocked_us = e->now_us + BLOCKED_US; }
   return open;
+}
+
+/* Enough of this turn went into keys. */
+static bool tired(const struct moon_engine *e) {
+  return e->keyring && moon_keyring_stretched(e->keyring) - e->stretched >= STRETCHES;
 }
 
 static uint32_t jitter(struct moon_engine *e) {
@@ -128,7 +134,7 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
 /* Tries after the first go before new requests. They are few, so they borrow from the rates instead of waiting for them. */
 static uint32_t launch_tries(struct moon_engine *e, uint32_t room) {
   struct moon_list *node;
-  while (room && (node = moon_list_take(&e->resend))) {
+  while (room && !tired(e) && (node = moon_list_take(&e->resend))) {
     struct moon_slot *s = MOON_LIST_ENTRY(node, struct moon_slot, node);
     if (!launch(e, s)) {
       moon_list_prepend(&e->resend, &s->node);
@@ -167,7 +173,7 @@ static bool admit(struct moon_engine *e, struct moon_peer *p, struct moon_slot *
 
 static uint32_t launch_new(struct moon_engine *e, uint32_t room) {
   uint32_t first = 0;
-  while (room && e->n_on_wire < e->config.max_in_flight && !moon_list_empty(&e->active)) {
+  while (room && !tired(e) && e->n_on_wire < e->config.max_in_flight && !moon_list_empty(&e->active)) {
     struct moon_peer *p = MOON_LIST_ENTRY(e->active.next, struct moon_peer, node);
     if (!p->n_waiting || moon_list_empty(&p->waiting)) {
       moon_list_remove(&p->node);
@@ -219,11 +225,12 @@ void moon_launch_all(struct moon_engine *e) {
     moon_outbox_drop(&e->socket[i]->out, 0, owner_lives, &e->flight);
     if (!flush(e, e->socket[i])) { return; }
   }
+  if (e->keyring) { e->stretched = moon_keyring_stretched(e->keyring); }
   uint32_t room = launch_tries(e, PER_TURN);
   room = launch_new(e, room);
   for (uint32_t i = 0; i < e->n_sockets && !e->blocked_us; i++) {
     if (e->socket[i]->out.n) { flush(e, e->socket[i]); }
   }
   /* More could leave: after the answers to these were taken in. */
-  if (!room && !e->blocked_us) { e->again = true; }
+  if ((!room || tired(e)) && !e->blocked_us) { e->again = true; }
 }

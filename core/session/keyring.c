@@ -33,6 +33,7 @@ struct moon_keyring {
   uint32_t mask;
   uint32_t n_contexts, max_contexts;
   uint32_t n_entries, max_entries;
+  uint32_t stretched;
   uint64_t key;                    /* of the hash: agents choose their engine ids */
   struct moon_list bright;         /* with a context; the hand is at the front */
   struct moon_list dim;            /* without, oldest first */
@@ -144,6 +145,8 @@ static enum moon_err localize(struct moon_keyring *k, struct moon_keyring_entry 
   e->priv_key = n->priv_key;
   if (!n->auth_localized) { err = moon_key_localize(k->crypto, auth, &n->auth_key, n->engine_id, n->engine_id_len, &e->auth_key); }
   if (!err && priv != MOON_PRIV_NONE && !n->priv_localized) {
+    bool blumenthal = priv == MOON_PRIV_AES192 || priv == MOON_PRIV_AES256;
+    k->stretched += !blumenthal && moon_auth_key_len(auth) < moon_priv_key_len(priv);
     err = moon_key_localize_priv(k->crypto, auth, priv, &n->priv_key, n->engine_id, n->engine_id_len, &e->priv_key);
   }
   return err;
@@ -248,6 +251,8 @@ enum moon_err moon_keyring_get(struct moon_keyring *k, const struct moon_credent
 
 uint8_t *moon_keyring_scratch(struct moon_keyring *k) { return k->scratch; }
 struct moon_crypto *moon_keyring_crypto(struct moon_keyring *k) { return k->crypto; }
+
+uint32_t moon_keyring_stretched(const struct moon_keyring *k) { return k->stretched; }
 
 void moon_keyring_held(const struct moon_keyring *k, uint32_t *contexts, uint32_t *keys) {
   *contexts = k->n_contexts;

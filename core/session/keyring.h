@@ -39,6 +39,8 @@ MOON_API enum moon_err moon_keyring_get(struct moon_keyring *k, const struct moo
 MOON_API uint8_t *moon_keyring_scratch(struct moon_keyring *k);
 /* To make keys with. */
 MOON_API struct moon_crypto *moon_keyring_crypto(struct moon_keyring *k);
+/* How often a key was extended as Reeder does, which takes a millisecond each: who has others to serve does not do many at once. */
+MOON_API uint32_t moon_keyring_stretched(const struct moon_keyring *k);
 /* Contexts and localized keys held now. */
 MOON_API void moon_keyring_held(const struct moon_keyring *k, uint32_t *contexts, uint32_t *keys);
 

@@ -12,7 +12,7 @@
 -- too_big gen_err bad_value not_writable auth unknown_user unknown_engine not_in_time_window unsupported_level
 -- decryption decode loop budget cancelled dns config`, and `tostring(err)` is one line with the device, the OID, the
 -- tries and what to check. Beside it `err.oid`, `err.tries`, `err.rtt`, `err.target`, `err.device`, `err.status`,
--- `err.detail`, `err.retryable`. The caller's own faults are raised where it called.
+-- `err.detail`, `err.report`, `err.retryable`. The caller's own faults are raised where it called.
 -- @module moonpoll
 
 local core = require "moonpoll.core"

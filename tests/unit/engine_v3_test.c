@@ -224,6 +224,29 @@ static void reboots_and_twins(void **state) {
   assert_int_equal(w.n_notices, 2);
 }
 
+/* Keys that take their time do not keep the others waiting: an agent of v2c is answered while they are made. */
+static void keys_that_take_long(void **state) {
+  struct moon_credential quick;
+  (void)state;
+  struct secured *fast = NULL;
+  for (int i = 0; i < N; i++) {
+    struct secured *s = add(MOON_AUTH_SHA1, i == N - 1 ? MOON_PRIV_AES128 : MOON_PRIV_AES256_REEDER);
+    if (!i) { usm_agent_credential(&s->model, &credential); }
+    fast = s;
+  }
+  w.policy.timeout_us = 2000000;
+  usm_agent_credential(&fast->model, &quick);
+  struct asked *last = NULL;
+  struct moon_peer *p;
+  for (int i = 0; i < N - 1; i++) { last = world_ask(&w, peer(&all[i])); }
+  assert_int_equal(moon_peer_new(w.e, &fast->addr, &quick, &w.policy, NULL, &p), MOON_OK);
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 20));
+  assert_int_equal(w.c.answered, N);
+  assert_true(q->order < last->order);
+  assert_true(w.c.turns > N / 8);
+}
+
 static void late_answers(void **state) {
   (void)state;
   struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
@@ -314,7 +337,7 @@ static void beside_a_community(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(errors_come_at_once), T(reboots_and_twins),
+    T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(errors_come_at_once), T(reboots_and_twins), T(keys_that_take_long),
     T(late_answers), T(second_answers), T(kept_and_brought_back), T(beside_a_community),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
