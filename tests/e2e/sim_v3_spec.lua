@@ -140,6 +140,15 @@ describe("Agents of SNMPv3", function()
     assert.equal(n, good)
   end)
 
+  it("are recorded as they are served", function()
+    local status, out, err = t.run { t.program, "record", sim:target "127.7.2.1", "-v3", "-u", ops.name, "-a", ops.auth, "-A", ops.auth_pass, "-x",
+      ops.priv, "-X", ops.priv_pass, "-n", "other" }
+    assert.equal(0, status, err)
+    local want, got = rig.read(router), rig.read(t.write("again.snmprec", out))
+    assert.equal(#want, #got)
+    for i, w in ipairs(want) do assert.equal(w.oid .. " " .. w.value, got[i].oid .. " " .. got[i].value) end
+  end)
+
   it("refuse as real agents do", function()
     local function refused(text, given, status_wanted)
       local value, status, err = get(ops, "127.7.0.1", nil, given)
