@@ -38,6 +38,8 @@ return {
   { name = "a password is not repeated to the end", file = "core/wire/keys.c", tests = { "unit/keys_test" },
     from = "#define STRETCH (1u << 20)", to = "#define STRETCH ((1u << 20) - 1)" },
   { name = "a password of seven characters is taken", file = "core/wire/keys.c", tests = { "unit/keys_test" },
+    from = "if (n < MOON_PASSWORD_MIN ||", to = "if (n + 1 < MOON_PASSWORD_MIN ||" },
+  -- session
   { name = "boots and time are learned from anybody", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
     from = "  if (!unknown && kind != MOON_REPORT_ENGINE) { return hold(x, kind, now_us); }",
     to = "  if (kind == MOON_REPORT_TIME_WINDOW && x->resyncs++ < 2) { bool b; moon_trust_hear(sec, moon_trust_authority(sec), m->boots, m->time, true, now_us, &b); return again(x); }\n"
@@ -91,8 +93,6 @@ return {
     from = "(!sealed || s->x.authentic)", to = "(!sealed || !s->x.authentic)" },
   { name = "a context's rates are the device's", file = "core/bind/task/rows.c", tests = { "e2e/v3_spec" },
     from = "w->query.context = moon_device_context(L, 1);", to = "" },
-    from = "if (n < MOON_PASSWORD_MIN ||", to = "if (n + 1 < MOON_PASSWORD_MIN ||" },
-  -- session
   { name = "community not compared", file = "core/session/exchange.c", tests = { "unit/exchange_test" },
     from = "return n == c->community_len && (n == 0 || memcmp(p, c->community, n) == 0);", to = "return n == c->community_len || c || p;" },
   { name = "given up one try too early", file = "core/session/exchange.c", tests = { "unit/exchange_test" },
