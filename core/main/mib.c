@@ -6,12 +6,13 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -27,11 +28,12 @@
 #include "modules.h"
 #include "smi.h"
 
-#define MODULE_MS 30000    /* nobody waits longer for one module */
-#define MODULE_CPU_US 500000 /* of CPU one may take, */
-#define OCTET_CPU_US 4       /* and more for its octets: libsmi compares each name of a module with all others; or it loops */
-#define LINES_MAX 20       /* told of one module */
-#define DROPPED_MAX 64     /* modules that end the parser before it is given up */
+#define MODULE_S 30          /* nobody waits longer for one module */
+#define MODULE_CPU_US 300000 /* of CPU one may take, */
+#define OCTET_CPU_US 1       /* and more for its octets: it takes a fortieth; or it loops */
+#define LINES_MAX 20         /* told of one module */
+#define SAVE_MODULES 64      /* are read again at most when one ends the parser, */
+#define SAVE_OCTETS (2u << 20) /* or those after so many octets */
 
 static const char usage[] =
   "usage: moonpoll mib add FILE|DIR... [--mib-file FILE]\n"
@@ -50,15 +52,22 @@ static const char usage[] =
   "\n"
   "example: moonpoll mib add /usr/share/snmp/mibs ~/mibs/ACME-MIB.txt\n";
 
+/* What the processes that parse tell those that wait for them. */
+struct progress {
+  uint32_t at; /* number of the module being read; UINT32_MAX: none */
+  bool done;   /* the status is to be believed */
+};
+
 struct job {
   struct moon_modules modules;
   const char *path;            /* the file of names */
   char dir[64];                /* modules under their names, for libsmi */
+  struct progress *progress;   /* shared */
   const struct moon_names *names;
   struct moon_mib old;         /* what the file holds already */
   bool has_old;
   bool quiet, smi;
-  uint32_t told_before;        /* modules an attempt before has told of */
+  uint32_t told_before;        /* modules a process that died has told of; what comes next is saved */
   bool told;                   /* past them */
   uint32_t lines, whole;       /* told: of parts, of modules */
   const struct moon_module_file *last; /* that was told of, */
@@ -134,18 +143,13 @@ static void write_closed(const struct moon_module_file *f, const char *to) {
   if (in) { fclose(in); }
 }
 
-static void link_modules(struct job *j) {
+static void link_module(const struct job *j, const struct moon_module_file *f) {
   char path[PATH_MAX];
-  for (uint32_t i = 0; i < j->modules.n; i++) {
-    const struct moon_module_file *f = &j->modules.at[i];
-    snprintf(path, sizeof path, "%s/%s", j->dir, f->name);
-    if (f->dropped) {
-      unlink(path);
-    } else if (f->endless) {
-      write_closed(f, path);
-    } else if (symlink(f->path, path) && errno != EEXIST) {
-      fail(0, "%s: %s", path, strerror(errno));
-    }
+  snprintf(path, sizeof path, "%s/%s", j->dir, f->name);
+  if (f->endless) {
+    write_closed(f, path);
+  } else if (symlink(f->path, path) && errno != EEXIST) {
+    fail(0, "%s: %s", path, strerror(errno));
   }
 }
 
@@ -205,7 +209,7 @@ static void remove_dir(const char *dir) {
   rmdir(dir);
 }
 
-/* ---- in the child, which may die ---- */
+/* ---- in the children, which may die ---- */
 
 static bool keeps(const struct job *j, const char *name) { return !moon_modules_find(&j->modules, name); }
 
@@ -222,41 +226,55 @@ static void keep_old(const struct job *j, struct moon_block *b) {
   moon_mem_free(types);
 }
 
-/* SIGPROF after so much CPU, which ends this process; 0: never. */
-static void limit_cpu(uint32_t us) {
-  struct itimerval t = {.it_value = {.tv_sec = us / 1000000, .tv_usec = us % 1000000}};
+/* Signals after so much time and CPU, which end this process; 0: none. */
+static void limit(unsigned int s, uint32_t cpu_us) {
+  struct itimerval t = {.it_value = {.tv_sec = cpu_us / 1000000, .tv_usec = cpu_us % 1000000}};
+  alarm(s);
   setitimer(ITIMER_PROF, &t, NULL);
 }
 
-static int compile(struct job *j, const char *temp, int progress) {
-  struct moon_block *b = moon_block_new();
-  struct moon_smi_module done;
-  uint32_t modules = 0, objects = 0;
+/* The module that was being read ended the parser: without it, or as we know it. */
+static void drop(struct job *j, uint32_t i) {
+  char path[PATH_MAX];
+  struct moon_module_file *f = &j->modules.at[i];
+  f->dropped = true;
+  j->told_before = i + 1;
+  tell_file(j, f->path, 0, "the parser does not survive it");
+  snprintf(path, sizeof path, "%s/%s", j->dir, f->name);
+  unlink(path);
+  write_known(j, f->name);
+}
+
+/* Goes on in a child, so that what is parsed so far outlives it: -1 there. Here the exit status of the last child; each one that dies is
+ * followed by another without the module it was at. */
+static int save(struct job *j) {
+  for (;;) {
+    int status = 0;
+    *j->progress = (struct progress){.at = UINT32_MAX};
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) { return fail(MOON_EXIT_FAILED, "%s", strerror(errno)); }
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      return -1;
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (j->progress->done && WIFEXITED(status)) { return WEXITSTATUS(status); }
+    if (j->progress->at >= j->modules.n || j->modules.at[j->progress->at].dropped) { return fail(MOON_EXIT_FAILED, "the parser died"); }
+    drop(j, j->progress->at);
+  }
+}
+
+/* The status the process ends with; told to those that wait for it, unless they would only find out how it died. */
+static int done(const struct job *j, int status) {
+  fflush(NULL);
+  j->progress->done = true;
+  return status;
+}
+
+static int write_names(const struct job *j, struct moon_block *b, const char *temp, uint32_t modules, uint32_t objects) {
   uint8_t *octets;
   size_t n;
-  if (!b || moon_smi_open(j->dir, tell_line, j)) { return fail(MOON_EXIT_FAILED, "out of memory"); }
-  keep_old(j, b);
-  for (uint32_t i = 0; i < j->modules.n; i++) {
-    const struct moon_module_file *f = &j->modules.at[i];
-    if (f->dropped) { continue; }
-    if (write(progress, &i, sizeof i) != sizeof i) { return MOON_EXIT_FAILED; }
-    j->told = i >= j->told_before;
-    limit_cpu(MODULE_CPU_US + OCTET_CPU_US * f->size);
-    enum moon_err e = moon_smi_load(f->name, b, &done);
-    if (e == MOON_E_SYNTAX) {
-      tell_file(j, f->path, 0, "not understood at all");
-    } else if (e) {
-      return fail(MOON_EXIT_FAILED, "%s: %s", f->path, moon_err_text(e));
-    } else {
-      modules++;
-      objects += done.nodes;
-      if (done.lost) { j->lines++; }
-      if (done.lost && j->told) {
-        fprintf(stderr, "%s: %u names skipped: where they belong is not known, a module they build on is missing\n", f->path, done.lost);
-      }
-    }
-  }
-  limit_cpu(0);
   enum moon_err e = moon_block_pack(b, &octets, &n);
   if (e) { return fail(MOON_EXIT_FAILED, "%s", moon_err_text(e)); }
   if (!write_all(temp, octets, n)) { return fail(MOON_EXIT_FAILED, "%s: %s", temp, strerror(errno)); }
@@ -267,39 +285,57 @@ static int compile(struct job *j, const char *temp, int progress) {
   return fflush(stdout) || !modules ? MOON_EXIT_FAILED : MOON_EXIT_OK;
 }
 
-/* ---- the parent ---- */
-
-/* Runs compile in a child. *at: the module it was at when it died. Its exit status; -1: it died. */
-static int attempt(struct job *j, const char *temp, uint32_t *at) {
-  int ends[2], status = 0;
-  if (pipe2(ends, O_CLOEXEC)) { return fail(MOON_EXIT_FAILED, "%s", strerror(errno)); }
-  fflush(NULL);
-  pid_t pid = fork();
-  if (pid < 0) {
-    close(ends[0]);
-    close(ends[1]);
-    return fail(MOON_EXIT_FAILED, "%s", strerror(errno));
+/* false: there is no use in going on. */
+static bool compile_module(struct job *j, uint32_t i, struct moon_block *b, uint32_t *modules, uint32_t *objects) {
+  const struct moon_module_file *f = &j->modules.at[i];
+  struct moon_smi_module m;
+  j->progress->at = i;
+  j->told = i >= j->told_before;
+  limit(MODULE_S, MODULE_CPU_US + OCTET_CPU_US * f->size);
+  enum moon_err e = moon_smi_load(f->name, b, &m);
+  limit(0, 0);
+  if (e == MOON_E_SYNTAX) {
+    tell_file(j, f->path, 0, "not understood at all");
+    return true;
   }
-  if (pid == 0) {
-    close(ends[0]);
-    _exit(compile(j, temp, ends[1]));
+  if (e) {
+    fail(0, "%s: %s", f->path, moon_err_text(e));
+    return false;
   }
-  close(ends[1]);
-  *at = UINT32_MAX;
-  for (;;) {
-    struct pollfd p = {.fd = ends[0], .events = POLLIN};
-    int ready = poll(&p, 1, MODULE_MS);
-    if (ready < 0 && errno == EINTR) { continue; }
-    if (ready <= 0) {
-      kill(pid, SIGKILL);
-      break;
-    }
-    if (read(ends[0], at, sizeof *at) != sizeof *at) { break; }
+  ++*modules;
+  *objects += m.nodes;
+  if (m.lost) { j->lines++; }
+  if (m.lost && j->told) {
+    fprintf(stderr, "%s: %u names skipped: where they belong is not known, a module they build on is missing\n", f->path, m.lost);
   }
-  close(ends[0]);
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return true;
 }
+
+static int compile(struct job *j, const char *temp) {
+  struct moon_block *b = moon_block_new();
+  uint32_t modules = 0, objects = 0, since = 0, octets = 0;
+  if (!b || moon_smi_open(j->dir, tell_line, j)) { return done(j, fail(MOON_EXIT_FAILED, "out of memory")); }
+  keep_old(j, b);
+  static const char *const smi[] = {"SNMPv2-SMI", "RFC1155-SMI"};
+  for (size_t i = 0; i < sizeof smi / sizeof *smi; i++) {
+    if (!moon_modules_find(&j->modules, smi[i])) { moon_smi_know(smi[i]); }
+  }
+  for (uint32_t i = 0; i < j->modules.n; i++) {
+    if (j->modules.at[i].dropped) { continue; }
+    if (since++ == SAVE_MODULES || octets >= SAVE_OCTETS || (j->told_before && i == j->told_before)) {
+      int status = save(j);
+      if (status >= 0) { return status; }
+      since = octets = 0;
+      if (j->modules.at[i].dropped) { continue; }
+    }
+    octets += j->modules.at[i].size;
+    if (!compile_module(j, i, b, &modules, &objects)) { return done(j, MOON_EXIT_FAILED); }
+  }
+  j->progress->at = UINT32_MAX;
+  return done(j, write_names(j, b, temp, modules, objects));
+}
+
+/* ---- the parent ---- */
 
 static bool make_parents(const char *path) {
   char dir[PATH_MAX];
@@ -316,7 +352,8 @@ static int add_all(struct job *j) {
   char temp[PATH_MAX];
   const char *base = getenv("TMPDIR");
   int status = -1;
-  uint32_t at;
+  j->progress = mmap(NULL, sizeof *j->progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (j->progress == MAP_FAILED) { return fail(MOON_EXIT_FAILED, "%s", strerror(errno)); }
   if (snprintf(j->dir, sizeof j->dir, "%s/moonpoll-mib-XXXXXX", base && strlen(base) < 32 ? base : "/tmp") >= (int)sizeof j->dir ||
       !mkdtemp(j->dir)) {
     return fail(MOON_EXIT_FAILED, "%s: %s", j->dir, strerror(errno));
@@ -325,25 +362,21 @@ static int add_all(struct job *j) {
     status = fail(MOON_EXIT_FAILED, "%s: %s", j->path, strerror(errno));
   }
   moon_modules_sort(&j->modules);
-  for (uint32_t dropped = 0; status < 0 && dropped < DROPPED_MAX; dropped++) {
-    link_modules(j);
+  if (status < 0) {
+    for (uint32_t i = 0; i < j->modules.n; i++) { link_module(j, &j->modules.at[i]); }
     for (uint32_t i = 0; i < j->modules.n; i++) {
       for (uint32_t k = 0; k < j->modules.at[i].n_imports; k++) { write_known(j, j->modules.at[i].imports[k]); }
     }
     write_known(j, "SNMPv2-SMI");
-    status = attempt(j, temp, &at);
-    if (status < 0 && at < j->modules.n) {
-      j->modules.at[at].dropped = true;
-      j->told_before = at;
-      tell_file(j, j->modules.at[at].path, 0, "the parser does not survive it");
-    } else if (status < 0) {
-      status = fail(MOON_EXIT_FAILED, "the parser died");
-    }
+    write_known(j, "RFC1155-SMI");
+    status = save(j);
+    if (status < 0) { _exit(compile(j, temp)); }
   }
   if (status == MOON_EXIT_OK && rename(temp, j->path)) { status = fail(MOON_EXIT_FAILED, "%s: %s", j->path, strerror(errno)); }
   unlink(temp);
   remove_dir(j->dir);
-  return status < 0 ? MOON_EXIT_FAILED : status;
+  munmap(j->progress, sizeof *j->progress);
+  return status;
 }
 
 static int add(struct job *j, int argc, char **argv) {

@@ -81,11 +81,28 @@ static void *grown(void *p, uint32_t n, uint32_t *cap, size_t size) {
   return p;
 }
 
-struct moon_module_file *moon_modules_find(const struct moon_modules *m, const char *name) {
-  for (uint32_t i = 0; i < m->n; i++) {
-    if (strcmp(m->at[i].name, name) == 0) { return &m->at[i]; }
+/* The slot a name is in or would be put in. */
+static uint32_t *slot(const struct moon_modules *m, const char *name) {
+  uint32_t h = 2166136261u; /* FNV-1a */
+  for (const char *c = name; *c; c++) { h = (h ^ (uint8_t)*c) * 16777619u; }
+  for (h ^= h >> 15;; h++) {
+    uint32_t *s = &m->slots[h & (m->n_slots - 1)];
+    if (!*s || strcmp(m->at[*s - 1].name, name) == 0) { return s; }
   }
-  return NULL;
+}
+
+/* All there are, and room for as many again. */
+static void fill_slots(struct moon_modules *m) {
+  while (m->n_slots < 4 * m->n || !m->n_slots) { m->n_slots = m->n_slots ? 2 * m->n_slots : 64; }
+  moon_mem_free(m->slots);
+  m->slots = moon_mem_array(m->n_slots, sizeof *m->slots);
+  if (!m->slots) { no_memory(); }
+  for (uint32_t i = 0; i < m->n; i++) { *slot(m, m->at[i].name) = i + 1; }
+}
+
+struct moon_module_file *moon_modules_find(const struct moon_modules *m, const char *name) {
+  uint32_t i = m->n ? *slot(m, name) : 0;
+  return i ? &m->at[i - 1] : NULL;
 }
 
 /* NAME DEFINITIONS ::= BEGIN, then names after each FROM up to the semicolon. */
@@ -111,6 +128,8 @@ static uint32_t scan_file(struct moon_modules *m, const char *path, const char *
       m->at = grown(m->at, m->n, &m->cap, sizeof *m->at);
       f = &m->at[m->n++];
       *f = (struct moon_module_file){.name = own, .path = copy(path, strlen(path)), .size = (uint32_t)size};
+      if (2 * m->n > m->n_slots) { fill_slots(m); }
+      *slot(m, own) = m->n;
       cap = 0;
     } else if (f && same(word, n, "IMPORTS")) {
       importing = true;
@@ -206,10 +225,15 @@ static void visit(struct order *o, struct moon_module_file *f, uint32_t depth) {
 void moon_modules_sort(struct moon_modules *m) {
   struct order o = {.m = m, .out = moon_mem_array((size_t)m->n + 1, sizeof *m->at)};
   if (!o.out) { return; } /* then in the order they came: libsmi looks for what it misses itself */
+  struct moon_module_file *first[] = {moon_modules_find(m, "SNMPv2-SMI"), moon_modules_find(m, "RFC1155-SMI")};
+  for (uint32_t i = 0; i < 2; i++) {
+    if (first[i]) { visit(&o, first[i], 0); }
+  }
   for (uint32_t i = 0; i < m->n; i++) { visit(&o, &m->at[i], 0); }
   moon_mem_free(m->at);
   m->at = o.out;
   m->cap = m->n + 1;
+  fill_slots(m);
 }
 
 void moon_modules_fini(struct moon_modules *m) {
@@ -220,5 +244,6 @@ void moon_modules_fini(struct moon_modules *m) {
     moon_mem_free(m->at[i].path);
   }
   moon_mem_free(m->at);
+  moon_mem_free(m->slots);
   *m = (struct moon_modules){0};
 }

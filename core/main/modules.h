@@ -21,6 +21,7 @@ struct moon_module_file {
 struct moon_modules {
   struct moon_module_file *at;
   uint32_t n, cap;
+  uint32_t *slots, n_slots; /* numbers in at, one more than they are, by hash of the name; 0 is free */
   void (*tell)(void *arg, const char *path, int line, const char *text); /* of files that are left out; path as given */
   void *arg;
 };
@@ -29,7 +30,8 @@ struct moon_modules {
 bool moon_modules_add(struct moon_modules *m, const char *path);
 /* The module with this name; NULL. */
 struct moon_module_file *moon_modules_find(const struct moon_modules *m, const char *name);
-/* What is imported comes before what imports it, as far as there is such an order. Pointers into it become void. */
+/* What is imported comes before what imports it, as far as there is such an order, and the SMI itself before all. Pointers into it
+ * become void. */
 void moon_modules_sort(struct moon_modules *m);
 void moon_modules_fini(struct moon_modules *m);
 

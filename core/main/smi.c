@@ -1,10 +1,13 @@
 #include "smi.h"
 
 #if __has_include(<smi.h>)
+#include <inttypes.h>
 #include <smi.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../base/mem.h"
+#include "smi_index.h"
 
 static struct { moon_smi_report *report; void *arg; } listener; /* libsmi's handler has no argument */
 
@@ -16,8 +19,7 @@ bool moon_smi_available(void) { return true; }
 /* Fatal ones (0, 1), and among the others those that lose something. */
 static bool is_loss(int severity, const char *tag) {
   static const char *const tags[] = {"type-unknown", "type-or-class-unknown", "basetype-unknown", "import-failed", "object-identifier-redefined",
-                                     "identifier-redefined", "number-range", "range-exchanged", "range-overlap", "enum-number-redefinition",
-                                     "bits-number-redefinition", "invalid-format", "hyphen-end"};
+                                     "identifier-redefined", "number-range", "range-exchanged", "range-overlap", "invalid-format", "hyphen-end"};
   if (severity <= 1) { return true; }
   for (size_t i = 0; tag && i < sizeof tags / sizeof *tags; i++) {
     if (strcmp(tag, tags[i]) == 0) { return true; }
@@ -39,8 +41,11 @@ enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg)
   return MOON_OK;
 }
 
+void moon_smi_know(const char *name) { smiLoadModule(name); }
+
 void moon_smi_close(void) {
   smiExit();
+  moon_smi_index_fini();
   moon_mem_free(seen.type);
   moon_mem_free(seen.index);
   memset(&seen, 0, sizeof seen);
@@ -99,11 +104,57 @@ static uint8_t base_of(SmiType *t) {
 }
 
 static int64_t number_of(const SmiValue *v) {
+  int64_t n = 0;
+  if (v->len) { /* a number in hex behind a type of octets: libsmi has it as octets, half ones filled up behind */
+    for (unsigned int i = 0; i < v->len; i++) { n = n << 8 | (uint8_t)v->value.ptr[i]; }
+    return n;
+  }
   switch (v->basetype) {
   case SMI_BASETYPE_UNSIGNED32: return (int64_t)v->value.unsigned32;
   case SMI_BASETYPE_INTEGER64: return v->value.integer64;
   case SMI_BASETYPE_UNSIGNED64: return v->value.unsigned64 > INT64_MAX ? INT64_MAX : (int64_t)v->value.unsigned64;
   default: return v->value.integer32;
+  }
+}
+
+/* Whether a number in hex had an even number of digits nobody knows when the last is 0. */
+static bool is_sure(const SmiValue *v) { return !v->len || (v->len < 8 && v->value.ptr[v->len - 1] & 0xf); }
+
+/* libsmi sorts ranges and joins adjacent ones; from some lists it makes a ring. */
+static void convert_ranges(struct moon_block *d, SmiType *t, struct moon_mib_type_record *r) {
+  int64_t above = INT64_MIN;
+  uint32_t first = d->ranges.n;
+  for (SmiRange *n = smiGetFirstRange(t); n && r->n_ranges < UINT16_MAX; n = smiGetNextRange(n), r->n_ranges++) {
+    int64_t low = number_of(&n->minValue), high = number_of(&n->maxValue);
+    if (!is_sure(&n->minValue) || !is_sure(&n->maxValue)) { /* rather those of the type it refines than wrong ones */
+      d->ranges.n = first;
+      r->n_ranges = 0;
+      return;
+    }
+    if (low > high) {
+      int64_t swap = low;
+      low = high;
+      high = swap;
+    }
+    if (r->n_ranges && low <= above) { return; }
+    moon_block_range(d, low, high);
+    above = high;
+  }
+}
+
+/* libsmi has them in order. */
+static void convert_labels(struct moon_block *d, SmiType *t, struct moon_mib_type_record *r) {
+  int64_t last = 0;
+  for (SmiNamedNumber *n = smiGetFirstNamedNumber(t); n; n = smiGetNextNamedNumber(n), r->n_items++) {
+    int64_t value = number_of(&n->value);
+    SmiModule *m = smiGetTypeModule(t);
+    if (r->n_items && value == last && m) {
+      char text[64];
+      snprintf(text, sizeof text, "redefinition of number `%" PRId64 "'", value);
+      listener.report(listener.arg, m->path ? m->path : "", smiGetTypeLine(t), text);
+    }
+    moon_block_item(d, (int32_t)value, n->name, strlen(n->name));
+    last = value;
   }
 }
 
@@ -166,13 +217,9 @@ static uint32_t convert_type_at(struct moon_block *d, SmiType *t, int depth) {
   r.items = d->items.n;
   r.ranges = d->ranges.n;
   if (t->basetype == SMI_BASETYPE_ENUM || t->basetype == SMI_BASETYPE_BITS) {
-    for (SmiNamedNumber *n = smiGetFirstNamedNumber(t); n; n = smiGetNextNamedNumber(n), r.n_items++) {
-      moon_block_item(d, (int32_t)number_of(&n->value), n->name, strlen(n->name));
-    }
+    convert_labels(d, t, &r);
   } else if (!own_base(t)) {
-    for (SmiRange *n = smiGetFirstRange(t); n && r.n_ranges < UINT16_MAX; n = smiGetNextRange(n), r.n_ranges++) {
-      moon_block_range(d, number_of(&n->minValue), number_of(&n->maxValue));
-    }
+    convert_ranges(d, t, &r);
   }
   uint32_t index = moon_block_type(d, &r);
   if (named && index != MOON_MIB_NONE) { remember_type(t, index); }
@@ -260,11 +307,12 @@ enum moon_err moon_smi_load(const char *name, struct moon_block *d, struct moon_
     if (t->name && !own_base(t)) { convert_type(d, t); }
   }
   out->types = d->types.n - before;
-  for (SmiNode *n = smiGetFirstNode(m, SMI_NODEKIND_ANY); n && !d->err; n = smiGetNextNode(n, SMI_NODEKIND_ANY)) {
+  SmiNode *n;
+  for (uint32_t i = 0; (n = moon_smi_index_node(m, i)) && !d->err; i++) {
     struct moon_mib_node_record r = {.kind = kind_of(n), .module = (uint16_t)module, .status = status_of(n->status), .type = MOON_MIB_NONE};
     if (!n->name || n->decl == SMI_DECL_IMPL_OBJECT || (n->oidlen == 1 && n->decl == SMI_DECL_VALUEASSIGNMENT)) { continue; }
     if (!convert_oid(d, n, &r.oid)) {
-      out->lost++;
+      out->lost += n->decl != SMI_DECL_UNKNOWN; /* those only referred to have no place */
       continue;
     }
     r.name = text_of(d, n->name);
@@ -275,7 +323,7 @@ enum moon_err moon_smi_load(const char *name, struct moon_block *d, struct moon_
     moon_block_node(d, &r);
     out->nodes++;
   }
-  return d->err;
+  return moon_smi_index_lost() ? MOON_E_NOMEM : d->err;
 }
 
 #else
@@ -286,6 +334,7 @@ enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg)
   return MOON_E_CONFIG;
 }
 void moon_smi_close(void) {}
+void moon_smi_know(const char *name) { (void)name; }
 enum moon_err moon_smi_load(const char *name, struct moon_block *d, struct moon_smi_module *out) {
   (void)name, (void)d, (void)out;
   return MOON_E_CONFIG;

@@ -20,6 +20,9 @@ bool moon_smi_available(void);
 /* Modules are looked for by name in dir, one a file. arg goes with every report. */
 enum moon_err moon_smi_open(const char *dir, moon_smi_report *report, void *arg);
 void moon_smi_close(void);
+/* Reads a module that is not to be added. libsmi looks for each base type in all modules, those read first before the others: it is soon
+ * done when the SMI is among them, of version 1 too. */
+void moon_smi_know(const char *name);
 /* Reads the module with this name and adds what it defines. MOON_E_SYNTAX: libsmi made nothing of it; NOMEM, LIMIT: of the block. */
 enum moon_err moon_smi_load(const char *name, struct moon_block *d, struct moon_smi_module *out);
 
