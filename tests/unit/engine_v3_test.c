@@ -23,7 +23,7 @@ struct secured {
   int fd;
   uint64_t delay_us;
   uint32_t forged;       /* unsigned report of this counter before each answer; 0: none */
-  uint32_t copies;       /* of each answer */
+  int answer_fd, forged_fd; /* where they leave; 0: fd */
   bool silent;
   struct moon_timer timer;
   struct sockaddr_storage to;
@@ -46,7 +46,7 @@ static uint64_t now_us(void) {
 
 static void answer_now(void *arg) {
   struct secured *s = arg;
-  for (uint32_t i = 0; i <= s->copies; i++) { sendto(s->fd, s->octets, s->len, 0, (struct sockaddr *)&s->to, s->to_len); }
+  sendto(s->answer_fd ? s->answer_fd : s->fd, s->octets, s->len, 0, (struct sockaddr *)&s->to, s->to_len);
 }
 
 static void readable(void *arg, int fd) {
@@ -64,7 +64,7 @@ static void readable(void *arg, int fd) {
       s->len = usm_agent_answer(&s->model, now_us(), in, (size_t)n, s->octets, sizeof s->octets);
       if (s->forged) {
         size_t len = usm_agent_report(&s->model, now_us(), s->model.last.id, s->forged, 0, forged, sizeof forged);
-        sendto(s->fd, forged, len, 0, (struct sockaddr *)&s->to, s->to_len);
+        sendto(s->forged_fd ? s->forged_fd : s->fd, forged, len, 0, (struct sockaddr *)&s->to, s->to_len);
       }
       if (!s->len) { continue; }
       if (s->delay_us) {
@@ -244,7 +244,7 @@ static void keys_that_take_long(void **state) {
   assert_true(world_run(&w, 20));
   assert_int_equal(w.c.answered, N);
   assert_true(q->order < last->order);
-  assert_true(w.c.turns > N / 8);
+  assert_true(w.c.turns >= 8); /* 7 when all are made in one */
 }
 
 static void late_answers(void **state) {
@@ -282,14 +282,41 @@ static void second_answers(void **state) {
   struct moon_peer *p = peer(s);
   world_ask(&w, p);
   assert_true(world_run(&w, 5));
-  s->copies = 2;
-  uint64_t heard = 0;
   world_ask(&w, p);
   assert_true(world_run(&w, 5));
-  heard = moon_peer_target(p)->last_answer_us;
-  world_pass(&w, 0.05);
-  assert_int_equal(w.c.duplicate, 2);
+  uint64_t heard = moon_peer_target(p)->last_answer_us;
+  world_pass(&w, 0.02);
+  answer_now(s);
+  world_pass(&w, 0.02);
+  assert_int_equal(w.c.duplicate, 1);
   assert_int_equal(moon_peer_target(p)->last_answer_us, heard);
+}
+
+/* Where answers come from is learned from what is signed. */
+static void other_sources(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  struct moon_addr elsewhere;
+  usm_agent_credential(&s->model, &credential);
+  struct moon_peer *p = peer(s);
+  moon_peer_target(p)->strict_source = false;
+  elsewhere.port = 0;
+  int other = world_socket("127.4.0.1", &elsewhere);
+  assert_true(other >= 0);
+  s->forged = USM_USERS;
+  s->forged_fd = other;
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.answered, 1);
+  assert_true(w.c.reports_user > 0);
+  assert_int_equal(moon_peer_target(p)->alias.family, 0);
+  s->forged = 0;
+  s->answer_fd = other;
+  world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.answered, 2);
+  assert_true(moon_addr_equal(&moon_peer_target(p)->alias, &elsewhere));
+  close(other);
 }
 
 static void kept_and_brought_back(void **state) {
@@ -338,7 +365,7 @@ static void beside_a_community(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(errors_come_at_once), T(reboots_and_twins), T(keys_that_take_long),
-    T(late_answers), T(second_answers), T(kept_and_brought_back), T(beside_a_community),
+    T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
