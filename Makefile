@@ -28,10 +28,7 @@ OPT ?= $(if $(SAN),-O1,-O2)
 BASE = -std=gnu11 -D_GNU_SOURCE= $(OPT) -g -fPIC -fvisibility=hidden $(WARN) $(SAN_$(SAN)) $(EXTRA_CFLAGS)
 LUA_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
 LUA_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
-# What libsmi searches lists for core/main/smi_index.c finds at once, in its place.
-SMI_WRAP = addObject duplicateObject setObjectName findObjectByModuleAndName findObjectByModulenameAndName smiCheckObjectName addType \
-  setTypeName findTypeByModuleAndName findTypeByModulenameAndName smiCheckTypeName smiCheckNamedNumberRedefinition addModule findModuleByName
-LIBS = $(if $(wildcard /usr/include/smi.h),-l:libsmi.a $(SMI_WRAP:%=-Wl,--wrap=%)) -Wl,--as-needed $(LUA_LIBS) -lev -lcares -ljansson -lssl -lcrypto -lpthread -lm -ldl
+LIBS = $(if $(wildcard /usr/include/smi.h),-l:libsmi.a @core/main/smi.wrap) -Wl,--as-needed $(LUA_LIBS) -lev -lcares -ljansson -lssl -lcrypto -lpthread -lm -ldl
 
 # Other flags, other objects.
 ifneq ($(shell cat $(B)/.flags 2>/dev/null),$(strip $(CC) $(BASE)))
@@ -42,7 +39,7 @@ endif
 objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
 CORE_O := $(call objs,core/base/*.c core/wire/*.c core/names/*.c core/session/*.c core/agent/*.c) $(B)/obj/names.o
 ENGINE_O := $(call objs,core/engine/*.c)
-VALUE_O := $(call objs,core/bind/value/*.c core/bind/load/login.c core/bind/load/where.c core/bind/task/rates.c)
+VALUE_O := $(call objs,core/bind/value/*.c)
 BIND_O := $(call objs,core/bind/*.c core/bind/*/*.c)
 MAIN_O := $(call objs,core/main/*.c)
 LUA_SRC := $(sort $(shell find lua/moonpoll -name '*.lua' 2>/dev/null))

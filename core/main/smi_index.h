@@ -1,6 +1,6 @@
 /* smi_index: what a module defines, found by name at once. libsmi keeps it in lists and goes through them for every name it reads, which is
  * most of the time of a module with thousands of objects. The functions that add to the lists and search them are wrapped by the linker
- * (--wrap, see the Makefile): those here note what is added, answer from that, and leave the rest to libsmi's own. They look at no more of
+ * (smi.wrap): those here note what is added, answer from that, and leave the rest to libsmi's own. They look at no more of
  * libsmi's structures than smi.h shows. */
 #ifndef MOON_MAIN_SMI_INDEX_H
 #define MOON_MAIN_SMI_INDEX_H
