@@ -14,9 +14,14 @@ static struct moon_scoped scoped_of(const struct moon_exchange *x, const struct 
   return s;
 }
 
-static void encode_discovery(uint32_t id, struct moon_writer *w) {
+static uint32_t max_size(const struct moon_exchange *x) {
+  uint32_t n = x->target->policy->datagram_max;
+  return n ? n : MOON_DATAGRAM_MAX;
+}
+
+static void encode_discovery(const struct moon_exchange *x, uint32_t id, struct moon_writer *w) {
   static const uint8_t nothing[1];
-  const struct moon_v3 m = {.engine_id = nothing, .user = nothing, .id = id, .max_size = MOON_DATAGRAM_MAX, .flags = MOON_V3_REPORTABLE};
+  const struct moon_v3 m = {.engine_id = nothing, .user = nothing, .id = id, .max_size = max_size(x), .flags = MOON_V3_REPORTABLE};
   const struct moon_scoped s = {.pdu = {.varbinds = nothing, .request_id = (int32_t)id, .type = MOON_PDU_GET}, .engine_id = nothing,
                                 .context = nothing};
   moon_usm_seal(NULL, w, &m, &s);
@@ -32,7 +37,7 @@ enum moon_err moon_sealed_encode(struct moon_exchange *x, uint32_t id, uint64_t 
   const struct moon_authority *a = moon_trust_authority(sec);
   x->asking_engine = a->id_len == 0;
   if (x->asking_engine) {
-    encode_discovery(id, w);
+    encode_discovery(x, id, w);
     return w->err ? MOON_E_TOO_BIG : MOON_OK;
   }
   if (c->level & MOON_V3_LEVEL) {
@@ -45,7 +50,7 @@ enum moon_err moon_sealed_encode(struct moon_exchange *x, uint32_t id, uint64_t 
     .user = c->user,
     .user_len = c->user_len,
     .id = id,
-    .max_size = MOON_DATAGRAM_MAX,
+    .max_size = max_size(x),
     .boots = a->timed ? a->boots : 0,
     .time = moon_authority_time(a, now_us),
     .flags = (uint8_t)(MOON_V3_REPORTABLE | (c->level & MOON_V3_LEVEL)),

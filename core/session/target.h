@@ -21,6 +21,7 @@ struct moon_policy {
   uint32_t breaker_after;    /* silent requests in a row; 0: no breaker */
   uint32_t window;           /* requests in flight to one agent: 2 */
   uint32_t packets_per_s;    /* to one agent; 0: no limit */
+  uint32_t datagram_max;     /* octets that can be received, told to agents of SNMPv3; 0: 65507 */
 };
 /* The defaults above. */
 MOON_API void moon_policy_init(struct moon_policy *p);

@@ -16,12 +16,30 @@
 -- @module moonpoll
 
 local core = require "moonpoll.core"
-local pairs = pairs
+local ipairs, pairs = ipairs, pairs
 
 local _M = { _VERSION = core._VERSION }
 
 for name, value in pairs(core) do -- on the engine spawn, all, sleep, now, time and log are among them
   _M[name] = value
+end
+if core.agent then -- a host with sockets of its own
+  local host = require "moonpoll.host"
+  _M.device, _M.configure = host.device, host.configure
+  for _, name in ipairs { "spawn", "all", "sleep", "now", "time", "log" } do _M[name] = host.face[name] end
+  _M.fault = function(fields) return host.shown(core.fault(fields)) end
+  local function shown(value, err, ...)
+    if value == nil and err ~= nil then return nil, host.shown(err), ... end
+    return value, err, ...
+  end
+  for _, name in ipairs { "ip", "date" } do
+    local f = core[name]
+    _M[name] = function(...) return shown(f(...)) end
+  end
+  _M.index = function(parts)
+    local f = core.index(parts)
+    return function(...) return shown(f(...)) end
+  end
 end
 
 --- Octets of an address as text: 4 or 16 of them, with a zone behind them 8 or 20 (InetAddress, RFC 4001).

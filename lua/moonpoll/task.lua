@@ -105,10 +105,11 @@ return function(c)
     if type(ttl) ~= "number" then error("cache: seconds expected for how long, got a " .. type(ttl), 2) end
     if ttl < 0 or ttl ~= ttl then error("cache: seconds from 0 expected for how long, got " .. ttl, 2) end
     if type(fn) ~= "function" then error("cache: a function expected, got a " .. type(fn), 2) end
-    local kept = caches[self]
+    local owner = c.owner and c.owner(self) or self
+    local kept = caches[owner]
     if not kept then
       kept = { n = 0, at = {} }
-      caches[self] = kept
+      caches[owner] = kept
     end
     local entry = kept.at[key]
     if entry and entry.till > c.now() and not c.fresh(self) then -- has it restarted since?

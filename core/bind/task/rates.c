@@ -270,3 +270,59 @@ void moon_rates_end(struct moon_rates *r) {
     at += (uint32_t)entry_len(r, index_len);
   }
 }
+
+/* u32 n | u32 entries | u32 uptime | u8 known | u64 pass_us, all native, and the block. */
+#define EXPORT_HEAD 21
+
+size_t moon_rates_export(const struct moon_rates *r, uint8_t *out, size_t cap) {
+  uint8_t known = r->uptime_known;
+  if (cap >= EXPORT_HEAD + r->len) {
+    memcpy(out, &r->n, 4);
+    memcpy(out + 4, &r->n_entries, 4);
+    memcpy(out + 8, &r->uptime, 4);
+    memcpy(out + 12, &known, 1);
+    memcpy(out + 13, &r->pass_us, 8);
+    if (r->len) { memcpy(out + EXPORT_HEAD, r->block, r->len); }
+  }
+  return EXPORT_HEAD + r->len;
+}
+
+bool moon_rates_import(struct moon_rates *r, const uint8_t *p, size_t n) {
+  if (n < EXPORT_HEAD || n - EXPORT_HEAD >= UINT32_MAX / 2 || get32(p) != r->n || r->n_entries) { return false; }
+  uint32_t len = (uint32_t)(n - EXPORT_HEAD), entries = get32(p + 4), found = 0;
+  const uint8_t *block = p + EXPORT_HEAD;
+  for (uint32_t at = 0; at < len; found++) { /* every entry lies inside of it */
+    if (len - at < entry_len(r, 0)) { return false; }
+    size_t octets = entry_len(r, get16(block + at + AT_INDEX_LEN));
+    if (len - at < octets) { return false; }
+    at += (uint32_t)octets;
+  }
+  if (found != entries) { return false; }
+  if (len) {
+    if (!charge(r, len, 0)) { return false; }
+    r->block = moon_mem_alloc(len);
+    if (!r->block) {
+      *r->budget -= len;
+      return false;
+    }
+    memcpy(r->block, block, len);
+  }
+  r->cap = len;
+  while (entries > r->n_slots / 4 * 3) { /* room for all of them first: there is always a free one to be found */
+    if (!grow_slots(r)) {
+      clear(r);
+      return false;
+    }
+  }
+  r->len = len;
+  r->n_entries = entries;
+  for (uint32_t at = 0; at < len;) {
+    uint16_t index_len = get16(r->block + at + AT_INDEX_LEN);
+    *slot(r, index_of(r, r->block + at), index_len) = at + 1;
+    at += (uint32_t)entry_len(r, index_len);
+  }
+  r->uptime = get32(p + 8);
+  r->uptime_known = p[12] != 0;
+  r->pass_us = get64(p + 13);
+  return true;
+}

@@ -33,6 +33,10 @@ uint32_t moon_rates_row(struct moon_rates *r, const uint8_t *index, size_t index
                         const struct moon_cell *epoch, double *out);
 /* The pass saw the whole table: rows it did not see are gone. */
 void moon_rates_end(struct moon_rates *r);
+/* What it knows as octets for another process of this machine, to go on there. Returns how many there are; written when they fit. */
+size_t moon_rates_export(const struct moon_rates *r, uint8_t *out, size_t cap);
+/* Into one that is new. false: that is no such block, or of another number of columns, or no memory: it is as new. */
+bool moon_rates_import(struct moon_rates *r, const uint8_t *p, size_t n);
 /* Octets taken, for tests and status. */
 size_t moon_rates_octets(const struct moon_rates *r);
 

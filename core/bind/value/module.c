@@ -5,6 +5,7 @@
 
 #include "../../moonpoll.h"
 #include "agent.h"
+#include "auth.h"
 #include "fault.h"
 #include "row.h"
 
@@ -139,6 +140,33 @@ static int peek_at(lua_State *L) {
   return 2;
 }
 
+/* core.fault { code =, device =, target =, detail = } -> err, for what a host sees that no agent said */
+static int fault(lua_State *L) {
+  struct moon_fault f = {.version = MOON_V2C};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "code");
+  const char *code = luaL_checkstring(L, 2);
+  int e = 1;
+  while (e < MOON_E_PUBLIC_N && strcmp(moon_err_name((enum moon_err)e), code) != 0) { e++; }
+  luaL_argcheck(L, e < MOON_E_PUBLIC_N, 1, "no such code");
+  f.err = (enum moon_err)e;
+  lua_getfield(L, 1, "device");
+  lua_getfield(L, 1, "target");
+  lua_getfield(L, 1, "detail");
+  f.device = lua_tostring(L, 3);
+  f.target = lua_tostring(L, 4);
+  f.detail = lua_tostring(L, 5);
+  moon_fault_push(L, &f);
+  return 1;
+}
+
+/* core.clock() -> seconds of a clock that does not go back */
+static int clock_(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)moon_agent_clock_us() / 1e6);
+  return 1;
+}
+
 /* core.oid_octets(text) -> content octets | nil, err */
 static int oid_octets(lua_State *L) {
   size_t n, len = 0;
@@ -162,7 +190,8 @@ static int oid_text(lua_State *L) {
 }
 
 int luaopen_moonpoll_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"agent", moon_agent_new},   {"request", request},   {"response", response}, {"peek", peek_at},
+  static const luaL_Reg functions[] = {{"agent", moon_agent_new},   {"auth", moon_auth_new},   {"clock", clock_},    {"fault", fault},
+                                       {"request", request},        {"response", response},    {"peek", peek_at},
                                        {"oid_octets", oid_octets}, {"oid_text", oid_text}, {NULL, NULL}};
   moon_value_open(L, NULL);
   moon_agent_open(L);
