@@ -31,13 +31,13 @@ static void few(void **state) {
   assert_int_equal(moon_password_add(&l, MOON_AUTH_SHA1, a, 10, 2, false), MOON_OK);
   assert_int_equal(moon_password_add(&l, MOON_AUTH_MD5, b, 10, 0, false), MOON_OK);
   assert_int_equal(moon_password_add(&l, MOON_AUTH_SHA1, b, 10, 1, true), MOON_OK);
-  assert_int_equal(moon_password_add(&l, MOON_AUTH_MD5, other, 10, 2, true), MOON_OK);
+  assert_int_equal(moon_password_add(&l, MOON_AUTH_SHA1, other, 10, 2, true), MOON_OK);
   assert_int_equal(moon_password_run(&l, c, NULL, NULL), MOON_OK);
   assert_key(&c[0].auth_key, MAPLE_MD5, sizeof MAPLE_MD5);
   assert_key(&c[1].priv_key, MAPLE_SHA, sizeof MAPLE_SHA);
   assert_key(&c[2].auth_key, MAPLE_SHA, sizeof MAPLE_SHA);
-  assert_int_equal(c[2].priv_key.len, 16);
-  assert_memory_not_equal(c[2].priv_key.octets, MAPLE_MD5, 16);
+  assert_int_equal(c[2].priv_key.len, 20);
+  assert_memory_not_equal(c[2].priv_key.octets, MAPLE_SHA, 20);
   assert_int_equal(c[0].priv_key.len + c[1].auth_key.len, 0);
   assert_memory_equal(a, blank, sizeof a);
   assert_memory_equal(b, blank, sizeof b);
