@@ -137,6 +137,7 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
   if (e->config.max_waiting > UINT32_MAX / 2) { e->config.max_waiting = UINT32_MAX / 2; }
   if (e->config.max_in_flight > UINT32_MAX / 4) { e->config.max_in_flight = UINT32_MAX / 4; }
   e->counters = c->counters ? c->counters : &e->own;
+  e->histograms = c->histograms ? c->histograms : &e->own_histograms;
   e->io = io;
   e->loop = loop;
   e->now_us = moon_engine_clock_us(e);
@@ -216,6 +217,17 @@ static enum moon_err lesson(const struct moon_slot *s, enum moon_err err, bool a
   return err == MOON_E_TIMEOUT || err == MOON_E_REFUSED || err == MOON_E_UNREACHABLE ? err : MOON_E_CANCELLED;
 }
 
+/* For who asks later why. Nothing but two counts while all is well. */
+static void note(struct moon_engine *e, const struct moon_slot *s, const struct moon_outcome *o, bool answered) {
+  struct moon_peer *p = s->peer;
+  if (answered) { moon_histogram_add(&e->histograms->rtt, o->rtt_us); }
+  if (o->err == MOON_E_CANCELLED) { return; }
+  p->ended++;
+  p->answered += answered;
+  if (o->err != MOON_OK || o->tries > 1) { (void)moon_peer_diary(p); }
+  if (p->diary) { moon_diary_end(p->diary, o, s->x.request, s->x.tries ? s->x.sent_us[0] : e->now_us, s->hurried, e->now_us); }
+}
+
 void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_outcome *o) {
   struct moon_peer *p = s->peer;
   moon_done *done = s->done;
@@ -227,6 +239,7 @@ void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_
   } else {
     e->counters->answered++;
   }
+  note(e, s, o, answered);
   enum moon_err seen = lesson(s, o->err, answered, e->now_us);
   bool trial = s->trial;
   if (p->named && (seen == MOON_E_TIMEOUT || seen == MOON_E_REFUSED || seen == MOON_E_UNREACHABLE)) {
@@ -276,6 +289,7 @@ static void slot_due(void *arg) {
   if (!may) { e->counters->retries_denied++; }
   enum moon_verdict v = moon_exchange_expire(&s->x, e->due_us, may, &o);
   o.received_us = e->now_us;
+  if (v == MOON_VERDICT_AGAIN && !s->x.step && moon_peer_diary(s->peer)) { moon_diary_lost(s->peer->diary, s->hurried); }
   if (v == MOON_VERDICT_AGAIN && s->peer->named) { moon_named_silent(s->peer, s->x.sent_us[1], false); }
   moon_engine_verdict(e, s, v, &o);
 }
@@ -382,6 +396,7 @@ void moon_engine_turn(struct moon_engine *e) {
   if (e->resolver_due || (e->resolver && !e->io)) { moon_named_turn(e); }
   moon_launch_all(e);
   e->counters->turns++;
+  moon_histogram_since(&e->histograms->turn, start_us, moon_engine_clock_us(e));
   e->in_turn = false;
   tell_loop(e);
 }
@@ -400,6 +415,8 @@ size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap) {
 
 struct moon_counters *moon_engine_counters(struct moon_engine *e) { return e->counters; }
 
+struct moon_histograms *moon_engine_histograms(struct moon_engine *e) { return e->histograms; }
+
 void moon_engine_kick(struct moon_engine *e) {
   e->again = e->again || !e->ready_ahead;
   if (!e->in_turn && e->told_us != 0) { tell_loop(e); }
@@ -414,6 +431,7 @@ enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, con
   if (!s) { return e->flight.n_slots >= e->flight.max_slots ? MOON_E_BUDGET : MOON_E_NOMEM; }
   s->x.request = request;
   s->x.tries = 0;
+  s->x.started_us = e->in_turn ? e->now_us : moon_engine_clock_us(e);
   s->x.give_up_us = deadline_us ? deadline_us : UINT64_MAX;
   s->peer = p;
   s->done = done;
@@ -422,7 +440,7 @@ enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, con
   s->err = 0;
   s->on_wire = false;
   s->trial = false;
-  s->capped = false;
+  s->capped = s->hurried = false;
   moon_timer_init(&s->timer, slot_due, s);
   moon_list_init(&s->node);
   p->n_waiting++;
@@ -431,7 +449,7 @@ enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, con
   e->counters->in_flight++;
   *out = moon_slot_ticket(s);
   bool trial = false;
-  enum moon_err err = p->target.open ? moon_target_admit(&p->target, e->in_turn ? e->now_us : moon_engine_clock_us(e), &trial) : MOON_OK;
+  enum moon_err err = p->target.open ? moon_target_admit(&p->target, s->x.started_us, &trial) : MOON_OK;
   if (err) {
     if (p->named) { (void)moon_named_ready(p); } /* it may have moved */
     moon_engine_finish_later(e, s, err);

@@ -10,6 +10,8 @@
 #include "../base/list.h"
 #include "../session/exchange.h"
 #include "counters.h"
+#include "diary.h"
+#include "histogram.h"
 #include "io.h"
 #include "resolver.h"
 
@@ -27,6 +29,7 @@ struct moon_engine_config {
   struct moon_addr source4, source6; /* bind address; family 0: any */
   uint64_t seed;              /* of ids and jitter; 0: from the kernel */
   struct moon_counters *counters; /* borrowed; NULL: own */
+  struct moon_histograms *histograms; /* the same; the engine writes rtt, queue and turn */
   struct moon_resolver_config resolver; /* of peers known by name; all 0: as the system is configured */
   bool closed;                /* no sockets: only peers that are answered in the process, see moon_peer_answer_with */
   uint64_t (*clock_us)(void *arg); /* what it takes for the monotonic clock; never goes back; NULL: the real one */
@@ -55,6 +58,7 @@ MOON_API uint64_t moon_engine_next_us(const struct moon_engine *e);  /* when a t
 /* With the first agent asked over TCP, and the first name that is asked for, comes another each. */
 MOON_API size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap);
 MOON_API struct moon_counters *moon_engine_counters(struct moon_engine *e);
+MOON_API struct moon_histograms *moon_engine_histograms(struct moon_engine *e);
 /* Have a turn run soon although nothing is readable: something was submitted from outside a turn. */
 MOON_API void moon_engine_kick(struct moon_engine *e);
 
@@ -85,6 +89,13 @@ MOON_API enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p
 /* Cancels what is waiting. */
 MOON_API void moon_peer_free(struct moon_engine *e, struct moon_peer *p);
 MOON_API struct moon_target *moon_peer_target(struct moon_peer *p);
+/* How it is doing now: requests, and what went wrong with them. */
+struct moon_peer_state {
+  uint64_t requests, answered;     /* ended, and of these with an answer; cancelled ones count as neither */
+  const struct moon_diary *diary;  /* lent; NULL: nothing went wrong yet */
+  uint32_t waiting, in_flight;
+};
+MOON_API void moon_peer_look(const struct moon_peer *p, struct moon_peer_state *out);
 /* What of an agent of SNMPv3 is worth keeping over a restart; MOON_E_MISSING: nothing is proven. */
 struct moon_trust_record;
 MOON_API enum moon_err moon_peer_export(const struct moon_peer *p, struct moon_trust_record *out);

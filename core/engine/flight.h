@@ -38,6 +38,7 @@ struct moon_slot {
   uint8_t err;              /* when ready, enum moon_err; else 0 */
   bool on_wire;             /* counted in flight, not waiting */
   bool trial : 1;           /* the breaker's */
+  bool hurried : 1;         /* its latest try left soon after another to the same agent, see diary.h */
   bool capped : 1;          /* the deadline asked for is earlier than patience with the agent would have lasted */
 };
 _Static_assert(sizeof(struct moon_slot) <= 192, "10,000 requests in flight stay small");

@@ -42,6 +42,8 @@ struct moon_peer {
   uint32_t index;
   uint32_t n_waiting, n_on_wire;
   uint32_t told;             /* quirks said, enum moon_quirk */
+  struct moon_diary *diary;  /* NULL: nothing went wrong yet */
+  uint64_t ended, answered;  /* requests, see moon_peer_look */
 };
 
 struct moon_secure; /* see secure.c */
@@ -61,6 +63,7 @@ struct moon_engine {
   uint64_t now_us;           /* never goes back */
   uint64_t due_us;           /* what is due by then expires: no later than now_us */
   struct moon_counters *counters;
+  struct moon_histograms *histograms;
   struct moon_list active;   /* peers, round robin */
   struct moon_list resend;   /* slots whose next try is due */
   struct moon_list ready;    /* slots that are over */
@@ -85,6 +88,7 @@ struct moon_engine {
   const struct moon_io *io;  /* may be NULL */
   void *loop;
   struct moon_counters own;
+  struct moon_histograms own_histograms;
   struct moon_socket *socket[2 + MOON_SOURCES_MAX]; /* IPv4, IPv6, then one a source */
   uint32_t n_sockets;
   struct moon_inbox inbox;
@@ -132,6 +136,8 @@ bool moon_peers_twin(struct moon_engine *e, const struct moon_peer *p);
 struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr *a);
 /* Put it in the round if something waits and its window has room. */
 void moon_peer_activate(struct moon_peer *p);
+/* Its diary, begun if there is none. NULL: no memory. */
+struct moon_diary *moon_peer_diary(struct moon_peer *p);
 /* Say quirks that are new. */
 void moon_peer_tell(struct moon_peer *p);
 

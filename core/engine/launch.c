@@ -100,6 +100,7 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   uint16_t made = s->x.tries;
   bool first = made == 0;
   uint64_t deadline_us = s->x.give_up_us; /* of a first try: as asked for */
+  uint64_t asked_us = s->x.started_us;
   if (first) {
     moon_exchange_init(&s->x, &p->target, s->x.request, e->now_us);
     s->x.trial = s->trial;
@@ -110,6 +111,8 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
     moon_engine_finish_later(e, s, err);
     return true;
   }
+  if (first) { moon_histogram_since(&e->histograms->queue, asked_us, e->now_us); }
+  if (p->diary) { s->hurried = moon_diary_sent(p->diary, e->now_us); }
   if (first && deadline_us < s->x.give_up_us) {
     s->x.give_up_us = deadline_us;
     s->capped = true;

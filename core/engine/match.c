@@ -23,6 +23,7 @@ static void match_past(struct moon_engine *e, enum moon_find found, const struct
             (p->named && moon_named_knows(p, source));
     if (!known && p->target.strict_source) {
       e->counters->wrong_source++;
+      if (moon_peer_diary(p)) { moon_diary_stranger(p->diary, source); }
       return;
     }
   }
@@ -31,10 +32,26 @@ static void match_past(struct moon_engine *e, enum moon_find found, const struct
   } else {
     e->counters->late++;
   }
+  if (p && (known || !p->target.strict_source) && moon_peer_diary(p)) {
+    moon_diary_past(p->diary, found == MOON_FIND_LATE, e->now_us > t->sent_us ? e->now_us - t->sent_us : 0);
+  }
   if (!known || (is_sealed(p) && !moon_secure_past(e, p, found == MOON_FIND_LATE, octets, n))) { return; }
   if (p->named) { moon_named_heard(p, source); }
   uint64_t rtt_us = found == MOON_FIND_LATE && e->now_us > t->sent_us ? e->now_us - t->sent_us : 0;
   if (moon_target_heard(&p->target, (enum moon_kind)t->kind, rtt_us, e->now_us)) { moon_engine_breaker(e, p); }
+}
+
+/* Nobody's answer: told of the agent at the address it came from, if there is one. */
+static void blame(struct moon_engine *e, const union moon_sockaddr *from, bool malformed) {
+  struct moon_addr source;
+  source_of(e, from, &source);
+  struct moon_peer *p = moon_peers_find(e, &source);
+  if (!p || !moon_peer_diary(p)) { return; }
+  if (malformed) {
+    p->diary->malformed++;
+  } else {
+    p->diary->unknown++;
+  }
 }
 
 void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n, const union moon_sockaddr *from) {
@@ -51,11 +68,13 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   }
   if (moon_message_peek(octets, n, &peek)) {
     c->malformed++;
+    blame(e, from, true);
     return;
   }
   enum moon_find found = moon_flight_find(&e->flight, peek.id, &t, &s);
   if (found == MOON_FIND_UNKNOWN) {
     c->unknown++;
+    blame(e, from, false);
     return;
   }
   if (found == MOON_FIND_GONE) {
@@ -70,6 +89,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   struct moon_peer *p = s->peer;
   if (!moon_target_accepts(&p->target, &source) && !(p->named && moon_named_knows(p, &source))) {
     c->wrong_source++;
+    if (moon_peer_diary(p)) { moon_diary_stranger(p->diary, &source); }
     return;
   }
   struct moon_outcome o;
@@ -83,6 +103,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   if (p->target.quirks & ~p->told) { moon_peer_tell(p); }
   if (v == MOON_VERDICT_DROP) {
     c->unknown++;
+    if (moon_peer_diary(p)) { p->diary->foreign++; }
     return;
   }
   c->matched++;
@@ -121,6 +142,7 @@ void moon_match_errors(struct moon_engine *e, struct moon_socket *sock) {
       e->counters->icmp_stray++;
     } else {
       e->counters->icmp++;
+      if (moon_peer_diary(s->peer)) { s->peer->diary->icmp++; }
       if (icmp.err && !older && s->state == MOON_SLOT_FLYING) {
         struct moon_outcome o;
         enum moon_verdict v = moon_exchange_icmp(&s->x, icmp.err, e->now_us, &o);

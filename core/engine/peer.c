@@ -139,6 +139,7 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   e->peers.n--;
   if (p->index < e->peers.hint) { e->peers.hint = p->index; }
   moon_target_fini(&p->target);
+  moon_mem_free(p->diary);
   moon_mem_free(p);
 }
 
@@ -149,6 +150,7 @@ void moon_peers_fini(struct moon_engine *e) {
     moon_stream_free(e, e->peers.at[i]->stream);
     moon_mem_free(e->peers.at[i]->target.trust);
     moon_target_fini(&e->peers.at[i]->target);
+    moon_mem_free(e->peers.at[i]->diary);
     moon_mem_free(e->peers.at[i]);
   }
   moon_mem_free(e->peers.engine);
@@ -166,6 +168,19 @@ bool moon_peer_connected(const struct moon_peer *p, int *cause) {
 }
 
 struct moon_target *moon_peer_target(struct moon_peer *p) { return &p->target; }
+
+struct moon_diary *moon_peer_diary(struct moon_peer *p) {
+  if (!p->diary) {
+    p->diary = moon_mem_zalloc(sizeof *p->diary);
+    if (p->diary) { p->diary->since_us = p->engine->now_us; }
+  }
+  return p->diary;
+}
+
+void moon_peer_look(const struct moon_peer *p, struct moon_peer_state *out) {
+  *out = (struct moon_peer_state){
+    .requests = p->ended, .answered = p->answered, .diary = p->diary, .waiting = p->n_waiting, .in_flight = p->n_on_wire};
+}
 
 struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr *a) {
   for (struct moon_peer *p = *bucket_of(&e->peers, a); p; p = p->same) {
