@@ -84,6 +84,7 @@ void moon_stats_bury(struct moon_stats *s, uint32_t slot, bool lost) {
   add_runs(&b->past_runs, &b->runs);
   memset(&b->live, 0, sizeof b->live);
   memset(&b->runs, 0, sizeof b->runs);
+  memset(&b->pulse, 0, sizeof b->pulse);
   b->workers_lost += lost;
   b->pid = 0;
 }

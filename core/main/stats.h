@@ -31,6 +31,7 @@ struct moon_stats_head {
 struct moon_stats_block {
   _Alignas(64) struct moon_counters live;   /* of the worker at work; written by its engine */
   struct moon_run_counters runs;            /* written by its host */
+  struct moon_pulse pulse;                  /* of its host and its watchdog */
   uint64_t run_error[MOON_RUN_ERRORS];      /* runs ended, by code; [MOON_OK] well. Goes on over replacements */
   uint64_t records;                         /* runs handed to the writer */
   _Alignas(64) struct moon_counters past;   /* of workers that died */

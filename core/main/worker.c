@@ -9,6 +9,7 @@
 #include "inhouse.h"
 #include "log.h"
 #include "shard.h"
+#include "watchdog.h"
 
 /* A gsub whose callback calls gsub, and so on, takes 80 MB before Lua's own stack is full; untouched pages cost nothing. */
 #define STACK_OCTETS (128u << 20)
@@ -123,6 +124,7 @@ static enum moon_err start(struct worker *w) {
   moon_loop_on_turn(w->loop, turn, w);
   struct moon_host_config h = {
     .engine = w->engine, .plan = plan, .shard = w->shard, .n_shard = w->n_shard, .counters = &w->c->block->runs,
+    .pulse = &w->c->block->pulse,
     .handed = w->c->handed, .answer = answer, .sink = sink, .log = say, .done = done, .arg = w};
   err = moon_host_new(&h, &w->host);
   if (err) { return err; }
@@ -159,6 +161,18 @@ static void *engine_thread(void *arg) {
   return NULL;
 }
 
+/* From a signal handler in the engine's thread, inside a resume: the host is there. */
+static void stop_resume(void *arg, uint64_t resume, uint64_t since_ns) {
+  struct worker *w = arg;
+  if (w->host) { moon_host_stop_resume(w->host, resume, since_ns); }
+}
+
+static uint32_t least_cpu_ms(const struct moon_plan *plan) {
+  uint32_t least = plan->cpu_ms;
+  for (uint32_t i = 0; i < plan->n_probes; i++) { least = plan->probes[i].cpu_ms < least ? plan->probes[i].cpu_ms : least; }
+  return least;
+}
+
 int moon_worker_run(const struct moon_worker_config *c) {
   struct worker w = {.c = c};
   pthread_attr_t attr;
@@ -173,6 +187,7 @@ int moon_worker_run(const struct moon_worker_config *c) {
     moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread, whose stack takes %u MB of address space: %m", c->slot, STACK_OCTETS >> 20);
     return MOON_WORKER_FAILED;
   }
-  pthread_join(thread, NULL);
+  struct moon_watchdog watch = {.pulse = &c->block->pulse, .limit_ms = least_cpu_ms(c->plan), .stop = stop_resume, .arg = &w};
+  moon_watchdog_join(thread, &watch);
   return w.status;
 }

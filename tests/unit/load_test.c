@@ -360,7 +360,7 @@ static const char FULL[] =
   "  probes = { { file = 'sub/jobs.lua', every = 5, args = { a = 1, b = 'x', c = true }, match = 'SNMPv2-SMI::enterprises.9' },\n"
   "    { file = 'p.lua', name = 'other', every = 60, timeout = 7, trusted = true, allow_set = true } },\n"
   "  request = { timeout = 0.5, retries = 3, per_device = 4, breaker_after = 0, packets_per_s = 9 },\n"
-  "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30 },\n"
+  "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30, cpu_ms = 40 },\n"
   "  outputs = { 'json', 'null', 'json' }, workers = 2, grace = 1.5, loop = 'epoll', run_dir = '/tmp/x',\n"
   "}\n";
 
@@ -372,7 +372,7 @@ static void put_full(void) {
   put("sub/jobs.lua", "local m = require 'lib.m' local args = ...\nassert(args.a == '1' and args.c == 'true' and m.n == 3)\n"
                       "return { timeout = 9, jobs = { poll = { every = 30, run = function() return require('late') end },\n"
                       "pick = { every = 86400, timeout = 300, atomic = true, run = function() end } }, match = { 'SNMPv2-SMI::enterprises.8', 'IF-MIB::ifMIB' },\n"
-                      "limits = { max_children = 3 } }\n");
+                      "limits = { max_children = 3, cpu_ms = 60 } }\n");
   (void)mkdir("sub/lib", 0700);
   put("sub/lib/m.lua", "local m2 = require 'lib.m2' assert(m2 == true) return { n = 3 }");
   put("sub/lib/m2.lua", "assert(... == 'lib.m2')");
@@ -484,6 +484,7 @@ static void everything(void **state) {
   assert_int_equal(b[0].n_match, 1);
   assert_string_equal(b[0].match[0], "1.3.6.1.4.1.9");
   assert_int_equal(b[0].max_children, 3);
+  assert_int_equal(b[0].cpu_ms, 40); /* its own 60 would be more */
   assert_false(b[0].trusted || b[0].allow_set);
   assert_string_equal(b[1].name, "other");
   assert_true(b[1].jobs[0].every_s == 60 && b[1].jobs[0].timeout_s == 7 && b[1].trusted && b[1].allow_set);
@@ -500,6 +501,7 @@ static void everything(void **state) {
   assert_int_equal(p->max_coroutines, 10);
   assert_int_equal(p->max_in_flight, 20);
   assert_int_equal(p->max_children, 5);
+  assert_int_equal(p->cpu_ms, 40);
   assert_int_equal(p->packets_per_s, 30);
   assert_int_equal(p->workers, 2);
   assert_true(p->grace_s == 1.5 && !p->once);
@@ -674,16 +676,10 @@ static void through_a_child(void **state) {
   put("moon.lua", "return { auth = { a = { community = '" SECRET "', x = 1 } } }");
   assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_E_CONFIG);
   assert_string_equal(error, "moon.lua:1: auth.a.x: unknown key");
-  /* Callbacks of gsub nested without end overflow the C stack: the child is lost, and only the child. */
+  /* Callbacks of gsub nested without end would overflow the C stack. */
   put("moon.lua", "local function f() return (('x'):gsub('x', f)) end f()");
-  int err_fd = dup(2), null_fd = open("/dev/null", O_WRONLY);
-  assert_int_equal(dup2(null_fd, 2), 2); /* a sanitizer has much to say about it */
-  enum moon_err e = moon_load(&o, &p, error, sizeof error);
-  assert_int_equal(dup2(err_fd, 2), 2);
-  close(err_fd);
-  close(null_fd);
-  assert_int_equal(e, MOON_E_CONFIG);
-  assert_true(strcmp(error, "loading crashed: Segmentation fault") == 0 || strcmp(error, "loading ended without an answer") == 0);
+  assert_int_equal(moon_load(&o, &p, error, sizeof error), MOON_E_CONFIG);
+  assert_string_equal(error, "moon.lua:1: C stack overflow");
 }
 
 static void told(void *arg, uint32_t made, uint32_t n) {

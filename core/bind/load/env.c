@@ -3,9 +3,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "strings.h"
+
 static const char *const BASE[] = {
   "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
-  "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall", "_VERSION", NULL,
+  "setmetatable", "tonumber", "tostring", "type", "unpack", "_VERSION", NULL,
 };
 static const char *const BIT[] = {
   "arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift", "tobit", "tohex", NULL,
@@ -19,6 +21,21 @@ static const char *const STRING[] = {
   "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper", NULL,
 };
 static const char *const TABLE[] = {"concat", "insert", "maxn", "remove", "sort", NULL};
+
+/* xpcall in terms of pcall: the handler is called when the stack is unwound already, for LuaJIT calls no hook in a handler that
+ * runs before, and one that does not end could not be stopped. Tracebacks, the reason to have it earlier, scripts cannot take. */
+static const char XPCALL[] =
+  "local pcall, type, error = pcall, type, error\n"
+  "local function first(_, value) return value end\n"
+  "local function after(handler, ok, ...)\n"
+  "  if ok then return true, ... end\n"
+  "  return false, first(pcall(handler, ...))\n"
+  "end\n"
+  "return function(f, handler, ...)\n"
+  "  if type(handler) ~= 'function' then error(\"bad argument #2 to 'xpcall' (function expected, got \" .. type(handler) .. ')', 2) end\n"
+  "  return after(handler, pcall(f, ...))\n"
+  "end\n";
+#define XPCALL_KEY "moonpoll.load.xpcall"
 
 /* As in the manual: the second argument is raised. LuaJIT's raises the last one, and device:table gives nil, err, partial. [-0, +?, e] */
 static int assert_(lua_State *L) {
@@ -57,12 +74,16 @@ static void copy_library(lua_State *L, const char *library, const char *const *n
 }
 
 void moon_env_protect(lua_State *L) {
+  moon_strings_open(L);
   lua_getglobal(L, "string");
   if (lua_istable(L, -1)) {
     lua_pushnil(L);
     lua_setfield(L, -2, "dump");
   }
   lua_pop(L, 1);
+  if (luaL_loadbufferx(L, XPCALL, sizeof XPCALL - 1, "@lua/moonpoll/env", "t")) { lua_error(L); }
+  lua_call(L, 0, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, XPCALL_KEY);
   lua_pushliteral(L, "");
   if (lua_getmetatable(L, -1)) {
     lua_pushboolean(L, 0);
@@ -78,6 +99,8 @@ void moon_env_push(lua_State *L) {
   copy(L, LUA_GLOBALSINDEX, BASE);
   lua_pushcfunction(L, assert_);
   lua_setfield(L, -2, "assert");
+  lua_getfield(L, LUA_REGISTRYINDEX, XPCALL_KEY);
+  lua_setfield(L, -2, "xpcall");
   copy_library(L, "bit", BIT);
   copy_library(L, "math", MATH);
   copy_library(L, "os", OS);

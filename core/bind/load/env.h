@@ -10,7 +10,7 @@
 
 #include "../../base/err.h"
 
-/* Once for a state, after its libraries were opened: string.dump is removed and the metatable of strings hidden, for
+/* Once for a state, after its libraries were opened: see strings.h; string.dump is removed and the metatable of strings hidden, for
  * ("").dump and getmetatable("").__index would lead around any environment. [-0, +0, m] */
 void moon_env_protect(lua_State *L);
 /* Pushes a new environment; its library tables are copies, so that what one probe changes no other sees. _G in it is

@@ -18,7 +18,7 @@ static const size_t SIZE[TOTALS] = {
 };
 /* No such thing is packed into fewer octets: bounds the totals before memory is asked for. */
 static const size_t PACKED_MIN[TOTALS] = {
-  [CREDENTIALS] = 66, [PROBES] = 40, [SOURCES] = 12, [JOBS] = 21, [ARGS] = 8, [TEXTS] = 4, [TARGETS] = 61, [LABELS] = 10, [INDEXES] = 2,
+  [CREDENTIALS] = 66, [PROBES] = 44, [SOURCES] = 12, [JOBS] = 21, [ARGS] = 8, [TEXTS] = 4, [TARGETS] = 61, [LABELS] = 10, [INDEXES] = 2,
 };
 
 /* Counts when p is NULL, writes when not. */
@@ -61,6 +61,7 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_u32(s, p->max_in_flight);
   put_u32(s, p->packets_per_s);
   put_u32(s, p->max_children);
+  put_u32(s, p->cpu_ms);
   put(s, &p->grace_s, 8);
   put_text(s, p->resolver.servers);
   put(s, &p->resolver.timeout_us, 8);
@@ -103,6 +104,7 @@ static void put_probe(struct sink *s, const struct moon_plan_probe *p) {
   put_u32(s, p->n_jobs);
   put_u32(s, p->n_args);
   put_u32(s, p->max_children);
+  put_u32(s, p->cpu_ms);
   put(s, &p->version, 8);
   put_u8(s, p->trusted);
   put_u8(s, p->allow_set);
@@ -275,6 +277,7 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   p->max_in_flight = get_u32(s);
   p->packets_per_s = get_u32(s);
   p->max_children = get_u32(s);
+  p->cpu_ms = get_u32(s);
   p->grace_s = get_seconds(s);
   p->resolver.servers = get_text_or_null(s);
   get(s, &p->resolver.timeout_us, 8);
@@ -343,6 +346,7 @@ static void get_probe(struct source *s, struct moon_plan_probe *p) {
   p->n_jobs = get_u32(s);
   p->n_args = get_u32(s);
   p->max_children = get_u32(s);
+  p->cpu_ms = get_u32(s);
   get(s, &p->version, 8);
   p->trusted = get_bool(s);
   p->allow_set = get_bool(s);

@@ -28,6 +28,7 @@ struct moon_plan_probe {
   uint64_t version;        /* hash of all sources */
   uint32_t n_sources, n_jobs, n_args, n_match;
   uint32_t max_children;   /* of one run: the plan's, or less as the probe's limits say */
+  uint32_t cpu_ms;         /* of processor time without a wait: likewise */
   bool trusted;
   bool allow_set;
 };
@@ -60,6 +61,7 @@ struct moon_plan {
   uint32_t max_in_flight;      /* requests on the wire a worker: 10,000 */
   uint32_t packets_per_s;      /* a worker; 0: no limit */
   uint32_t max_children;       /* of one run: 64 */
+  uint32_t cpu_ms;             /* of processor time a script may take without a wait: 50 */
   double grace_s;              /* at SIGTERM: 5 */
   struct moon_resolver_config resolver;
   const char *loop;            /* "libev" or "epoll" */

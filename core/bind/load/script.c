@@ -352,16 +352,19 @@ static void read_metrics(struct moon_fields *f) {
 }
 
 static void read_limits(struct moon_fields *f, struct moon_plan_probe *p) {
-  static const char *const KEYS[] = {"max_children", NULL};
+  static const char *const KEYS[] = {"max_children", "cpu_ms", NULL};
   size_t was;
   p->max_children = f->d->plan.max_children;
+  p->cpu_ms = f->d->plan.cpu_ms;
   if (!moon_fields_get(f, "limits", &was)) { return; }
-  uint32_t children = p->max_children;
+  uint32_t children = p->max_children, cpu_ms = p->cpu_ms;
   moon_fields_keys(f, KEYS);
   moon_fields_uint(f, "max_children", 0, 1000000, &children);
+  moon_fields_uint(f, "cpu_ms", 1, MOON_CPU_MS_MAX, &cpu_ms);
   lua_pop(f->L, 1);
   moon_fields_leave(f, was);
   if (children < p->max_children) { p->max_children = children; }
+  if (cpu_ms < p->cpu_ms) { p->cpu_ms = cpu_ms; }
 }
 
 /* The table the file returned is at the top. */

@@ -113,6 +113,7 @@ static enum moon_err make_probes(struct moon_host *h) {
     h->devices[i].probe = &h->probes[i / h->n_targets];
     h->devices[i].target = &h->targets[i % h->n_targets];
     h->devices[i].ref = LUA_NOREF;
+    h->devices[i].pair = moon_pulse_pair(h->devices[i].probe->plan->name, h->devices[i].target->plan->name);
   }
   return MOON_OK;
 }
@@ -128,6 +129,7 @@ static int open_lua(lua_State *L) {
   moon_garbage_setup(L);
   h->values = moon_value_open(L, moon_embedded);
   moon_task_setup(h, L);
+  moon_guard_setup(L, h);
   moon_state_setup(h, L);
   moon_lib_setup(h, L);
   for (uint32_t i = 0; i < h->n_probes; i++) { good = moon_probe_load(L, &h->probes[i]) && good; }
@@ -157,6 +159,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   h->engine = c->engine;
   h->plan = c->plan;
   h->counters = c->counters ? c->counters : &h->own_counters;
+  h->pulse = c->pulse ? c->pulse : &h->own_pulse;
   moon_list_init(&h->woken);
   moon_list_init(&h->runs);
   moon_list_init(&h->full);

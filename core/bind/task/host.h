@@ -7,6 +7,7 @@
 
 #include "../../engine/engine.h"
 #include "../load/plan.h"
+#include "pulse.h"
 
 struct moon_host; /* opaque */
 
@@ -21,6 +22,8 @@ struct moon_host; /* opaque */
   X(runs_waiting, "runs due, waiting for a slot")                        \
   X(runs_skipped, "runs not started: the one before was still going")    \
   X(script_errors, "runs ended by a script error")                       \
+  X(scripts_stopped, "scripts stopped: too long without a wait")         \
+  X(runs_held, "runs not started: their probe is in quarantine there")   \
   X(samples, "samples handed to the outputs")                            \
   X(samples_nil, "samples skipped because their value was nil")          \
   X(resumes, "coroutines resumed")                                       \
@@ -41,6 +44,7 @@ struct moon_host_config {
   const uint32_t *shard;             /* which targets of the plan are ours; borrowed during new; NULL: all */
   uint32_t n_shard;
   struct moon_run_counters *counters; /* borrowed; NULL: own */
+  struct moon_pulse *pulse;          /* borrowed; NULL: own */
   /* plan->once: an octet for each [probe * plan->n_targets + target]. Set once all its runs are handed out; what is set at
    * the start is not run. So one that goes on after a host that died repeats nothing. Borrowed; NULL: nobody goes on. */
   uint8_t *handed;
@@ -54,6 +58,8 @@ struct moon_host_config {
   bool (*sink)(void *arg, const uint8_t *record, uint32_t n);
   /* One line, or several for a traceback; lent. */
   void (*log)(void *arg, enum moon_level level, const char *text);
+  /* Is this probe not to run against this target? Asked before each run; what is held counts as done. NULL: none. */
+  bool (*holds)(void *arg, const struct moon_plan_probe *p, const struct moon_plan_target *t);
   /* A sample was skipped because its value was nil: "file:line: " where, its name; both lent. NULL: nobody wants to know. */
   void (*skipped)(void *arg, const char *place, const char *name);
   /* plan->once: every run is over and handed out. Called once, from a turn. */
@@ -70,6 +76,10 @@ MOON_API void moon_host_output_ready(struct moon_host *h);
 /* Start nothing new; runs under way may finish until deadline_us, then they are cancelled; done is called.
  * Again: another deadline. */
 MOON_API void moon_host_drain(struct moon_host *h, uint64_t deadline_us);
+/* From a signal handler in the host's own thread: ends the resume of this number, which that thread has spent processor time
+ * in since since_ns of its CLOCK_THREAD_CPUTIME_ID, if it still goes on, took longer than the probe may, and the probe is not
+ * trusted. */
+MOON_API void moon_host_stop_resume(struct moon_host *h, uint64_t resume, uint64_t since_ns);
 /* Lines of an engine notice about a peer carry its target's name: give the engine this as notice, with the host as arg. */
 MOON_API void moon_host_notice(void *host, void *peer_user, const char *text);
 

@@ -11,6 +11,7 @@
 #include <lua.h>
 
 #include "../value/shape.h"
+#include "guard.h"
 #include "host.h"
 #include "ramp.h"
 
@@ -44,6 +45,7 @@ struct moon_device {
   int ref;                     /* its Lua table; LUA_NOREF: not made yet */
   uint32_t match_boots;        /* target->boots when match was asked */
   uint8_t match;               /* enum moon_match */
+  uint64_t pair;               /* of the pulse */
 };
 
 struct moon_duty {
@@ -65,6 +67,9 @@ struct moon_host {
   const struct moon_plan *plan;
   struct moon_run_counters *counters;
   struct moon_run_counters own_counters;
+  struct moon_pulse *pulse;
+  struct moon_pulse own_pulse;
+  struct moon_guard guard;
   lua_State *L;
   struct moon_values *values;
 
@@ -104,6 +109,7 @@ struct moon_host {
   uint32_t n_deaf;             /* runs under way that no datagram came for yet */
   struct moon_ramp ramp;       /* runs at once for now, while more are due */
   bool draining, blocked, done_said;
+  bool stopped;                /* a script was, in this batch: the sockets are looked at before more is run */
 };
 
 static inline struct moon_host *moon_host_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }

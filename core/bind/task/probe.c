@@ -4,6 +4,7 @@
 
 #include "../../base/mem.h"
 #include "../load/env.h"
+#include "../load/script.h"
 #include "lib.h"
 
 /* Upvalues of require: host, probe, environment, modules loaded. */
@@ -128,7 +129,7 @@ bool moon_probe_load(lua_State *L, struct moon_host_probe *p) {
     lua_pushstring(L, p->plan->args[i].value);
     lua_setfield(L, -2, p->plan->args[i].key);
   }
-  if (lua_pcall(L, 1, 1, 0)) {
+  if (moon_script_call(L, 1)) {
     moon_env_message(L, s->path);
     moon_host_log(p->host, MOON_LOG_ERROR, "%s", lua_tostring(L, -1));
     goto out;

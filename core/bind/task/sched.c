@@ -186,14 +186,17 @@ static bool has_room(struct moon_host *h) {
 
 void moon_sched_start(struct moon_host *h) {
   uint32_t started = 0;
+  h->stopped = false;
   while (!moon_list_empty(&h->due) && has_room(h)) {
-    if (started == STARTS_A_TURN) {
+    if (started == STARTS_A_TURN || h->stopped) {
       moon_engine_kick(h->engine);
       break;
     }
     struct moon_duty *d = take(h);
     struct moon_device *device = d->device;
-    if (device->match == MOON_MATCH_NO && device->match_boots == device->target->boots) {
+    bool held = h->config.holds && h->config.holds(h->config.arg, device->probe->plan, device->target->plan);
+    h->counters->runs_held += held;
+    if (held || (device->match == MOON_MATCH_NO && device->match_boots == device->target->boots)) {
       bool first = !d->ran;
       d->ran = true;
       moon_sched_handed(h, d);

@@ -21,7 +21,11 @@ static enum moon_task_end resume(struct moon_task *t, int n) {
   h->counters->resumes++;
   t->wait = NULL;
   t->err = MOON_OK;
-  switch (lua_resume(t->co, n)) {
+  moon_pulse_enter(h->pulse, t->run->duty->device->pair);
+  int how = lua_resume(t->co, n);
+  moon_pulse_leave(h->pulse);
+  if (h->guard.armed) { how = moon_guard_disarm(h, t, how); }
+  switch (how) {
     case LUA_YIELD: return t->wait ? MOON_TASK_PARKED : MOON_TASK_STRAY;
     case 0: t->wait = NULL; return MOON_TASK_OVER;
     case LUA_ERRMEM: t->wait = NULL; return MOON_TASK_NOMEM;
@@ -91,7 +95,12 @@ void moon_task_run_woken(struct moon_host *h) {
   moon_list_init(&now);
   h->n_grouped = 0;
   while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
-  while ((n = moon_list_take(&now))) { moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready)); }
+  h->stopped = false;
+  while (!h->stopped && (n = moon_list_take(&now))) { moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready)); }
+  if (moon_list_empty(&now)) { return; }
+  while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
+  while ((n = moon_list_take(&now))) { moon_list_append(&h->woken, n); }
+  moon_engine_kick(h->engine);
 }
 
 void moon_task_wake_grouped(struct moon_task *t) {
@@ -190,10 +199,12 @@ void moon_task_free(struct moon_task *t, bool reuse) {
   h->counters->tasks_active--;
 }
 
+bool moon_task_is_library(const lua_Debug *at) { return strncmp(at->source, LIBRARY, sizeof LIBRARY - 1) == 0; }
+
 int moon_task_error(lua_State *L, const char *text) {
   lua_Debug at;
   for (int level = 1; lua_getstack(L, level, &at); level++) {
-    if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0 || strncmp(at.source, LIBRARY, sizeof LIBRARY - 1) == 0) { continue; }
+    if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0 || moon_task_is_library(&at)) { continue; }
     lua_pushfstring(L, "%s:%d: %s", at.short_src, at.currentline, text);
     return lua_error(L);
   }

@@ -84,6 +84,8 @@ void moon_task_run_woken(struct moon_host *h);
 /* The same where many may be woken in one turn and each does much: they are resumed by the group. Not from inside Lua. */
 void moon_task_wake_grouped(struct moon_task *t);
 
+/* Is this the library's own code, "S" of lua_getinfo? */
+bool moon_task_is_library(const lua_Debug *at);
 /* Raises text with the line of the script in front, however many of the library's own functions are in between. [-0, +0, e] */
 int moon_task_error(lua_State *L, const char *text);
 /* The task that calls. Raises at the caller's level when nobody can wait. [-0, +0, e] */
