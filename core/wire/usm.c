@@ -8,15 +8,15 @@
 
 #define HMAC_BLOCK_MAX 128 /* SHA-384 and SHA-512; 64 for the others */
 #define DES_BLOCK 8
-#define IV_MAX 16
 #define AES_BLOCK 16
-#define LONG 128 /* octets from which decrypting by blocks pays */
+#define CHUNK 1024 /* octets decrypted at once: a multiple of it */
+#define SHORT 128  /* octets up to which encrypting block by block costs less than having an IV set */
 
 struct moon_usm {
   struct moon_crypto *crypto;
   EVP_MD_CTX *inner, *outer;  /* after the padded key, RFC 2104 4 */
-  EVP_CIPHER_CTX *cipher;     /* one for both directions: CFB only ever encrypts blocks, and DES has one key schedule */
-  EVP_CIPHER_CTX *blocks;     /* AES for long messages, made when the first comes */
+  EVP_CIPHER_CTX *cipher;     /* one for both directions. AES: without a mode, as CFB only ever encrypts blocks; DES in CBC */
+  EVP_CIPHER_CTX *stream;     /* AES in CFB for long messages to encrypt, made when the first comes */
   uint8_t pre_iv[DES_BLOCK];  /* DES, 3DES */
   uint8_t cipher_key[32];     /* AES */
   uint8_t key_len;            /* octets of a whole digest */
@@ -53,7 +53,7 @@ static enum moon_err make_hashes(struct moon_usm *u, enum moon_auth auth, const 
 
 static enum moon_err make_cipher(struct moon_usm *u, enum moon_priv priv, const struct moon_key *key) {
   const EVP_CIPHER *cipher;
-  enum moon_err e = moon_crypto_cipher(u->crypto, priv, &cipher);
+  enum moon_err e = is_des(u) ? moon_crypto_cipher(u->crypto, priv, &cipher) : moon_crypto_block(u->crypto, priv, &cipher);
   size_t n;
   if (e) { return e; }
   if (key->len != moon_priv_key_len(priv)) { return MOON_E_LENGTH; }
@@ -65,7 +65,7 @@ static enum moon_err make_cipher(struct moon_usm *u, enum moon_priv priv, const 
   }
   u->cipher = EVP_CIPHER_CTX_new();
   if (!u->cipher || !EVP_CipherInit_ex2(u->cipher, cipher, key->octets, NULL, 1, NULL)) { return MOON_E_NOMEM; }
-  if (is_des(u) && !EVP_CIPHER_CTX_set_padding(u->cipher, 0)) { return MOON_E_NOMEM; }
+  if (!EVP_CIPHER_CTX_set_padding(u->cipher, 0)) { return MOON_E_NOMEM; }
   return MOON_OK;
 }
 
@@ -93,7 +93,7 @@ void moon_usm_free(struct moon_usm *u) {
   EVP_MD_CTX_free(u->inner); /* OpenSSL wipes the states */
   EVP_MD_CTX_free(u->outer);
   EVP_CIPHER_CTX_free(u->cipher);
-  EVP_CIPHER_CTX_free(u->blocks);
+  EVP_CIPHER_CTX_free(u->stream);
   moon_mem_wipe(u, sizeof *u);
   moon_mem_free(u);
 }
@@ -135,59 +135,86 @@ static void put_u32(uint8_t *p, uint32_t v) {
   p[3] = (uint8_t)v;
 }
 
+/* The cipher of long messages to encrypt. */
+static bool make_stream(struct moon_usm *u) {
+  const EVP_CIPHER *cipher;
+  if (u->stream || moon_crypto_cipher(u->crypto, (enum moon_priv)u->priv, &cipher)) { return u->stream != NULL; }
+  u->stream = EVP_CIPHER_CTX_new();
+  if (u->stream && EVP_CipherInit_ex2(u->stream, cipher, u->cipher_key, NULL, 1, NULL)) { return true; }
+  EVP_CIPHER_CTX_free(u->stream);
+  u->stream = NULL;
+  return false;
+}
+
+static bool encrypt_blocks(struct moon_usm *u, uint8_t *p, size_t n) {
+  int len;
+  return EVP_CipherUpdate(u->cipher, p, &len, p, (int)n) && (size_t)len == n;
+}
+
+static void xor_octets(uint8_t *out, const uint8_t *in, const uint8_t *with, size_t n) {
+  uint64_t a, b;
+  size_t i = 0;
+  for (; i + sizeof a <= n; i += sizeof a) {
+    memcpy(&a, in + i, sizeof a);
+    memcpy(&b, with + i, sizeof b);
+    a ^= b;
+    memcpy(out + i, &a, sizeof a);
+  }
+  for (; i < n; i++) { out[i] = in[i] ^ with[i]; }
+}
+
+/* CFB (RFC 3826 3.1.3): what is added to a block is the block of cipher text before it, encrypted. Decrypting has all of these
+ * at once, and encrypts them side by side: ten times as fast as OpenSSL's CFB, which takes one after the other, and that has
+ * its IV set through a list of named parameters, which takes as long as a small message. in may be out. */
+static bool decrypt_aes(struct moon_usm *u, uint8_t iv[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *out) {
+  uint8_t key[CHUNK], next[AES_BLOCK];
+  bool ok = true;
+  while (ok && n) {
+    size_t m = n < CHUNK ? n : CHUNK, whole = (m + AES_BLOCK - 1) / AES_BLOCK * AES_BLOCK;
+    memcpy(key, iv, AES_BLOCK);
+    memcpy(key + AES_BLOCK, in, whole - AES_BLOCK);
+    if (m == CHUNK) { memcpy(next, in + m - AES_BLOCK, AES_BLOCK); }
+    ok = encrypt_blocks(u, key, whole);
+    xor_octets(out, in, key, m);
+    if (m == CHUNK) { memcpy(iv, next, AES_BLOCK); }
+    in += m;
+    out += m;
+    n -= m;
+  }
+  return ok;
+}
+
+static bool encrypt_aes(struct moon_usm *u, uint8_t iv[AES_BLOCK], uint8_t *p, size_t n) {
+  int len;
+  if (n > SHORT) {
+    return make_stream(u) && EVP_CipherInit_ex2(u->stream, NULL, NULL, iv, 1, NULL) && EVP_CipherUpdate(u->stream, p, &len, p, (int)n) &&
+           (size_t)len == n;
+  }
+  for (; n; p += AES_BLOCK) {
+    size_t m = n < AES_BLOCK ? n : AES_BLOCK;
+    if (!encrypt_blocks(u, iv, AES_BLOCK)) { return false; }
+    xor_octets(p, p, iv, m);
+    memcpy(iv, p, m);
+    n -= m;
+  }
+  return true;
+}
+
 /*  AES    IV = boots time salt          RFC 3826 3.1.2.1
  *  DES    IV = pre-IV xor salt          RFC 3414 8.1.1.1, Reeder 5.1.1.1 for 3DES */
 static bool crypt_octets(struct moon_usm *u, int encrypt, uint32_t boots, uint32_t time, const uint8_t salt[MOON_SALT_LEN],
                          const uint8_t *in, size_t n, uint8_t *out) {
-  uint8_t iv[IV_MAX];
+  uint8_t iv[AES_BLOCK];
   int len, i;
   if (is_des(u)) {
     for (i = 0; i < DES_BLOCK; i++) { iv[i] = u->pre_iv[i] ^ salt[i]; }
-  } else {
-    put_u32(iv, boots);
-    put_u32(iv + 4, time);
-    memcpy(iv + 8, salt, MOON_SALT_LEN);
+    return EVP_CipherInit_ex2(u->cipher, NULL, NULL, iv, encrypt, NULL) && EVP_CipherUpdate(u->cipher, out, &len, in, (int)n) &&
+           (size_t)len == n;
   }
-  return EVP_CipherInit_ex2(u->cipher, NULL, NULL, iv, encrypt, NULL) && EVP_CipherUpdate(u->cipher, out, &len, in, (int)n) &&
-         (size_t)len == n;
-}
-
-static bool make_blocks(struct moon_usm *u) {
-  const EVP_CIPHER *cipher;
-  if (u->blocks || moon_crypto_block(u->crypto, (enum moon_priv)u->priv, &cipher)) { return u->blocks != NULL; }
-  u->blocks = EVP_CIPHER_CTX_new();
-  if (u->blocks && EVP_CipherInit_ex2(u->blocks, cipher, u->cipher_key, NULL, 1, NULL) && EVP_CIPHER_CTX_set_padding(u->blocks, 0)) {
-    return true;
-  }
-  EVP_CIPHER_CTX_free(u->blocks);
-  u->blocks = NULL;
-  return false;
-}
-
-/* CFB decrypts by encrypting each block of cipher text for the next: all at once, side by side, which is ten times as fast as
- * OpenSSL's CFB, one after the other. false: it cannot be done, nothing is lost. */
-static bool decrypt_long(struct moon_usm *u, uint32_t boots, uint32_t time, const uint8_t salt[MOON_SALT_LEN], const uint8_t *in,
-                         size_t n, uint8_t *out) {
-  uint8_t last[AES_BLOCK];
-  size_t whole = n / AES_BLOCK * AES_BLOCK, rest = n - whole, i;
-  uint64_t a, b;
-  int len;
-  if (!make_blocks(u)) { return false; }
-  put_u32(out, boots);
-  put_u32(out + 4, time);
-  memcpy(out + 8, salt, MOON_SALT_LEN);
-  memcpy(out + AES_BLOCK, in, whole - AES_BLOCK);
-  memcpy(last, in + whole - AES_BLOCK, AES_BLOCK);
-  if (!EVP_CipherUpdate(u->blocks, out, &len, out, (int)whole) || (size_t)len != whole) { return false; }
-  if (rest && !EVP_CipherUpdate(u->blocks, last, &len, last, AES_BLOCK)) { return false; }
-  for (i = 0; i < whole; i += sizeof a) {
-    memcpy(&a, out + i, sizeof a);
-    memcpy(&b, in + i, sizeof b);
-    a ^= b;
-    memcpy(out + i, &a, sizeof a);
-  }
-  for (i = 0; i < rest; i++) { out[whole + i] = in[whole + i] ^ last[i]; }
-  return true;
+  put_u32(iv, boots);
+  put_u32(iv + 4, time);
+  memcpy(iv + 8, salt, MOON_SALT_LEN);
+  return encrypt ? encrypt_aes(u, iv, out, n) : decrypt_aes(u, iv, in, n, out);
 }
 
 size_t moon_usm_padding(const struct moon_usm *u, size_t n) { return is_des(u) ? (0 - n) % DES_BLOCK : 0; }
@@ -207,7 +234,6 @@ enum moon_err moon_usm_decrypt(struct moon_usm *u, uint32_t boots, uint32_t time
                                const uint8_t *in, size_t n, uint8_t *out) {
   if (!u->cipher) { return MOON_E_UNSUPPORTED_LEVEL; }
   if (salt_len != MOON_SALT_LEN || n == 0 || n > INT_MAX || moon_usm_padding(u, n)) { return MOON_E_DECRYPTION; }
-  if (!is_des(u) && n >= LONG && (out + n <= in || in + n <= out) && decrypt_long(u, boots, time, salt, in, n, out)) { return MOON_OK; }
   return crypt_octets(u, 0, boots, time, salt, in, n, out) ? MOON_OK : MOON_E_DECRYPTION;
 }
 
