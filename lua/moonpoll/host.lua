@@ -135,7 +135,7 @@ end
 local sep = "\31"
 
 -- Where the counters of an earlier table with these columns are.
-local function rates_key(d, columns, opts, context)
+local function rates_key(columns, opts, context)
   local parts = {}
   for _, t in ipairs { columns, opts.rates } do
     local words = {}
@@ -143,7 +143,7 @@ local function rates_key(d, columns, opts, context)
     sort(words)
     parts[#parts + 1] = concat(words, sep)
   end
-  return transport.hash(concat(parts, sep .. sep) .. sep .. tostring(opts.epoch) .. sep .. tostring(context) .. sep .. tostring(d.owner))
+  return transport.hash(concat(parts, sep .. sep) .. sep .. tostring(opts.epoch) .. sep .. tostring(context))
 end
 
 local function begin(self, method, columns, opts) -- raises without a place: whoever calls knows it
@@ -153,7 +153,7 @@ local function begin(self, method, columns, opts) -- raises without a place: who
   local walk = { ask = ask, entry = entry }
   if type(opts) == "table" and opts.rates and next(opts.rates) then
     local store = d.store or entry.counters
-    walk.store, walk.key = store, rates_key(d, columns, opts, self[2])
+    walk.store, walk.key = store, rates_key(columns, opts, self[2])
     local before = store[walk.key]
     ask:since(before, d.gap)
   end
@@ -310,13 +310,27 @@ end
 
 local mt = { __index = face.device, __metatable = false }
 
+--- A device without its methods; raises without a place.
+function _M.descriptor(options)
+  if not transport then error("there is no transport here: this LuaJIT runs in no nginx", 0) end
+  local ok, device = pcall(make, options)
+  if not ok then error((gsub(tostring(device), "^bad argument #%d+ to '%?' %((.*)%)$", "auth: %1")), 0) end
+  return device
+end
+
+--- A device of one run of a probe: more are fields of its descriptor: store of counters, gap, owner of what cache keeps, refuse.
+function _M.probe_device(options, more)
+  local device = _M.descriptor(options)
+  for k, v in pairs(more) do device[1][k] = v end
+  return setmetatable(device, mt)
+end
+
 --- One agent, to be asked. Nothing is sent, and no socket is made.
 -- @tparam table options  host (name or address, with a port or without), port (161), auth (community "public"), name, labels,
 --   timeout (2 seconds a try), retries (1), per_device (2 requests at once)
 function _M.device(options)
-  if not transport then error("device: there is no transport here: this LuaJIT runs in no nginx", 2) end
-  local ok, device = pcall(make, options)
-  if not ok then error("device: " .. gsub(tostring(device), "^bad argument #%d+ to '%?' %((.*)%)$", "auth: %1"), 2) end
+  local ok, device = pcall(_M.descriptor, options)
+  if not ok then error("device: " .. tostring(device), 2) end
   return setmetatable(device, mt)
 end
 

@@ -274,7 +274,12 @@ function _M.reply(code, content_type, body)
   return ngx.exit(ngx.OK)
 end
 function _M.worker() return ngx.worker.pid() end
-
-_M.unescape = ngx.unescape_uri
+--- f before the request ends because its client went away; where nginx looks for that (lua_check_client_abort).
+function _M.on_abort(f)
+  return ngx.on_abort(function()
+    f()
+    ngx.exit(499)
+  end)
+end
 
 return _M
