@@ -9,7 +9,8 @@
  *         the deadline: moon_exchange_expire(&x, now)  AGAIN or MINE (outcome: timeout)
  *         an ICMP:      moon_exchange_icmp(&x, ...)    AGAIN, DROP or MINE
  *
- * Every try has an id of its own (request-id; msgID in v3) and any try's answer completes the exchange. */
+ * Every try has an id of its own (request-id; msgID in v3) and any try's answer completes the exchange. In SNMPv3 target->trust
+ * has to be there (trust.h); what an agent has to be asked first are steps of a try, told by AGAIN too, each with an id. */
 #ifndef MOON_SESSION_EXCHANGE_H
 #define MOON_SESSION_EXCHANGE_H
 
@@ -73,7 +74,8 @@ struct moon_exchange {
 };
 
 MOON_API void moon_exchange_init(struct moon_exchange *x, struct moon_target *t, const struct moon_request *r, uint64_t now_us);
-/* The next try's datagram, backwards into w. MOON_E_TOO_BIG: does not fit (w->err). Sets the try's deadline: RTO doubled per
+/* The next try's datagram, backwards into w. MOON_E_TOO_BIG: does not fit (w->err); MOON_E_LIMIT: no try is left;
+ * MOON_E_VERSION: none of ours, or version 3 without trust; in SNMPv3 also as moon_keyring_get. Sets the try's deadline: RTO doubled per
  * try made, +-10 % by `jitter` (any random number), never past give_up_us; the last try waits until give_up_us. */
 MOON_API enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, uint32_t jitter, struct moon_writer *w);
 static inline uint64_t moon_exchange_deadline(const struct moon_exchange *x) { return x->next_us; }

@@ -48,8 +48,8 @@ struct moon_trust_record {
 
 /* Borrows the keyring for the life of the state. */
 MOON_API void moon_trust_init(struct moon_trust *s, struct moon_keyring *ring);
-/* To be called before anything is made or read with c: another credential may bring another engine id and has other keys. What
- * is known of the engine otherwise stays. */
+/* To be called before anything is made or read with c: another credential (by its address: one that changed has to have another)
+ * may bring another engine id and has other keys. What is known of the engine otherwise stays. */
 MOON_API void moon_trust_use(struct moon_trust *s, const struct moon_credential *c, uint64_t now_us);
 /* Who is asked. */
 static inline struct moon_authority *moon_trust_authority(struct moon_trust *s) { return s->other.id_len ? &s->other : &s->known; }
