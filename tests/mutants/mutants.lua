@@ -42,7 +42,8 @@ return {
   -- session
   { name = "boots and time are learned from anybody", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
     from = "  if (!unknown && kind != MOON_REPORT_ENGINE) { return hold(x, kind, now_us); }",
-    to = "  if (kind == MOON_REPORT_TIME_WINDOW && x->resyncs++ < 2) { bool b; moon_trust_hear(sec, moon_trust_authority(sec), m->boots, m->time, true, now_us, &b); return again(x); }\n"
+    to = "  if (kind == MOON_REPORT_TIME_WINDOW && x->resyncs++ < 2) {\n    bool back;\n"
+      .. "    moon_trust_hear(sec, moon_trust_authority(sec), m->boots, m->time, true, now_us, &back);\n    return again(x);\n  }\n"
       .. "  if (!unknown && kind != MOON_REPORT_ENGINE) { return hold(x, kind, now_us); }" },
   { name = "an unsigned report ends it at once", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
     from = "if (until < x->next_us) { x->next_us = until; }", to = "x->next_us = now_us;" },
