@@ -117,16 +117,18 @@ describe("What happens to agents", function()
   local hosts, faults = {}, {
     ["boots-back"] = '{ "boots-back", n = 3, from = 1.2 }', ["clock-forward"] = '{ "clock-jump", jump = 200, from = 1.2 }',
     ["clock-back"] = '{ "clock-jump", jump = -200, from = 1.2 }', ["engine-change"] = '{ "engine-change", from = 1.2, period = 1 }',
-    ["engine-duplicate"] = '"engine-duplicate"', ["engine-twin"] = '"engine-duplicate"', replay = '"replay"', fine = nil,
+    ["engine-duplicate"] = '"engine-duplicate"', ["engine-twin"] = '"engine-duplicate"', replay = '"replay"', fine = "", forged = '"forged-report"',
     ["unsigned-report"] = '{ "unsigned-report", share = 0.5 }', reboot = '{ "reboot", period = 1 }' }
   lazy_setup(function()
     local text, i = {}, 0
-    faults.fine = ""
     for name, fault in pairs(faults) do
       i = i + 1
       hosts[name] = "127.9.1." .. i
       text[#text + 1] = ("agent { recording = %q, address = %q, name = %q, v3 = { users = users, boots = 9, time = 1000 }, faults = { %s } }"):format(
         small, hosts[name], name, fault)
+    end
+    for n, fault in ipairs { "bad-digest", "downgrade" } do
+      text[#text + 1] = ("agent { recording = %q, address = '127.9.3.%d', name = %q, v3 = { users = users }, faults = { %q } }"):format(small, n, fault, fault)
     end
     text[#text + 1] = ("agent { recording = %q, address = '127.9.2.1', name = 'vlans', v3 = { users = users, contexts = { other = %q } } }")
       :format(small, router)
@@ -167,12 +169,21 @@ describe("What happens to agents", function()
       if name ~= "unsigned-report" then assert.truthy(bad[host] == 0, name .. " failed " .. bad[host] .. "\n" .. p:stderr()) end
     end
     local c = stats.counters
+    assert.truthy(c.reports_user > 8)
     assert.truthy(c.resyncs >= 3, "resyncs " .. c.resyncs)
     assert.truthy(c.discoveries >= 10)
     local err = p:stderr()
     for _, words_ in ipairs { "has the engine id of", "has another engine id than before", "counts its boots or its engine's time backwards" } do
       assert.truthy(err:find(words_, 1, true), words_ .. "\n" .. err)
     end
+  end)
+
+  it("is not believed when it is not signed well", function()
+    local r = poll { "tests/e2e/probes/v3.lua", "--targets", sim:target "127.9.3.1" .. "," .. sim:target "127.9.3.2", "--once" }
+    assert.equal(3, r.status, r.stderr)
+    for _, s in pairs(r.samples) do assert.equal("timeout", s.run_error) end
+    assert.truthy(r.stats.counters.auth_failed >= 2)
+    assert.equal(r.stats.counters.auth_failed, r.stats.counters.unknown)
   end)
 
   it("has contexts, each read as its own", function()
