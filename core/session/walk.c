@@ -461,6 +461,7 @@ static void find_row(const struct moon_walk *w, struct candidates *k) {
   uint64_t mask = 0; /* of a key: the octets of the least index, where those are all of it */
   uint8_t turn = 0;
   k->turn = 0;
+  k->index = (struct moon_index){0};
   for (uint16_t i = 0, n = w->n_columns; i < n; i++, c++) {
     if (c->count == 0) {
       if (!c->over) {
