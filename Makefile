@@ -2,7 +2,7 @@
 # make demo      installs what is missing, builds, polls agents for a moment
 # make test      installs what the tests need and runs them
 # V=1 shows the commands; O=DIR builds elsewhere; SAN=1 with address and undefined behaviour sanitizers; CC=clang.
-# All targets: all deps test-deps test test-unit test-lua test-e2e test-long fuzz coverage mutants bench demo install clean
+# All targets: all deps test-deps test test-unit test-lua test-nginx test-e2e test-long fuzz coverage mutants bench demo doc install install-nginx clean
 
 O ?= build
 B = $(O)$(if $(SAN),/san$(patsubst 1,,$(SAN)))
@@ -39,7 +39,7 @@ endif
 objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
 CORE_O := $(call objs,core/base/*.c core/wire/*.c core/names/*.c core/session/*.c core/agent/*.c) $(B)/obj/names.o
 ENGINE_O := $(call objs,core/engine/*.c)
-VALUE_O := $(call objs,core/bind/value/*.c)
+VALUE_O := $(call objs,core/bind/value/*.c core/bind/load/login.c core/bind/load/where.c core/bind/task/rates.c)
 BIND_O := $(call objs,core/bind/*.c core/bind/*/*.c)
 MAIN_O := $(call objs,core/main/*.c)
 LUA_SRC := $(sort $(shell find lua/moonpoll -name '*.lua' 2>/dev/null))
@@ -115,13 +115,12 @@ test-build: all $(UNIT) $(FUZZ)
 bench-build: all $(BENCH)
 fuzz-build: $(FUZZ)
 test: test-deps
-	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua e2e lint"
+	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint"
 test-unit:
 	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz"
-test-lua:
-	@$(MAKE) --no-print-directory SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=lua
-test-e2e:
-	@$(MAKE) --no-print-directory SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=e2e
+test-nginx: test-deps
+test-lua test-nginx test-e2e:
+	@$(MAKE) --no-print-directory SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=$(@:test-%=%)
 test-long: test
 	@$(MAKE) --no-print-directory SAN=1 test-run RUN=long
 test-run:
@@ -140,10 +139,14 @@ demo:
 
 install: all
 	@B="$(B)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" VERSION="$(VERSION)" ABI="$(ABI)" sh tests/install.sh
+install-nginx: $(B)/lib/moonpoll/core.so
+	@B="$(B)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LUA_DIR="$(LUA_DIR)" LUA_LIBDIR="$(LUA_LIBDIR)" sh tests/install.sh nginx
+doc:
+	@sh tests/doc.sh
 clean:
 	rm -rf $(O)
 
-.PHONY: all deps test-deps test-build bench-build fuzz-build test test-unit test-lua test-e2e test-long test-run fuzz coverage mutants \
-  bench demo install clean
+.PHONY: all deps test-deps test-build bench-build fuzz-build test test-unit test-lua test-nginx test-e2e test-long test-run fuzz coverage mutants \
+  bench demo doc install install-nginx clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

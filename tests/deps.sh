@@ -3,7 +3,7 @@
 # "a|b" is met by either. Both LuaJITs of Debian will do; they exclude each other, so what is there is kept.
 set -eu
 build="gcc libc6-dev pkg-config libluajit2-5.1-dev|libluajit-5.1-dev luajit2|luajit libev-dev libc-ares-dev libssl-dev libjansson-dev libsmi2-dev"
-test="libcmocka-dev lua-busted lua-check lua-cjson snmpd snmp smitools g++"
+test="libcmocka-dev lua-busted lua-check lua-cjson snmpd snmp smitools g++ nginx libnginx-mod-http-lua"
 # npm's net-snmp judges too, where npm is: 350 packages of Debian are too much to ask of people, not of a machine.
 if [ -n "${CI:-}" ] && ! command -v npm >/dev/null; then test="$test nodejs npm"; fi
 want=
@@ -35,9 +35,9 @@ fi
 echo "deps: installing$missing"
 policy=/usr/sbin/policy-rc.d
 case " $missing " in
-  *" snmpd "*)
-    # Only the program is wanted: nobody asked for a service on port 161.
-    echo "deps: snmpd is installed without starting its service, and the service stays off (systemctl enable --now snmpd turns it on)"
+  *" snmpd "*|*" nginx "*)
+    # Only the programs are wanted: nobody asked for a service on port 161, nor for one on port 80.
+    echo "deps: snmpd and nginx are installed without starting a service, and what is installed now stays off (systemctl enable --now snmpd turns it on)"
     if [ ! -e $policy ]; then
       trap '$root rm -f $policy' EXIT
       trap 'exit 130' INT TERM
@@ -54,7 +54,9 @@ log=$(mktemp)
   exit 2
 }
 rm -f "$log"
-case " $missing " in
-  *" snmpd "*) if [ -d /run/systemd/system ]; then $root systemctl -q disable snmpd || true; fi ;;
-esac
+for service in snmpd nginx; do
+  case " $missing " in
+    *" $service "*) if [ -d /run/systemd/system ]; then $root systemctl -q disable $service || true; fi ;;
+  esac
+done
 echo "deps: done"

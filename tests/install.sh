@@ -1,8 +1,17 @@
 #!/bin/sh
-# install.sh: what `make install` puts under $DESTDIR$PREFIX, from the build in $B.
+# install.sh [nginx]: what `make install` puts under $DESTDIR$PREFIX, from the build in $B; nginx: the Lua library alone.
 set -eu
-lib=$DESTDIR$LIBDIR
+lib=$DESTDIR${LIBDIR:-}
 put() { install -D -m "$1" "$2" "$3"; }
+# Where nginx's LuaJIT looks without being told: $PREFIX/share/lua/5.1 and $PREFIX/lib/lua/5.1 for /usr/local.
+if [ "${1:-}" = nginx ]; then
+  share=$DESTDIR${LUA_DIR:-$PREFIX/share/lua/5.1}
+  put 755 "$B/lib/moonpoll/core.so" "$DESTDIR${LUA_LIBDIR:-$PREFIX/lib/lua/5.1}/moonpoll/core.so"
+  (cd lua && find moonpoll resty -name '*.lua' ! -path '*/cli/*' ! -path '*/check/*' ! -name names.lua) | while read -r f; do put 644 "lua/$f" "$share/$f"; done
+  [ -n "${LUA_DIR:-}" ] || put 644 lua/nginx.conf "$DESTDIR$PREFIX/share/moonpoll/nginx.conf"
+  [ -n "${LUA_DIR:-}" ] || find scripts -name '*.lua' | while read -r f; do put 644 "$f" "$DESTDIR$PREFIX/share/moonpoll/$f"; done
+  exit 0
+fi
 [ ! -e "$B/moonpoll" ] || put 755 "$B/moonpoll" "$DESTDIR$PREFIX/bin/moonpoll"
 # TOOLS=1: moonpoll also under the names of net-snmp's tools.
 for tool in ${TOOLS:+get getnext bulkget walk bulkwalk set}; do ln -sf moonpoll "$DESTDIR$PREFIX/bin/snmp$tool"; done

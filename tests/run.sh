@@ -5,6 +5,7 @@
 # failed or nothing ran.
 #   unit  tests/unit/*_test.c       fuzz  corpora through tests/fuzz/*_fuzz.c   lua  tests/lua/*_spec.lua
 #   e2e   tests/e2e/*_spec.lua      lint  tests/lint.sh                         long tests/long/*
+#   nginx tests/nginx/*_spec.lua, and tests/lua/*_spec.lua once more, inside nginx
 # ONLY=word runs only the programs with that word in their name. Two programs run at once, JOBS=1: one after the other.
 set -u
 : "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}" "${JOBS:=2}"
@@ -98,6 +99,18 @@ for stage in "$@"; do
       for t in tests/e2e/*_spec.lua; do
         [ -e "$t" ] || continue
         busted_tap "e2e/$(basename "$t" .lua)" 240 "$t"
+      done ;;
+    nginx)
+      preload=
+      case $B,$CC in
+        *san*,*clang*) preload=$($CC -print-file-name=libclang_rt.asan-x86_64.so) ;;
+        *san*) preload=$($CC -print-file-name=libasan.so) ;;
+      esac
+      for t in tests/lua/*_spec.lua; do
+        tap "nginx/lua/$(basename "$t" .lua)" 120 env NGINX_PRELOAD="$preload" luajit tests/nginx/inside.lua "$t"
+      done
+      for t in tests/nginx/*_spec.lua; do
+        busted_tap "nginx/$(basename "$t" .lua)" 240 "$t" NGINX_PRELOAD="$preload"
       done ;;
     lint) tap lint 120 sh tests/lint.sh ;;
     long)

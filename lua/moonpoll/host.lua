@@ -149,7 +149,8 @@ end
 local function begin(self, method, columns, opts) -- raises without a place: whoever calls knows it
   local d = descriptor(self, method, 0)
   local entry = d.entry or entry_of(d)
-  local ask = makers[method](entry.agent, columns, opts, self[2])
+  local ok, ask = pcall(makers[method], entry.agent, columns, opts, self[2])
+  if not ok then error(ask, 0) end
   local walk = { ask = ask, entry = entry }
   if type(opts) == "table" and opts.rates and next(opts.rates) then
     local store = d.store or entry.counters
@@ -252,7 +253,9 @@ local function credential(auth)
   local key = transport.digest(concat(words, sep))
   local made = auths[key]
   if not made then
-    made = core.auth(auth)
+    local ok
+    ok, made = pcall(core.auth, auth)
+    if not ok then error(made, 0) end
     auths[key] = made
   end
   return made, key
