@@ -107,10 +107,8 @@ $(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(SAN)),,$(B)/o
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
 
-deps:
-	@sh tests/deps.sh build
-test-deps:
-	@sh tests/deps.sh build test
+deps test-deps:
+	@sh tests/deps.sh build $(filter test,$(subst -, ,$@))
 test-build: all $(UNIT) $(FUZZ)
 bench-build: all $(BENCH)
 fuzz-build: $(FUZZ)

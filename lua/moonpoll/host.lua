@@ -280,8 +280,9 @@ function _M.split(text, port)
   if not host then host = match(text, "^%[(.+)%]$") end
   if not host and not find(text, ":.*:") then host, p = match(text, "^([^:]+):(%d+)$") end
   host = host or text
-  if host == "" or find(host, "[%s/%%%c%[%]]") then return nil end
-  return host, tonumber(p) or port
+  p = tonumber(p) or port
+  if host == "" or find(host, "[%s/%%%c%[%]@]") or p < 1 or p > 65535 then return nil end
+  return host, p
 end
 
 local function make(options)
