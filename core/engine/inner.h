@@ -101,6 +101,7 @@ struct moon_engine {
   struct moon_resolver *resolver; /* NULL: nobody was asked for by name */
   struct moon_timer resolver_timer;
   struct moon_keyring *keyring; /* NULL: nobody spoke SNMPv3 yet */
+  bool secure_told;          /* that there is none */
   uint32_t stretched;        /* of its keys, when this turn began to send */
   struct moon_wheel wheel;
 };

@@ -30,7 +30,8 @@ enum moon_err moon_secure_prepare(struct moon_engine *e, struct moon_peer *p) {
   if (!e->keyring) {
     enum moon_err err = moon_keyring_new(salt(e), e->config.contexts, &e->keyring);
     if (err) {
-      moon_engine_notice(e, NULL, "SNMPv3 cannot be spoken: %s", moon_err_text(err));
+      if (!e->secure_told) { moon_engine_notice(e, NULL, "SNMPv3 cannot be spoken: %s", moon_err_text(err)); }
+      e->secure_told = true;
       return err;
     }
   }

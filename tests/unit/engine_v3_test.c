@@ -10,6 +10,7 @@
 
 #include "../../core/engine/loop.h"
 #include "../../core/session/trust.h"
+#include "failmem.h"
 #include "usm_agent.h"
 #include "world.h"
 
@@ -49,10 +50,8 @@ static void answer_now(void *arg) {
   sendto(s->answer_fd ? s->answer_fd : s->fd, s->octets, s->len, 0, (struct sockaddr *)&s->to, s->to_len);
 }
 
-static void readable(void *arg, int fd) {
-  struct world *unused = arg;
+static void serve(int fd) {
   uint8_t in[2048], forged[1024];
-  (void)unused;
   for (uint32_t i = 0; i < n_all; i++) {
     struct secured *s = &all[i];
     if (s->fd != fd) { continue; }
@@ -74,6 +73,15 @@ static void readable(void *arg, int fd) {
       }
     }
   }
+}
+
+/* The agents have memory of their own. */
+static void readable(void *arg, int fd) {
+  unsigned armed = failmem_state.countdown;
+  (void)arg;
+  failmem_state.countdown = 0;
+  serve(fd);
+  failmem_state.countdown = armed;
 }
 
 static struct secured *add(enum moon_auth auth, enum moon_priv priv) {
@@ -342,6 +350,33 @@ static void kept_and_brought_back(void **state) {
   assert_int_equal(moon_peer_import(w.e, p, &r), MOON_E_LENGTH);
 }
 
+/* Whatever allocation fails, the request ends with an error or an answer, and the next one is well. */
+static void without_memory(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  struct moon_peer *first = peer(s);
+  world_ask(&w, first);
+  assert_true(world_run(&w, 5)); /* what the loop and the flight take */
+  bool fired = true;
+  for (unsigned n = 1; fired; n++) {
+    struct moon_peer *p = peer(s);
+    s->model.id[6] = (uint8_t)n; /* another engine: its keys have to be made */
+    failmem_arm(n);
+    struct asked *q = world_ask(&w, p);
+    assert_true(world_run(&w, 5));
+    fired = failmem_fired();
+    failmem_disarm();
+    assert_int_equal(q->dones, 1);
+    if (!fired) { assert_int_equal(q->err, MOON_OK); }
+    q = world_ask(&w, p);
+    assert_true(world_run(&w, 5));
+    assert_int_equal(q->err, MOON_OK);
+    moon_peer_free(w.e, p);
+    assert_true(n < 50);
+  }
+}
+
 static void beside_a_community(void **state) {
   static struct moon_credential plain;
   (void)state;
@@ -363,9 +398,10 @@ static void beside_a_community(void **state) {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
+  failmem_install();
   const struct CMUnitTest tests[] = {
     T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(errors_come_at_once), T(reboots_and_twins), T(keys_that_take_long),
-    T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community),
+    T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
