@@ -15,7 +15,7 @@
 
 #define MOON_PATTERN_CAPTURES 32
 #define MOON_PATTERN_DEPTH 200
-#define MOON_PATTERN_STEPS 5000000 /* octets compared; 5 to 25 ms */
+#define MOON_PATTERN_STEPS 2000000 /* octets compared: 2 to 15 ms */
 
 enum { MOON_PATTERN_OPEN = -1, MOON_PATTERN_POSITION = -2 }; /* as lengths of captures */
 

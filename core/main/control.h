@@ -2,6 +2,7 @@
  *
  *   status    {"version":...}    the counters of all workers, both balances
  *   stop      ok                 as SIGTERM
+ *   release [PROBE [TARGET]]     N released: from quarantine
  *   else      error ...
  *
  * Nobody who connects can hold the master up: few clients, short lines, and an answer that cannot be written at once is
@@ -15,7 +16,7 @@
 #include "print.h"
 
 #define MOON_CONTROL_CLIENTS 8
-#define MOON_CONTROL_LINE 128
+#define MOON_CONTROL_LINE 512
 #define MOON_CONTROL_FDS (MOON_CONTROL_CLIENTS + 1)
 
 /* One command, NUL-terminated; puts the answer without its newline. */

@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "files.h"
+#include "judge.h"
 #include "log.h"
+#include "notify.h"
 #include "rundir.h"
 #include "stats.h"
 #include "worker.h"
@@ -27,6 +30,7 @@
 #define BACKOFF_MOST_US (5 * SECOND)
 #define LIVED_US (10 * SECOND)          /* a worker this old died of something new */
 #define OVERTIME_US (2 * SECOND)        /* past the grace time: then children are killed */
+#define READY_LOOK_US (20 * 1000)       /* until all workers are at work */
 #define FUTILE_MAX 5                    /* --once: workers of a slot that died in a row, none of which finished a run */
 
 struct child {
@@ -34,6 +38,7 @@ struct child {
   int order_fd;          /* write end of its pipe, -1 */
   bool finished;         /* ended well, not wanted again */
   bool killed;           /* by the master, which said so */
+  bool stuck;            /* killed for that */
   uint64_t started_us;
   uint64_t again_at_us;  /* when to start it again; UINT64_MAX: not planned */
   uint64_t backoff_us;
@@ -49,6 +54,8 @@ struct master {
   struct child *workers;
   struct child writer;
   struct moon_control control;
+  struct moon_judge judge;
+  uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
   size_t handed_len;
   sigset_t signals, old_signals;
@@ -58,6 +65,7 @@ struct master {
   int status;               /* enum moon_exit */
   bool stopped;             /* by a signal, the control socket, or because nobody reads */
   bool over;                /* nothing is started any more */
+  bool ready;               /* the service manager was told */
   bool has_dir;
   char dir[MOON_RUNDIR_MAX];
 };
@@ -149,11 +157,12 @@ static void not_started(struct master *m, struct child *child, const char *what)
 static void start_worker(struct master *m, uint32_t slot) {
   struct child *w = &m->workers[slot];
   w->records = m->stats.blocks[slot].records;
+  w->stuck = false;
   int fd = spawn(m, w);
   if (fd >= 0) {
     struct moon_worker_config c = {
       .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
-      .slot = slot, .n_slots = m->plan->workers, .control_fd = fd};
+      .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -184,6 +193,7 @@ static void start_writer(struct master *m) {
 /* Workers may finish what they do until grace_us from now; a second call hurries them. */
 static void drain(struct master *m, uint64_t grace_us) {
   struct moon_worker_order order = {.op = MOON_ORDER_DRAIN, .deadline_us = now_us() + grace_us};
+  if (!m->stopped) { moon_notify("STOPPING=1"); }
   m->stopped = true;
   m->drain_us = order.deadline_us;
   m->kill_us = order.deadline_us + OVERTIME_US;
@@ -237,6 +247,7 @@ static void worker_ended(struct master *m, uint32_t slot, int status) {
   char text[64];
   int pid = (int)w->pid;
   child_gone(w);
+  if (!well && !m->over && !(w->killed && !w->stuck)) { moon_judge_lost(&m->judge, slot, status, w->stuck, now_us()); }
   moon_stats_bury(&m->stats, slot, !well && !m->over && !(WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG));
   if (well || m->over) {
     w->finished = true;
@@ -303,17 +314,31 @@ static void on_signals(struct master *m) {
   reap(m);
 }
 
+/* [PROBE [TARGET]] */
+static void release(struct master *m, const char *words, struct moon_print *answer) {
+  char probe[MOON_CONTROL_LINE], target[MOON_CONTROL_LINE];
+  int n = sscanf(words, "%s %s", probe, target);
+  uint32_t released = moon_quarantine_lift(m->judge.quarantine, n > 0 ? probe : NULL, n > 1 ? target : NULL);
+  moon_print_printf(answer, "%u released", released);
+}
+
 static void on_command(void *arg, const char *command, struct moon_print *answer) {
   struct master *m = arg;
   if (strcmp(command, "status") == 0) {
     struct moon_stats_sum sum;
     moon_stats_read(&m->stats, &sum);
     moon_stats_json(&m->stats, &sum, seconds_since(m->stats.head->started_us), -1, answer);
+    if (answer->n) { answer->n--; } /* one more field */
+    moon_print_text(answer, ",\"quarantine\":");
+    moon_quarantine_json(m->judge.quarantine, now_us(), answer);
+    moon_print_text(answer, "}");
+  } else if (strncmp(command, "release", 7) == 0 && (command[7] == 0 || command[7] == ' ')) {
+    release(m, command + 7, answer);
   } else if (strcmp(command, "stop") == 0) {
     drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
     moon_print_text(answer, "ok");
   } else {
-    moon_print_text(answer, "error no such command: status, stop");
+    moon_print_text(answer, "error no such command: status, release, stop");
   }
 }
 
@@ -375,6 +400,36 @@ static int wait_for(struct pollfd *fds, nfds_t n, int timeout_ms) {
   return got;
 }
 
+static void kill_stuck(void *arg, uint32_t slot) {
+  struct child *w = &((struct master *)arg)->workers[slot];
+  if (!w->pid) { return; }
+  w->killed = w->stuck = true;
+  kill(w->pid, SIGKILL);
+}
+
+/* All workers have begun to poll. */
+static bool all_ready(const struct master *m) {
+  for (uint32_t i = 0; i < m->plan->workers; i++) {
+    if (!m->workers[i].finished && !m->stats.blocks[i].live.turns) { return false; }
+  }
+  return true;
+}
+
+/* What is done every so often; returns when to come again. */
+static uint64_t tick(struct master *m) {
+  uint64_t now = now_us();
+  moon_judge_tick(&m->judge, now, kill_stuck, m);
+  if (!m->ready && all_ready(m)) {
+    m->ready = true;
+    moon_notify("READY=1");
+  }
+  if (now >= m->alive_us) {
+    moon_notify("WATCHDOG=1");
+    m->alive_us = now + moon_notify_watchdog_us();
+  }
+  return earlier(earlier(m->judge.tick_us, m->alive_us), m->ready ? UINT64_MAX : now + READY_LOOK_US);
+}
+
 static void supervise(struct master *m) {
   bool told_end = false;
   for (;;) {
@@ -388,6 +443,7 @@ static void supervise(struct master *m) {
       told_end = m->writer.pid != 0;
     }
     if (m->drain_us) { next = earlier(next, m->kill_us); }
+    next = earlier(next, tick(m));
     uint64_t now = now_us();
     int timeout_ms = next == UINT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999) / 1000);
     struct pollfd fds[1 + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}};
@@ -406,6 +462,7 @@ static void supervise(struct master *m) {
 static bool set_up(struct master *m) {
   char base[MOON_RUNDIR_MAX], path[MOON_RUNDIR_MAX + 16];
   uint32_t n = m->plan->workers;
+  moon_files_allow(moon_files_needed(m->plan));
   m->workers = moon_mem_array(n, sizeof *m->workers);
   if (!m->workers) { return cannot("start"); }
   for (uint32_t i = 0; i < n; i++) { m->workers[i].order_fd = -1; }
@@ -425,6 +482,9 @@ static bool set_up(struct master *m) {
     if (m->c->run_dir) { return false; }
   }
   if (!m->has_dir && moon_stats_init(&m->stats, NULL, n)) { return cannot("map the counters"); }
+  m->judge = (struct moon_judge){.plan = m->plan, .stats = &m->stats, .quarantine = moon_quarantine_new(), .tick_us = now_us()};
+  if (!m->judge.quarantine) { return cannot("map the quarantine"); }
+  m->alive_us = moon_notify_watchdog_us() ? now_us() : UINT64_MAX;
   m->stats.head->n_targets = m->plan->n_targets;
   m->stats.head->once = m->plan->once;
   m->handed_len = m->plan->once ? (size_t)m->plan->n_probes * m->plan->n_targets : 0;
@@ -470,6 +530,7 @@ static void report(struct master *m) {
     for (size_t e = 1; e < MOON_RUN_ERRORS; e++) {
       if (sum.run_error[e]) { m->status = MOON_EXIT_RUNS; }
     }
+    if (sum.runs.runs_held) { m->status = MOON_EXIT_RUNS; }
   }
   moon_print_init(&out, NULL, NULL);
   if (m->c->summary) {
@@ -497,6 +558,7 @@ static void tear_down(struct master *m) {
   if (m->handed) { munmap(m->handed, m->handed_len); }
   moon_mem_free(m->rings);
   moon_mem_free(m->workers);
+  moon_quarantine_free(m->judge.quarantine);
   moon_stats_fini(&m->stats);
   if (m->signal_fd >= 0) { close(m->signal_fd); }
   if (m->data_fd >= 0) { close(m->data_fd); }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "master.h"
 #include "rundir.h"
 
@@ -16,7 +17,7 @@
 #define INSTANCES_MAX 16
 
 static const char usage[] =
-  "usage: moonpoll %s [--run-dir DIR] [--pid PID]\n"
+  "usage: moonpoll %s [--run-dir DIR] [--pid PID]%s\n"
   "%s\n"
   "  --run-dir DIR   where instances are looked for: $XDG_RUNTIME_DIR/moonpoll, /run/moonpoll for root, /tmp/moonpoll-UID\n"
   "  --pid PID       which one, when several run\n"
@@ -25,7 +26,7 @@ static const char usage[] =
   "example: moonpoll %s --pid 4711\n";
 
 static int ask(const char *dir, const char *command) {
-  char line[64], buf[8192];
+  char line[MOON_CONTROL_LINE], buf[8192];
   int fd = moon_rundir_connect(dir);
   if (fd < 0) {
     fprintf(stderr, "moonpoll: %s/control: %m\n", dir);
@@ -75,11 +76,23 @@ static int choose(const char *base, long pid, char *dir, size_t cap) {
   return 0;
 }
 
+static const char *about(const char *command) {
+  if (strcmp(command, "stop") == 0) { return "Ends a running instance as SIGTERM does."; }
+  if (strcmp(command, "release") == 0) {
+    return "Ends the quarantine of a probe, against one target or all, after it cost workers; without a name, of everything.";
+  }
+  return "Prints the counters of a running instance as JSON.";
+}
+
 int moon_status_main(int argc, char **argv) {
   static const struct option options[] = {
     {"run-dir", required_argument, NULL, 'd'}, {"pid", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
   char base[MOON_RUNDIR_MAX], dir[MOON_RUNDIR_MAX + 24], *end;
   const char *given = NULL;
+  char command[MOON_CONTROL_LINE - 1];
+  bool release = strcmp(argv[0], "release") == 0;
+  size_t at = (size_t)snprintf(command, sizeof command, "%s", argv[0]);
+  int n_words = 0;
   long pid = 0;
   optind = 1;
   opterr = 0;
@@ -92,16 +105,26 @@ int moon_status_main(int argc, char **argv) {
         fprintf(stderr, "moonpoll %s: --pid: \"%s\" is not a process id\n", argv[0], optarg);
         return 2;
       case 'h':
-        printf(usage, argv[0], strcmp(argv[0], "stop") == 0 ? "Ends a running instance as SIGTERM does."
-                                                            : "Prints the counters of a running instance as JSON.", argv[0]);
+        printf(usage, argv[0], release ? " [PROBE [TARGET]]" : "", about(argv[0]), argv[0]);
         return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
       default:
         fprintf(stderr, "moonpoll %s: %s: %s\n", argv[0], argv[optind - 1], c == ':' ? "needs a value" : "no such option");
         return 2;
     }
   }
+  for (; release && optind < argc && n_words < 2; n_words++) {
+    if (!*argv[optind] || strpbrk(argv[optind], " \t\r\n")) {
+      fprintf(stderr, "moonpoll release: \"%s\" is no name\n", argv[optind]);
+      return 2;
+    }
+    at += (size_t)snprintf(command + at, at < sizeof command ? sizeof command - at : 0, " %s", argv[optind++]);
+    if (at >= sizeof command) {
+      fprintf(stderr, "moonpoll release: too long\n");
+      return 2;
+    }
+  }
   if (optind < argc) {
-    fprintf(stderr, "moonpoll %s: %s: takes no argument\n", argv[0], argv[optind]);
+    fprintf(stderr, "moonpoll %s: %s: takes no %sargument\n", argv[0], argv[optind], release ? "third " : "");
     return 2;
   }
   if (moon_rundir_base(given, base, sizeof base)) {
@@ -109,5 +132,5 @@ int moon_status_main(int argc, char **argv) {
     return 2;
   }
   int status = choose(base, pid, dir, sizeof dir);
-  return status ? status : ask(dir, argv[0]);
+  return status ? status : ask(dir, command);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
@@ -94,6 +95,10 @@ static enum moon_err answer(void *arg, const struct moon_plan_target *t, struct 
   return moon_inhouse_open(&w->inhouse, w->engine, t, p);
 }
 
+static bool holds(void *arg, const struct moon_plan_probe *p, const struct moon_plan_target *t) {
+  return moon_quarantine_holds(((struct worker *)arg)->c->quarantine, p, t->name);
+}
+
 /* Nobody of ours is on a network. */
 static bool all_recorded(const struct worker *w) {
   for (uint32_t i = 0; i < w->n_shard; i++) {
@@ -124,7 +129,7 @@ static enum moon_err start(struct worker *w) {
   moon_loop_on_turn(w->loop, turn, w);
   struct moon_host_config h = {
     .engine = w->engine, .plan = plan, .shard = w->shard, .n_shard = w->n_shard, .counters = &w->c->block->runs,
-    .pulse = &w->c->block->pulse,
+    .pulse = &w->c->block->pulse, .holds = holds,
     .handed = w->c->handed, .answer = answer, .sink = sink, .log = say, .done = done, .arg = w};
   err = moon_host_new(&h, &w->host);
   if (err) { return err; }
@@ -173,8 +178,18 @@ static uint32_t least_cpu_ms(const struct moon_plan *plan) {
   return least;
 }
 
+static void keep_to_cpu(const struct moon_worker_config *c) {
+  cpu_set_t set;
+  if (!c->plan->n_cpus) { return; }
+  unsigned cpu = c->plan->cpus[c->slot % c->plan->n_cpus];
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  if (sched_setaffinity(0, sizeof set, &set)) { moon_log(MOON_LOG_WARN, "worker %u cannot keep to processor %u: %m", c->slot, cpu); }
+}
+
 int moon_worker_run(const struct moon_worker_config *c) {
   struct worker w = {.c = c};
+  keep_to_cpu(c);
   pthread_attr_t attr;
   pthread_t thread;
   mallopt(M_ARENA_MAX, 1); /* one thread works: a second arena would only cost memory */

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "quarantine.h"
 #include "ring.h"
 #include "stats.h"
 
@@ -27,6 +28,7 @@ struct moon_worker_config {
   const struct moon_plan *plan;
   struct moon_ring *ring;          /* NULL: nobody wants samples */
   struct moon_stats_block *block;
+  const struct moon_quarantine *quarantine;
   uint8_t *handed;                 /* of moon_host_config; NULL: not --once */
   uint32_t slot, n_slots;
   int control_fd;

@@ -58,7 +58,7 @@ static void hide_words(lua_State *L) {
 }
 
 void moon_config_open(struct moon_fields *f, const char *path) {
-  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "grace", "loop", "run_dir", NULL};
+  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "cpus", "grace", "loop", "run_dir", NULL};
   lua_State *L = f->L;
   size_t len;
   f->file = path;
@@ -173,6 +173,27 @@ static void read_resolver(struct moon_fields *f) {
   moon_fields_leave(f, was);
 }
 
+static void read_cpus(struct moon_fields *f, struct moon_plan *p) {
+  size_t was;
+  if (!moon_fields_get(f, "cpus", &was)) { return; }
+  unsigned n = moon_fields_list(f, "cpus");
+  long most = sysconf(_SC_NPROCESSORS_CONF);
+  if (n > MOON_PLAN_CPUS_MAX) { moon_fields_fail(f, "over %d", MOON_PLAN_CPUS_MAX); }
+  for (unsigned i = 1; i <= n; i++) {
+    size_t here = moon_fields_enter_index(f, i);
+    lua_rawgeti(f->L, -1, (int)i);
+    double cpu = lua_type(f->L, -1) == LUA_TNUMBER ? lua_tonumber(f->L, -1) : -1;
+    if (!(cpu >= 0 && cpu < (double)most && cpu == (double)(uint16_t)cpu)) {
+      moon_fields_fail(f, "a processor of this machine is expected, 0 to %ld", most - 1);
+    }
+    p->cpus[p->n_cpus++] = (uint16_t)cpu;
+    lua_pop(f->L, 1);
+    moon_fields_leave(f, here);
+  }
+  lua_pop(f->L, 1);
+  moon_fields_leave(f, was);
+}
+
 void moon_config_settings(struct moon_fields *f) {
   struct moon_plan *p = &f->d->plan;
   const char *const *outputs = NULL, *loop = NULL;
@@ -182,6 +203,7 @@ void moon_config_settings(struct moon_fields *f) {
   read_limits(f);
   read_resolver(f);
   moon_fields_uint(f, "workers", 1, WORKERS_MAX, &p->workers);
+  read_cpus(f, p);
   moon_fields_number(f, "grace", 0, 3600, &p->grace_s);
   moon_fields_text(f, "loop", &loop);
   moon_fields_text(f, "run_dir", &p->run_dir);

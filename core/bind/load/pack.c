@@ -57,6 +57,8 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_u32(s, y->window);
   put_u32(s, y->packets_per_s);
   put_u32(s, p->workers);
+  put(s, p->cpus, sizeof p->cpus);
+  put_u32(s, p->n_cpus);
   put_u32(s, p->max_coroutines);
   put_u32(s, p->max_in_flight);
   put_u32(s, p->packets_per_s);
@@ -273,6 +275,9 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   y->window = get_u32(s);
   y->packets_per_s = get_u32(s);
   p->workers = get_u32(s);
+  get(s, p->cpus, sizeof p->cpus);
+  p->n_cpus = get_u32(s);
+  if (p->n_cpus > MOON_PLAN_CPUS_MAX) { moon_reader_fail(&s->r, MOON_E_RANGE); }
   p->max_coroutines = get_u32(s);
   p->max_in_flight = get_u32(s);
   p->packets_per_s = get_u32(s);

@@ -12,6 +12,8 @@
 struct moon_source { const char *name; const char *path; const uint8_t *text; uint32_t len; }; /* a probe file or a module beside it */
 struct moon_pair { const char *key, *value; };
 
+#define MOON_PLAN_CPUS_MAX 64 /* as many as there may be workers */
+
 struct moon_plan_job {
   const char *name;        /* "" for a probe without jobs */
   double every_s;          /* 0: only once */
@@ -57,6 +59,8 @@ struct moon_plan {
   uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings, n_env;
   struct moon_policy policy;
   uint32_t workers;            /* 1 */
+  uint16_t cpus[MOON_PLAN_CPUS_MAX]; /* processors the workers keep to, one each, in turn */
+  uint32_t n_cpus;             /* 0: wherever the system puts them */
   uint32_t max_coroutines;     /* runs at once a worker: 1,000 */
   uint32_t max_in_flight;      /* requests on the wire a worker: 10,000 */
   uint32_t packets_per_s;      /* a worker; 0: no limit */
