@@ -11,7 +11,7 @@ result() { # NAME OUTPUT: good when there is no output
   fi
 }
 
-result "luacheck" "$(luacheck -q --no-color --std luajit+busted --no-self --max-line-length 160 lua scripts tests/lua tests/e2e tests/agent tests/long tests/mutants \
+result "luacheck" "$(luacheck -q --no-color --std luajit+busted --no-self --max-line-length 160 lua scripts tests/lua tests/nginx tests/e2e tests/agent tests/long tests/mutants \
   $(ls -d bench/probes 2>/dev/null) 2>&1 | grep -E '^ +[^ ]+:[0-9]+:|[Cc]ritical|not found')"
 
 # A file includes its own floor or a lower one.

@@ -255,6 +255,174 @@ for _, version in ipairs { "1", "2c" } do
   end)
 end
 
+describe("asks of other kinds", function()
+  local function agent(more)
+    local o = { community = "c", name = "core1", timeout = 1 }
+    for k, v in pairs(more or {}) do o[k] = v end
+    return core.agent(o)
+  end
+  local function result(ask, peer)
+    drive(ask, peer or server(scalars))
+    return ask:result()
+  end
+  it("tell what follows", function()
+    local oid, value = result(agent():get_next "1.3.6.1.2.1.1.3")
+    assert.equal("1.3.6.1.2.1.1.3.0", oid)
+    assert.equal(123.45, value)
+    local row = result(agent():get_next { a = "1.3.6.1.2.1.1.3", b = "1.3.6.1.2.1.31.1.1.1.6.1" })
+    assert.equal("1.3.6.1.2.1.1.3.0", row.a.oid)
+    assert.equal("endOfMibView", row.b.type)
+    local none, err = result(agent():get_next "1.3.6.1.2.1.31.1.1.1.6.1")
+    assert.is_nil(none)
+    assert.equal("missing", err.code)
+  end)
+  it("are one GETBULK", function()
+    local peer = server(scalars)
+    local list = result(agent():get_bulk { "1.3.6.1.2.1.1", repetitions = 2 }, peer)
+    assert.equal(2, #list)
+    assert.same({ oid = "1.3.6.1.2.1.1.3.0", type = "timeticks", value = 123.45 }, list[1])
+    assert.equal(1, peer.asked)
+    local ask = agent { version = "1" }:get_bulk { "1.3.6" }
+    assert.is_true(ask:over())
+    assert.is_nil(ask:send(1, 1))
+    assert.equal("config", select(2, ask:result()).code)
+  end)
+  it("say what exactly is not there", function()
+    assert.equal("noSuchInstance", result(agent():get_raw "1.3.6.1.2.1.1.9.0").type)
+    assert.equal("timeticks", result(agent():get_raw { up = "1.3.6.1.2.1.1.3.0" }).up.type)
+  end)
+  it("change values", function()
+    local ask = agent():set { { oid = "1.3.6.1.2.1.1.5.0", type = "string", value = "x" } }
+    local m = ber.decode(ask:send(9, 1))
+    assert.equal(ber.SET, m.type)
+    m.type = ber.RESPONSE
+    assert.equal("mine", ask:feed(ber.encode(m), 1.1))
+    assert.is_true(ask:result())
+    ask = agent():set { { oid = "1.3.6.1.2.1.1.5.0", type = "string", value = "x" } }
+    m = ber.decode(ask:send(9, 1))
+    m.type, m.a, m.b = ber.RESPONSE, 17, 1
+    assert.equal("mine", ask:feed(ber.encode(m), 1.1))
+    local ok, err = ask:result()
+    assert.is_nil(ok)
+    assert.equal("not_writable", err.code)
+    assert.equal("1.3.6.1.2.1.1.5.0", err.oid)
+  end)
+  it("walk a subtree", function()
+    local ask, oids = agent():walk "1.3.6.1.2.1.2.2.1.2", {}
+    for _, r in ipairs((drive(ask, server(interfaces(5))))) do oids[#oids + 1] = r[1] .. "=" .. r[2] end
+    assert.is_true(ask:result())
+    assert.equal("1.3.6.1.2.1.2.2.1.2.1=ge-1", oids[1])
+    assert.equal(5, #oids)
+  end)
+  it("give rates with what an earlier table counted", function()
+    local a, peer = agent(), server(interfaces(30))
+    local function rows(before)
+      local ask = a:rows({ rx = "1.3.6.1.2.1.31.1.1.1.6" }, { rates = { rx = "rate" } })
+      ask:since(before, 60)
+      local list = drive(ask, peer)
+      assert.is_true(ask:result())
+      return list, ask:counters()
+    end
+    local list, kept = rows()
+    for _, r in ipairs(list) do assert.is_nil(r[2].rate) end
+    peer.later = true
+    local again = server((function()
+      local o = interfaces(30)
+      o["1.3.6.1.2.1.1.3.0"] = { ber.TICKS, 501 }
+      return o
+    end)())
+    peer = again
+    local ask = a:rows({ rx = "1.3.6.1.2.1.31.1.1.1.6" }, { rates = { rx = "rate" }, with = { up = "1.3.6.1.2.1.1.3.0" } })
+    assert.is_true(ask:since(kept, 1e6))
+    assert.is_false(a:rows({ rx = "1.3.6" }, { rates = { rx = "rate" } }):since "rubbish")
+    local id, now = 0, 101
+    while not ask:over() do
+      id = id + 1
+      local datagram = ask:send(id, now)
+      if datagram then
+        now = now + 0.01
+        ask:feed(peer.answer(datagram), now)
+      end
+      for _, row in ask.next_row, ask do assert.equal(0, row.rate) end
+    end
+    assert.is_true(ask:result())
+  end)
+  it("end with what a host saw: refused, no name", function()
+    local ask = agent { retries = 0 }:get "1.3.6.1.2.1.1.3.0"
+    ask:send(1, 1)
+    assert.equal("mine", (ask:icmp("refused", 1.1)))
+    assert.equal("refused", select(2, ask:result()).code)
+    ask = agent():rows { a = "1.3.6.1" }
+    ask:fail "dns"
+    assert.is_true(ask:over())
+    assert.equal("dns", select(2, ask:result()).code)
+  end)
+  it("stop when nobody answers any more, and try one now and then", function()
+    local a, now = agent { retries = 0, timeout = 0.1, breaker_after = 2 }, 10
+    local function ask_once(peer)
+      local ask = a:get "1.3.6.1.2.1.1.3.0"
+      local datagram = ask:send(1, now)
+      if datagram and peer then
+        ask:feed(peer.answer(datagram), now)
+      elseif datagram then
+        now = now + 0.2
+        ask:expire(now)
+      end
+      local _, err = ask:result()
+      return err and err.code, datagram ~= nil
+    end
+    assert.equal("timeout", ask_once())
+    assert.equal("timeout", ask_once())
+    local code, sent = ask_once()
+    assert.equal("down", code)
+    assert.is_false(sent)
+    now = now + 31
+    assert.equal("timeout", ask_once())
+    assert.equal("down", ask_once())
+    now = now + 31
+    assert.is_nil(ask_once(server(scalars)))
+    assert.is_nil(ask_once(server(scalars)))
+  end)
+  it("take a reply that was cut for one that was too big", function()
+    local a = agent { datagram_max = 484 }
+    local ask = a:get { a = "1.3.6.1.2.1.1.3.0", b = "1.3.6.1.2.1.1.5.0" }
+    local reply = server({ ["1.3.6.1.2.1.1.3.0"] = { ber.STRING, ("x"):rep(600) }, ["1.3.6.1.2.1.1.5.0"] = { ber.STRING, "y" } })
+      .answer(ask:send(5, 1))
+    assert.equal("mine", (ask:feed(reply:sub(1, 484), 1.1)))
+    assert.is_false(ask:over()) -- it asks for less
+  end)
+  it("know no more of another process than what was proven, and nothing secret", function()
+    local a = agent()
+    assert.is_nil(a:export())
+    result(a:get "1.3.6.1.2.1.1.3.0")
+    local kept = assert(a:export())
+    assert.is_nil(kept:find("core1", 1, true))
+    assert.is_true(agent():import(kept))
+    assert.is_false(agent():import(kept:sub(2)))
+    assert.is_false(agent():import "")
+  end)
+  it("count restarts", function()
+    local a = agent()
+    assert.equal(0, (a:restarts()))
+    result(a:get "1.3.6.1.2.1.1.3.0")
+    result(a:get "1.3.6.1.2.1.1.3.0", server { ["1.3.6.1.2.1.1.3.0"] = { ber.TICKS, 3 } })
+    assert.equal(1, (a:restarts()))
+  end)
+  it("tell who asks by name, or say what is wrong with it", function()
+    local function auth(o) return function() return core.auth(o) end end
+    raises("auth_pass: a password has 8", auth { user = "u", auth = "SHA", auth_pass = "short" })
+    raises("priv: no such protocol; is it AES?", auth { user = "u", auth = "SHA", auth_pass = "longenough", priv = "AEZ", priv_pass = "longenough" })
+    raises("community is of version 1 and 2c", auth { version = 3, user = "u", community = "c" })
+    raises("user is of version 3", auth { version = "2c", user = "u" })
+    raises("unknown option comunity", auth { comunity = "c" })
+    raises("version: '1' or '2c'", auth { version = 4 })
+    local ops = core.auth { user = "ops", auth = "SHA", auth_pass = "longenough" }
+    assert.is_nil(tostring(ops):find "longenough")
+    assert.equal(3, core.agent { auth = ops }:version())
+    assert.equal("3", select(2, core.peek(core.agent { auth = ops }:get "1.3.6.1":send(7, 1))))
+  end)
+end)
+
 describe("an agent", function()
   it("tells the caller's faults", function()
     raises("bad argument #1", core.agent)

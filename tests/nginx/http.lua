@@ -53,9 +53,7 @@ function _M.all(port, requests, seconds)
   local fds, buffer = ffi.new("http_pollfd[?]", n), ffi.new "char[65536]"
   local texts, left = {}, n
   local began = net.now()
-  for i, r in ipairs(requests) do
-    fds[i - 1].fd, fds[i - 1].events, texts[i] = open(port), IN, {}
-  end
+  for i = 1, n do fds[i - 1].fd, fds[i - 1].events, texts[i] = open(port), IN, {} end
   local sent = net.now()
   for i, r in ipairs(requests) do write(fds[i - 1].fd, r.path, r.body, r.headers) end
   while left > 0 and net.now() < began + (seconds or 20) do

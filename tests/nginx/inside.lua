@@ -1,6 +1,7 @@
 --- The Lua library's own tests inside nginx: tests/lua/NAME_spec.lua as they are, in a request, with what they use of busted. Prints TAP.
 --   luajit tests/nginx/inside.lua tests/lua/value_spec.lua
-if not rawget(_G, "ngx") then
+local ngx = rawget(_G, "ngx")
+if not ngx then
   package.path = "tests/?.lua;" .. package.path
   local rig, t = require "nginx.rig", require "e2e.helper"
   local spec = assert(arg[1])

@@ -66,7 +66,7 @@ http {
     dir, here, here, here, build, o.http or "", port, o.server or ""))
   conf:close()
   local env = { LC_ALL = "C.UTF-8" }
-  if os.getenv "NGINX_PRELOAD" then env.LD_PRELOAD, env.ASAN_OPTIONS = os.getenv "NGINX_PRELOAD", "detect_leaks=0" end
+  if os.getenv "NGINX_PRELOAD" then env.LD_PRELOAD, env.ASAN_OPTIONS = os.getenv "NGINX_PRELOAD", "detect_leaks=0:quarantine_size_mb=8" end
   local p = t.start({ "nginx", "-p", dir, "-c", dir .. "/nginx.conf", "-e", dir .. "/logs/error.log" },
     { env = { PATH = "/usr/sbin:/sbin:" .. os.getenv "PATH", LD_PRELOAD = env.LD_PRELOAD, ASAN_OPTIONS = env.ASAN_OPTIONS } })
   local self = setmetatable({ process = p, port = port, dir = dir }, nginx)

@@ -180,11 +180,67 @@ static void no_memory(void **state) {
   failmem_disarm();
 }
 
+/* Read anew from octets, as another process would. NULL: refused. */
+static struct moon_rates *again(struct moon_rates **list, uint64_t *budget, const uint8_t *p, size_t n) {
+  struct moon_rates *r = moon_rates_find(list, 1, 1, budget);
+  assert_non_null(r);
+  return moon_rates_import(r, p, n) ? r : NULL;
+}
+
+/* As many rows as make the slots grow several times go on elsewhere; no shorter block is taken for one. */
+static void goes_on_elsewhere(void **state) {
+  (void)state;
+  struct moon_rates *list = NULL, *other = NULL;
+  uint64_t budget = 0, budget2 = 0;
+  struct moon_rates *r = moon_rates_find(&list, 1, 1, &budget);
+  struct counter a;
+  double rate = 0;
+  uint8_t octets[4096];
+  moon_rates_begin(r, true, 1000, S, 75 * S);
+  for (unsigned i = 0; i < 100; i++) {
+    const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, i, S)};
+    const uint8_t index[] = {(uint8_t)i};
+    assert_int_equal(moon_rates_row(r, index, 1, cells, NULL, &rate), 0);
+  }
+  moon_rates_end(r);
+  size_t n = moon_rates_export(r, NULL, 0);
+  assert_true(n > 100 && n <= sizeof octets);
+  assert_int_equal(moon_rates_export(r, octets, sizeof octets), n);
+  for (size_t cut = 0; cut < n; cut++) {
+    assert_null(again(&other, &budget2, octets, cut));
+    moon_rates_free_all(&other);
+    assert_int_equal(budget2, 0);
+  }
+  struct moon_rates *there = again(&other, &budget2, octets, n);
+  assert_non_null(there);
+  assert_false(moon_rates_import(there, octets, n)); /* it is new no more */
+  moon_rates_begin(there, true, 1200, 3 * S, 75 * S);
+  for (unsigned i = 0; i < 100; i++) {
+    const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, i + 10, 3 * S)};
+    const uint8_t index[] = {(uint8_t)i};
+    assert_int_equal(moon_rates_row(there, index, 1, cells, NULL, &rate), 1);
+    assert_true(fabs(rate - 5) < 1e-9);
+  }
+  moon_rates_free_all(&other);
+  assert_non_null(again(&other, &budget2, octets, n));
+  moon_rates_begin(moon_rates_find(&other, 1, 1, &budget2), true, 5, 4 * S, 75 * S); /* sysUpTime went with it: a restart */
+  const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, 50, 4 * S)};
+  assert_int_equal(moon_rates_row(moon_rates_find(&other, 1, 1, &budget2), (const uint8_t *)"\x01", 1, cells, NULL, &rate), 0);
+  moon_rates_free_all(&other);
+  octets[0] = 2; /* of two columns */
+  assert_null(again(&other, &budget2, octets, n));
+  moon_rates_free_all(&other);
+  moon_rates_free_all(&list);
+  assert_int_equal(budget, 0);
+  assert_int_equal(budget2, 0);
+}
+
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(differences), cmocka_unit_test(restarts), cmocka_unit_test(gaps),
     cmocka_unit_test(rows_come_and_go), cmocka_unit_test(size), cmocka_unit_test(no_memory),
+    cmocka_unit_test(goes_on_elsewhere),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
