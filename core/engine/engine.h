@@ -96,6 +96,8 @@ struct moon_peer_state {
   uint32_t waiting, in_flight;
 };
 MOON_API void moon_peer_look(const struct moon_peer *p, struct moon_peer_state *out);
+/* It is asked as c from now on, which may be what was there before with other content. Borrowed as in moon_peer_new. */
+MOON_API void moon_peer_credential(struct moon_peer *p, const struct moon_credential *c);
 /* What of an agent of SNMPv3 is worth keeping over a restart; MOON_E_MISSING: nothing is proven. */
 struct moon_trust_record;
 MOON_API enum moon_err moon_peer_export(const struct moon_peer *p, struct moon_trust_record *out);

@@ -160,3 +160,8 @@ enum moon_err moon_peer_import(struct moon_engine *e, struct moon_peer *p, const
   moon_trust_use(p->target.trust, p->target.credential, now_us);
   return moon_trust_import(p->target.trust, r, now_us);
 }
+
+void moon_peer_credential(struct moon_peer *p, const struct moon_credential *c) {
+  p->target.credential = c;
+  if (p->target.trust) { p->target.trust->credential = NULL; }
+}

@@ -350,6 +350,22 @@ static void kept_and_brought_back(void **state) {
   assert_int_equal(moon_peer_import(w.e, p, &r), MOON_E_LENGTH);
 }
 
+static void a_credential_that_changed(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  credential.auth_key.octets[0] ^= 1;
+  struct moon_peer *p = peer(s);
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_E_AUTH);
+  credential.auth_key.octets[0] ^= 1;
+  moon_peer_credential(p, &credential);
+  q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_OK);
+}
+
 /* Whatever allocation fails, the request ends with an error or an answer, and the next one is well. */
 static void without_memory(void **state) {
   (void)state;
@@ -401,7 +417,7 @@ int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(errors_come_at_once), T(reboots_and_twins), T(keys_that_take_long),
-    T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(without_memory),
+    T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed), T(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
