@@ -18,9 +18,11 @@
 #include "control.h"
 #include "files.h"
 #include "judge.h"
+#include "inquiry.h"
 #include "log.h"
 #include "notify.h"
 #include "rundir.h"
+#include "schedtrace.h"
 #include "stats.h"
 #include "worker.h"
 #include "writer.h"
@@ -30,6 +32,7 @@
 #define BACKOFF_MOST_US (5 * SECOND)
 #define LIVED_US (10 * SECOND)          /* a worker this old died of something new */
 #define OVERTIME_US (2 * SECOND)        /* past the grace time: then children are killed */
+#define OWN_FDS 2                       /* signals, and the bell of the desk */
 #define READY_LOOK_US (20 * 1000)       /* until all workers are at work */
 #define FUTILE_MAX 5                    /* --once: workers of a slot that died in a row, none of which finished a run */
 
@@ -54,6 +57,9 @@ struct master {
   struct child *workers;
   struct child writer;
   struct moon_control control;
+  struct moon_desk desk;
+  struct moon_inquiry inquiry;
+  struct moon_schedtrace schedtrace;
   struct moon_judge judge;
   uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
@@ -162,7 +168,8 @@ static void start_worker(struct master *m, uint32_t slot) {
   if (fd >= 0) {
     struct moon_worker_config c = {
       .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
-      .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd};
+      .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd, .desk = &m->desk,
+      .trace = m->c->trace};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -337,8 +344,8 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
   } else if (strcmp(command, "stop") == 0) {
     drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
     moon_print_text(answer, "ok");
-  } else {
-    moon_print_text(answer, "error no such command: status, release, stop");
+  } else if (!moon_inquiry_take(&m->inquiry, command, now_us())) {
+    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, stop");
   }
 }
 
@@ -388,8 +395,8 @@ static void kill_rest(struct master *m) {
 
 /* poll, which refuses more places than the process may open files, used or not. */
 static int wait_for(struct pollfd *fds, nfds_t n, int timeout_ms) {
-  struct pollfd used[1 + MOON_CONTROL_FDS];
-  nfds_t at[1 + MOON_CONTROL_FDS], n_used = 0;
+  struct pollfd used[OWN_FDS + MOON_CONTROL_FDS];
+  nfds_t at[OWN_FDS + MOON_CONTROL_FDS], n_used = 0;
   for (nfds_t i = 0; i < n; i++) {
     if (fds[i].fd < 0) { continue; }
     at[n_used] = i;
@@ -398,6 +405,20 @@ static int wait_for(struct pollfd *fds, nfds_t n, int timeout_ms) {
   int got = poll(used, n_used, timeout_ms);
   for (nfds_t i = 0; got > 0 && i < n_used; i++) { fds[at[i]].revents = used[i].revents; }
   return got;
+}
+
+/* Returns when the next line is due. */
+static uint64_t trace_schedule(struct master *m) {
+  struct moon_print out;
+  uint64_t now = now_us();
+  if (!m->c->schedtrace) { return UINT64_MAX; }
+  if (now < m->schedtrace.next_us) { return m->schedtrace.next_us; }
+  moon_print_init(&out, NULL, NULL);
+  moon_schedtrace_line(&m->schedtrace, &m->stats, now, &out);
+  moon_print_put(&out, "", 1);
+  if (!out.failed) { moon_log_text(MOON_LOG_INFO, (const char *)out.p); }
+  moon_print_fini(&out);
+  return m->schedtrace.next_us;
 }
 
 static void kill_stuck(void *arg, uint32_t slot) {
@@ -443,18 +464,21 @@ static void supervise(struct master *m) {
       told_end = m->writer.pid != 0;
     }
     if (m->drain_us) { next = earlier(next, m->kill_us); }
+    next = earlier(next, trace_schedule(m));
     next = earlier(next, tick(m));
     uint64_t now = now_us();
+    if (m->has_dir) { next = earlier(next, moon_inquiry_look(&m->inquiry, now)); }
     int timeout_ms = next == UINT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999) / 1000);
-    struct pollfd fds[1 + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}};
-    nfds_t n = 1;
+    struct pollfd fds[OWN_FDS + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}, {.fd = m->desk.bell_fd, .events = POLLIN}};
+    nfds_t n = OWN_FDS;
     if (m->has_dir) {
-      moon_control_fds(&m->control, fds + 1);
+      moon_control_fds(&m->control, fds + OWN_FDS);
       n += MOON_CONTROL_FDS;
     }
     int got = wait_for(fds, n, timeout_ms);
     if (got > 0 && fds[0].revents) { on_signals(m); }
-    if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + 1); }
+    if (got > 0 && fds[1].revents) { moon_desk_heard(&m->desk); }
+    if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + OWN_FDS); }
     if (m->drain_us && now_us() >= m->kill_us) { kill_rest(m); }
   }
 }
@@ -494,6 +518,9 @@ static bool set_up(struct master *m) {
     m->handed = p;
   }
   m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (moon_desk_init(&m->desk, n)) { return cannot("start"); }
+  moon_inquiry_init(&m->inquiry, &m->desk, &m->control, &m->stats);
+  moon_schedtrace_init(&m->schedtrace, now_us());
   m->data_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (m->signal_fd < 0 || m->data_fd < 0) { return cannot("start"); }
   if (!m->c->format) { return true; }
@@ -560,6 +587,7 @@ static void tear_down(struct master *m) {
   moon_mem_free(m->workers);
   moon_quarantine_free(m->judge.quarantine);
   moon_stats_fini(&m->stats);
+  moon_desk_fini(&m->desk);
   if (m->signal_fd >= 0) { close(m->signal_fd); }
   if (m->data_fd >= 0) { close(m->data_fd); }
   sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
@@ -567,7 +595,7 @@ static void tear_down(struct master *m) {
 
 int moon_master_run(const struct moon_master_config *c) {
   struct master m = {.c = c, .plan = c->plan, .signal_fd = -1, .data_fd = -1, .kill_us = UINT64_MAX, .status = MOON_EXIT_FAILED};
-  m.writer.order_fd = m.control.listen_fd = -1;
+  m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of write, told like others */

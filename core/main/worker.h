@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "desk.h"
 #include "quarantine.h"
 #include "ring.h"
 #include "stats.h"
@@ -32,6 +33,8 @@ struct moon_worker_config {
   uint8_t *handed;                 /* of moon_host_config; NULL: not --once */
   uint32_t slot, n_slots;
   int control_fd;
+  struct moon_desk *desk;          /* what the master asks */
+  const char *trace;               /* of moon_master_config */
 };
 
 /* The body of the process; returns its exit status. */
