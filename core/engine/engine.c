@@ -242,8 +242,9 @@ void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_
   note(e, s, o, answered);
   enum moon_err seen = lesson(s, o->err, answered, e->now_us);
   bool trial = s->trial;
-  if (p->named && (seen == MOON_E_TIMEOUT || seen == MOON_E_REFUSED || seen == MOON_E_UNREACHABLE)) {
-    if (!moon_named_silent(p, s->x.sent_us[1], true)) { seen = MOON_E_CANCELLED; }
+  if (seen == MOON_E_TIMEOUT || seen == MOON_E_REFUSED || seen == MOON_E_UNREACHABLE) {
+    if (p->named && !moon_named_silent(p, s->x.sent_us[1], true)) { seen = MOON_E_CANCELLED; }
+    if (s->x.request->is_followed) { seen = MOON_E_CANCELLED; }
   }
   detach(e, s);
   moon_flight_put(&e->flight, s, answered);

@@ -7,7 +7,8 @@ static uint32_t tries_max(const struct moon_exchange *x) {
   if (x->trial) {
     return 1;
   }
-  return retries < MOON_TRIES_MAX - 1 ? retries + 1 : MOON_TRIES_MAX;
+  uint32_t tries = retries < MOON_TRIES_MAX - 1 ? retries + 1 : MOON_TRIES_MAX, most = x->request->tries;
+  return most && most < tries ? most : tries;
 }
 
 void moon_exchange_init(struct moon_exchange *x, struct moon_target *t, const struct moon_request *r, uint64_t now_us) {
@@ -215,7 +216,7 @@ enum moon_verdict moon_exchange_icmp(struct moon_exchange *x, enum moon_err e, u
     return MOON_VERDICT_DROP;
   }
   x->icmp = (uint8_t)e;
-  if (x->tries >= tries_max(x)) {
+  if (x->tries >= tries_max(x) && !x->request->is_followed) {
     return give_up(x, now_us, out);
   }
   /* A port that is closed while an agent restarts opens again: wait before the next try, but not as long as for silence. */

@@ -25,6 +25,20 @@ void moon_manner_init(struct moon_manner *m, const struct moon_target *t) {
     m->next_only = false;
     m->most = m->ceiling = UINT32_MAX;
   }
+  m->probing = t->silent && !t->last_answer_us; /* is it there at all? */
+}
+
+uint8_t moon_manner_tries(const struct moon_manner *m, const struct moon_target *t, bool *is_followed) {
+  uint32_t retries = t->policy->retries;
+  *is_followed = false;
+  if (t->last_answer_us || retries == 0) {
+    return 0;
+  }
+  if (m->probing) {
+    return m->is_last;
+  }
+  *is_followed = !t->open;
+  return (uint8_t)(retries < MOON_TRIES_MAX ? retries : MOON_TRIES_MAX - 1);
 }
 
 static bool is_minimal(const struct moon_asked *a) { return !a->bulk && a->varbinds == 1; }
@@ -49,15 +63,19 @@ bool moon_manner_too_big(struct moon_manner *m, const struct moon_asked *a) {
 }
 
 bool moon_manner_silence(struct moon_manner *m, const struct moon_target *t, const struct moon_asked *a) {
-  if (is_minimal(a)) {
+  if (is_minimal(a) || t->open) { /* nothing would be sent any more */
     return false;
+  }
+  if (!t->last_answer_us) {
+    m->probing = m->is_last = t->policy->retries > 0;
+    return m->probing;
   }
   if (a->varbinds > 1 || a->bulk) {
     m->silent_at = m->silent_at && m->silent_at < a->varbinds ? m->silent_at : a->varbinds;
   }
   m->learning = true;
   m->silences++;
-  if (m->silences > 1 || !t->last_answer_us || a->varbinds <= 2) {
+  if (m->silences > 1 || a->varbinds <= 2) {
     m->probing = true;
     return true;
   }
@@ -99,9 +117,12 @@ static void remember(struct moon_manner *m, struct moon_target *t) {
   t->patience = (uint8_t)(t->patience + (again && t->patience < 5));
 }
 
-/* It lives, so the last request was too much for it. */
+/* It lives, so the last request was too much for it: when there was one, and all of its tries met silence. */
 static void take_probe(struct moon_manner *m, struct moon_target *t) {
-  m->probing = false;
+  m->probing = m->is_last = false;
+  if (!m->silent_at) {
+    return;
+  }
   if (m->silent_at > 2) {
     m->most = m->silent_at / 4 > 2 ? m->silent_at / 4 : 2;
     m->reps = m->most < CAREFUL_REPS ? m->most : CAREFUL_REPS;

@@ -5,6 +5,8 @@
  *   silence                      of an agent that lives a quarter; then one varbind by GETNEXT; then it is silence. When
  *                                less was the cure the target remembers it, and GETNEXT when not even two varbinds by bulk
  *                                are answered. After some whole walks more is tried again.
+ *                                Of one that was never heard: the last try is one varbind by GETNEXT, so that a dead one
+ *                                costs no more time than with any other request; its answer says only that it lives.
  *   another error, a bad reply   one varbind at a time for a while: what fails then is to blame */
 #ifndef MOON_SESSION_MANNER_H
 #define MOON_SESSION_MANNER_H
@@ -15,6 +17,7 @@ struct moon_manner {
   bool next_only;        /* GETNEXT: v1, or bulk does not work */
   bool singly;           /* the agent mixes up columns: one at a time */
   bool probing;          /* the smallest question there is, after silence */
+  bool is_last;          /* of an agent never heard: that question has the one try that the request before it left */
   bool learning;         /* what works now is to be remembered */
   uint32_t narrow;       /* answers left to get one varbind at a time */
   uint32_t narrowings;   /* how often it came to that */
@@ -37,6 +40,8 @@ struct moon_asked {
 };
 
 void moon_manner_init(struct moon_manner *m, const struct moon_target *t);
+/* How many tries the next request has: for the fields of the same names. */
+uint8_t moon_manner_tries(const struct moon_manner *m, const struct moon_target *t, bool *is_followed);
 static inline bool moon_manner_is_narrow(const struct moon_manner *m) { return m->narrow || m->probing; }
 
 /* Each false: there was nothing smaller to ask, the error is final. */

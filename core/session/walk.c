@@ -32,6 +32,7 @@ struct moon_walk {
   struct moon_plan plan;       /* what it asks */
   struct moon_asked asked;
   struct moon_request request;
+  uint16_t tries;              /* that the one before it had, which this one follows */
   uint8_t octets[MOON_ASK_MAX];
 
   enum moon_err err;
@@ -262,6 +263,7 @@ static bool write_request(struct moon_walk *w) {
     .non_repeaters = w->asked.bulk ? w->heads.n_asked : 0,
     .max_repetitions = w->asked.bulk ? w->plan.reps : 0,
   };
+  w->request.tries = moon_manner_tries(&w->manner, w->target, &w->request.is_followed);
   return !out.err;
 }
 
@@ -397,6 +399,15 @@ static void take_missing(struct moon_walk *w, const struct moon_outcome *o) {
   }
 }
 
+static void take_silence(struct moon_walk *w, const struct moon_outcome *o) {
+  uint16_t before = w->tries;
+  w->tries = w->request.is_followed ? o->tries : 0;
+  if (!moon_manner_silence(&w->manner, w->target, &w->asked)) {
+    fail(w, o->err, o);
+    w->seen.tries = (uint16_t)(w->seen.tries + before);
+  }
+}
+
 void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
   if (w->pick) {
     moon_pick_feed(w->pick, o);
@@ -435,7 +446,13 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
     step_down(w, o->err, o);
     break;
   case MOON_E_TIMEOUT:
-    if (!moon_manner_silence(&w->manner, w->target, &w->asked)) {
+    take_silence(w, o);
+    break;
+  case MOON_E_REFUSED:
+  case MOON_E_UNREACHABLE:
+    if (w->request.is_followed) {
+      take_silence(w, o);
+    } else {
       fail(w, o->err, o);
     }
     break;

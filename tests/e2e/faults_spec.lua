@@ -14,8 +14,8 @@ local function every(code)
   for k in pairs(good) do out[k] = code end
   return out
 end
--- Three silent requests open the breaker, the third in the middle of the walk; what comes after is not asked.
-local silent = { get = "timeout", row = "timeout", walk = "down", rows = "down", only = "down", bounded = "down" }
+-- Three silent requests open the breaker; what comes after is not asked.
+local silent = { get = "timeout", row = "timeout", walk = "timeout", rows = "down", only = "down", bounded = "down" }
 
 -- FAULTS, what each way of reading says, whether all four rows were seen.
 local cases = {

@@ -257,7 +257,8 @@ size_t agent_answer(struct agent *a, const uint8_t *in, size_t n, uint8_t *out, 
   if (moon_message_decode(in, n, &m) || m.community_len != strlen(a->community) || memcmp(m.community, a->community, m.community_len) != 0) {
     return 0;
   }
-  if ((a->silent_after && a->requests > a->silent_after) || (a->drop_every && a->requests % a->drop_every == 0)) {
+  if ((a->silent_after && a->requests > a->silent_after) || (a->drop_every && a->requests % a->drop_every == 0) ||
+      a->requests <= a->drop_first) {
     return 0;
   }
   moon_reader_init(&rd, m.pdu.varbinds, m.pdu.varbinds_len);

@@ -32,6 +32,7 @@ struct agent {
   uint32_t silent_after;     /* silent from this request on */
   bool no_bulk;              /* silent to GETBULK */
   uint32_t drop_every;       /* every nth request is lost */
+  uint32_t drop_first;       /* so many at the beginning are */
 
   /* Faults. */
   uint32_t rotate;           /* varbinds of each repetition turned by so many places */

@@ -123,8 +123,41 @@ static void an_agent_never_heard_is_first_asked_whether_it_is_there(void **state
   (void)state;
   rig.agent.silent_reps = 10;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
-  assert_int_equal(rig.silences, 1);
+  assert_int_equal(rig.silences, 2); /* of one try, then of all: one datagram may get lost */
   assert_true(rig.target.reps_max > 0 && rig.target.reps_max <= 10);
+  assert_false(rig.target.quirks & MOON_QUIRK_NO_BULK);
+}
+
+/* Whatever the policy says, silence costs a walk what it costs a GET. */
+static void an_agent_that_never_answers_costs_a_walk_no_more_time_than_a_get(void **state) {
+  (void)state;
+  for (uint32_t retries = 0; retries < 4; retries++) {
+    struct moon_walk_spec spec = interfaces(5);
+    struct rig_result res;
+    rig.agent.community = "other";
+    rig.policy.retries = retries;
+    rig.target.silent = 0;
+    for (unsigned again = 0; again < 2; again++) {
+      uint64_t began_us = rig.now_us;
+      rig.requests = 0;
+      assert_int_equal(rig_walk(&rig, &spec, &res), MOON_E_TIMEOUT);
+      assert_true(rig.now_us - began_us == (retries + 1) * rig.policy.timeout_us);
+      assert_int_equal(res.outcome.tries, retries + 1);
+      assert_int_equal(rig.requests, again || retries == 0 ? 1 : 2); /* whoever was silent is asked the least first */
+      rig.target.silent++;
+    }
+  }
+}
+
+static void one_lost_datagram_teaches_nothing(void **state) {
+  struct moon_walk_spec spec = interfaces(41);
+  (void)state;
+  rig.agent.drop_first = 1;
+  assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
+  assert_int_equal(rig.silences, 1);
+  assert_int_equal(rig.target.reps_max, 0);
+  assert_int_equal(rig.target.quirks, 0);
+  assert_int_equal(rig.target.reply_max, 1472);
 }
 
 static void an_agent_without_bulk_is_walked_by_getnext(void **state) {
@@ -132,7 +165,7 @@ static void an_agent_without_bulk_is_walked_by_getnext(void **state) {
   (void)state;
   rig.agent.no_bulk = true;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
-  assert_true(rig.silences <= 4);
+  assert_true(rig.silences <= 5);
   assert_true(rig.target.quirks & MOON_QUIRK_NO_BULK);
   assert_int_equal(rig.target.reps_max, 1);
   rig.agent.bulks = 0;
@@ -377,6 +410,7 @@ static void what_the_owner_says_ends_the_walk(void **state) {
     enum moon_err e;
     struct moon_walk *w = moon_walk_new(&rig.target, &spec, &e);
     feed(w, errs[i]);
+    if (i < 2) { feed(w, errs[i]); } /* the last try is another request */
     assert_true(moon_walk_over(w));
     assert_int_equal(moon_walk_err(w, &blame, &seen), errs[i]);
     assert_int_equal(seen->err, errs[i]);
@@ -395,6 +429,8 @@ int main(void) {
     TEST(fewer_varbinds_than_asked_by_getnext_are_noted),
     TEST(silence_above_some_repetitions_is_learned),
     TEST(an_agent_never_heard_is_first_asked_whether_it_is_there),
+    TEST(an_agent_that_never_answers_costs_a_walk_no_more_time_than_a_get),
+    TEST(one_lost_datagram_teaches_nothing),
     TEST(an_agent_without_bulk_is_walked_by_getnext),
     TEST(long_replies_that_get_lost_are_avoided),
     TEST(a_dead_agent_is_not_asked_for_long),

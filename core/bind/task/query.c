@@ -49,6 +49,7 @@ static void on_done(void *arg, const struct moon_outcome *o) {
       return;
     }
   }
+  q->goes_on = q->request->is_followed && !o->rtt_us;
   q->done(q, o);
 }
 
@@ -65,9 +66,12 @@ enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct
     q->request = &q->own;
   }
   q->tried = 0;
-  q->tries = 0;
   q->credential = t->credential;
-  q->started_us = moon_engine_now(h->engine);
+  if (!q->goes_on) {
+    q->tries = 0;
+    q->started_us = moon_engine_now(h->engine);
+  }
+  q->goes_on = false;
   enum moon_err e = moon_engine_submit(h->engine, t->peer, q->request, 0, on_done, q, &q->ticket);
   q->out = !e;
   return e;

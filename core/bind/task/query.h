@@ -24,6 +24,7 @@ struct moon_query {
   uint16_t tried;       /* credentials before this one */
   uint32_t tries;       /* datagrams they took */
   bool out;             /* done is still to come */
+  bool goes_on;         /* what is started next has the tries that the last one left */
 };
 
 /* A contextName that scripts ask with: device:with. One for each name, for the life of the host. */
