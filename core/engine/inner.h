@@ -168,8 +168,8 @@ void moon_secure_free(struct moon_engine *e, struct moon_peer *p);
 void moon_local_ask(struct moon_engine *e, struct moon_peer *p, const uint8_t *request, size_t n);
 void moon_local_fini(struct moon_engine *e);
 
-/* Send what is due, as far as windows, rates and the kernel allow. */
-void moon_launch_all(struct moon_engine *e);
+/* Send what is due, as far as windows, rates and the kernel allow. True: now_us is the time after that. */
+bool moon_launch_all(struct moon_engine *e);
 
 /* One datagram. */
 void moon_match_datagram(struct moon_engine *e, const uint8_t *p, size_t n, const union moon_sockaddr *from);

@@ -215,25 +215,28 @@ static uint32_t launch_new(struct moon_engine *e, uint32_t room) {
   return room;
 }
 
-void moon_launch_all(struct moon_engine *e) {
-  bool left = false;
+bool moon_launch_all(struct moon_engine *e) {
+  bool left = false, fresh = false;
   for (uint32_t i = 0; i < e->n_sockets; i++) { left = left || e->socket[i]->out.n; }
-  if (!left && moon_list_empty(&e->active) && moon_list_empty(&e->resend)) { return; }
+  if (!left && moon_list_empty(&e->active) && moon_list_empty(&e->resend)) { return false; }
   e->now_us = moon_engine_clock_us(e);
-  if (e->blocked_us > e->now_us) { return; }
+  if (e->blocked_us > e->now_us) { return true; }
   e->blocked_us = 0;
   e->paced_us = 0;
   for (uint32_t i = 0; left && i < e->n_sockets; i++) { /* what the kernel did not take before */
     if (!e->socket[i]->out.n) { continue; }
     moon_outbox_drop(&e->socket[i]->out, 0, owner_lives, &e->flight);
-    if (!flush(e, e->socket[i])) { return; }
+    if (!flush(e, e->socket[i])) { return true; }
   }
   if (e->keyring) { e->stretched = moon_keyring_stretched(e->keyring); }
   uint32_t room = launch_tries(e, PER_TURN);
   room = launch_new(e, room);
   for (uint32_t i = 0; i < e->n_sockets && !e->blocked_us; i++) {
-    if (e->socket[i]->out.n) { flush(e, e->socket[i]); }
+    if (!e->socket[i]->out.n) { continue; }
+    flush(e, e->socket[i]);
+    fresh = true;
   }
   /* More could leave: after the answers to these were taken in. */
   if ((!room || tired(e)) && !e->blocked_us) { e->again = true; }
+  return fresh;
 }

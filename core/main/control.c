@@ -38,6 +38,7 @@ enum moon_err moon_control_init(struct moon_control *c, const char *dir, moon_co
 static void drop(struct moon_control *c, int i) {
   close(c->client[i].fd);
   c->client[i].fd = -1;
+  c->client[i].ticket = 0;
 }
 
 void moon_control_fini(struct moon_control *c) {
@@ -51,21 +52,45 @@ void moon_control_fini(struct moon_control *c) {
 void moon_control_fds(const struct moon_control *c, struct pollfd *fds) {
   bool room = false;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
-    fds[i + 1] = (struct pollfd){.fd = c->client[i].fd, .events = POLLIN};
+    fds[i + 1] = (struct pollfd){.fd = c->client[i].fd, .events = c->client[i].ticket ? 0 : POLLIN};
     room = room || c->client[i].fd < 0;
   }
   fds[0] = (struct pollfd){.fd = room ? c->listen_fd : -1, .events = POLLIN};
 }
 
+static bool send_whole(struct moon_control *c, int i, struct moon_print *out) {
+  moon_print_put(out, "\n", 1);
+  return !out->failed && send(c->client[i].fd, out->p, out->n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)out->n;
+}
+
 static bool answer(struct moon_control *c, int i, const char *line) {
   struct moon_print out;
   moon_print_init(&out, NULL, NULL);
+  c->serving = i;
   c->fn(c->arg, line, &out);
-  moon_print_put(&out, "\n", 1);
-  ssize_t done = out.failed ? -1 : send(c->client[i].fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-  bool ok = done == (ssize_t)out.n;
+  bool ok = c->client[i].ticket || send_whole(c, i, &out);
   moon_print_fini(&out);
   return ok;
+}
+
+uint32_t moon_control_defer(struct moon_control *c) {
+  c->deferred += c->deferred == UINT32_MAX ? 2 : 1;
+  return c->client[c->serving].ticket = c->deferred;
+}
+
+static bool serve_lines(struct moon_control *c, int i);
+
+void moon_control_answer(struct moon_control *c, uint32_t ticket, const void *p, size_t n) {
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
+    if (c->client[i].fd < 0 || c->client[i].ticket != ticket) { continue; }
+    struct moon_print out;
+    moon_print_init(&out, NULL, NULL);
+    moon_print_put(&out, p, n);
+    c->client[i].ticket = 0;
+    if (!send_whole(c, i, &out) || !serve_lines(c, i)) { drop(c, i); }
+    moon_print_fini(&out);
+    return;
+  }
 }
 
 static void serve_client(struct moon_control *c, int i) {
@@ -76,18 +101,21 @@ static void serve_client(struct moon_control *c, int i) {
     return;
   }
   c->client[i].n += (uint32_t)got;
-  for (char *end; (end = memchr(line, '\n', c->client[i].n));) {
+  if (!serve_lines(c, i) || c->client[i].n == MOON_CONTROL_LINE) { drop(c, i); }
+}
+
+/* The commands that are here, until one is answered later. false: its answer could not be sent. */
+static bool serve_lines(struct moon_control *c, int i) {
+  char *line = c->client[i].line;
+  for (char *end; !c->client[i].ticket && (end = memchr(line, '\n', c->client[i].n));) {
     *end = 0;
     uint32_t used = (uint32_t)(end + 1 - line);
     if (used > 1 && end[-1] == '\r') { end[-1] = 0; }
-    if (!answer(c, i, line)) {
-      drop(c, i);
-      return;
-    }
+    if (!answer(c, i, line)) { return false; }
     c->client[i].n -= used;
     memmove(line, line + used, c->client[i].n);
   }
-  if (c->client[i].n == MOON_CONTROL_LINE) { drop(c, i); }
+  return true;
 }
 
 void moon_control_serve(struct moon_control *c, const struct pollfd *fds) {

@@ -1,6 +1,7 @@
 /* control: the socket a running master is asked through. A line in, a line out:
  *
  *   status    {"version":...}    the counters of all workers, both balances
+ *   target NAME, top, tasks      what workers say, see inquiry.h
  *   stop      ok                 as SIGTERM
  *   release [PROBE [TARGET]]     N released: from quarantine
  *   else      error ...
@@ -26,12 +27,18 @@ struct moon_control {
   moon_control_fn *fn;
   void *arg;
   int listen_fd; /* -1: closed */
-  struct { int fd; uint32_t n; char line[MOON_CONTROL_LINE]; } client[MOON_CONTROL_CLIENTS];
+  int serving;       /* client whose command fn has now */
+  uint32_t deferred; /* tickets given out */
+  struct { int fd; uint32_t n, ticket /* its answer comes later; 0 */; char line[MOON_CONTROL_LINE]; } client[MOON_CONTROL_CLIENTS];
 };
 
 /* Listens at dir/control, mode 0600. MOON_E_CONFIG with errno. */
 enum moon_err moon_control_init(struct moon_control *c, const char *dir, moon_control_fn *fn, void *arg);
 void moon_control_fini(struct moon_control *c);
+/* Inside fn: the answer comes later, by moon_control_answer with this ticket; what fn puts is dropped. */
+uint32_t moon_control_defer(struct moon_control *c);
+/* Without its newline. Harmless when the client is gone. */
+void moon_control_answer(struct moon_control *c, uint32_t ticket, const void *p, size_t n);
 /* What to poll: always MOON_CONTROL_FDS entries, unused ones with fd -1. */
 void moon_control_fds(const struct moon_control *c, struct pollfd *fds);
 /* After poll(): the same entries. */

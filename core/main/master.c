@@ -18,10 +18,11 @@
 #include "control.h"
 #include "files.h"
 #include "judge.h"
-#include "keep.h"
+#include "inquiry.h"
 #include "log.h"
 #include "notify.h"
 #include "rundir.h"
+#include "schedtrace.h"
 #include "stats.h"
 #include "worker.h"
 #include "writer.h"
@@ -31,6 +32,7 @@
 #define BACKOFF_MOST_US (5 * SECOND)
 #define LIVED_US (10 * SECOND)          /* a worker this old died of something new */
 #define OVERTIME_US (2 * SECOND)        /* past the grace time: then children are killed */
+#define OWN_FDS 2                       /* signals, and the bell of the desk */
 #define READY_LOOK_US (20 * 1000)       /* until all workers are at work */
 #define FUTILE_MAX 5                    /* --once: workers of a slot that died in a row, none of which finished a run */
 
@@ -55,11 +57,13 @@ struct master {
   struct child *workers;
   struct child writer;
   struct moon_control control;
+  struct moon_desk desk;
+  struct moon_inquiry inquiry;
+  struct moon_schedtrace schedtrace;
   struct moon_judge judge;
   uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
   size_t handed_len;
-  struct moon_keep keep;
   sigset_t signals, old_signals;
   uint64_t drain_us;        /* deadline of the workers; 0: not draining */
   uint64_t kill_us;         /* then children that are left are killed; UINT64_MAX: never */
@@ -164,7 +168,8 @@ static void start_worker(struct master *m, uint32_t slot) {
   if (fd >= 0) {
     struct moon_worker_config c = {
       .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
-      .quarantine = m->judge.quarantine, .keep = &m->keep, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd};
+      .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd, .desk = &m->desk,
+      .trace = m->c->trace};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -339,8 +344,8 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
   } else if (strcmp(command, "stop") == 0) {
     drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
     moon_print_text(answer, "ok");
-  } else {
-    moon_print_text(answer, "error no such command: status, release, stop");
+  } else if (!moon_inquiry_take(&m->inquiry, command, now_us())) {
+    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, stop");
   }
 }
 
@@ -390,8 +395,8 @@ static void kill_rest(struct master *m) {
 
 /* poll, which refuses more places than the process may open files, used or not. */
 static int wait_for(struct pollfd *fds, nfds_t n, int timeout_ms) {
-  struct pollfd used[1 + MOON_CONTROL_FDS];
-  nfds_t at[1 + MOON_CONTROL_FDS], n_used = 0;
+  struct pollfd used[OWN_FDS + MOON_CONTROL_FDS];
+  nfds_t at[OWN_FDS + MOON_CONTROL_FDS], n_used = 0;
   for (nfds_t i = 0; i < n; i++) {
     if (fds[i].fd < 0) { continue; }
     at[n_used] = i;
@@ -400,6 +405,20 @@ static int wait_for(struct pollfd *fds, nfds_t n, int timeout_ms) {
   int got = poll(used, n_used, timeout_ms);
   for (nfds_t i = 0; got > 0 && i < n_used; i++) { fds[at[i]].revents = used[i].revents; }
   return got;
+}
+
+/* Returns when the next line is due. */
+static uint64_t trace_schedule(struct master *m) {
+  struct moon_print out;
+  uint64_t now = now_us();
+  if (!m->c->schedtrace) { return UINT64_MAX; }
+  if (now < m->schedtrace.next_us) { return m->schedtrace.next_us; }
+  moon_print_init(&out, NULL, NULL);
+  moon_schedtrace_line(&m->schedtrace, &m->stats, now, &out);
+  moon_print_put(&out, "", 1);
+  if (!out.failed) { moon_log_text(MOON_LOG_INFO, (const char *)out.p); }
+  moon_print_fini(&out);
+  return m->schedtrace.next_us;
 }
 
 static void kill_stuck(void *arg, uint32_t slot) {
@@ -445,30 +464,23 @@ static void supervise(struct master *m) {
       told_end = m->writer.pid != 0;
     }
     if (m->drain_us) { next = earlier(next, m->kill_us); }
+    next = earlier(next, trace_schedule(m));
     next = earlier(next, tick(m));
-    next = earlier(next, moon_keep_next(&m->keep));
     uint64_t now = now_us();
+    if (m->has_dir) { next = earlier(next, moon_inquiry_look(&m->inquiry, now)); }
     int timeout_ms = next == UINT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999) / 1000);
-    struct pollfd fds[1 + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}};
-    nfds_t n = 1;
+    struct pollfd fds[OWN_FDS + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}, {.fd = m->desk.bell_fd, .events = POLLIN}};
+    nfds_t n = OWN_FDS;
     if (m->has_dir) {
-      moon_control_fds(&m->control, fds + 1);
+      moon_control_fds(&m->control, fds + OWN_FDS);
       n += MOON_CONTROL_FDS;
     }
     int got = wait_for(fds, n, timeout_ms);
     if (got > 0 && fds[0].revents) { on_signals(m); }
-    if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + 1); }
+    if (got > 0 && fds[1].revents) { moon_desk_heard(&m->desk); }
+    if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + OWN_FDS); }
     if (m->drain_us && now_us() >= m->kill_us) { kill_rest(m); }
-    moon_keep_save(&m->keep, now_us(), false);
   }
-}
-
-/* Where it was said; else, for who goes on, beside the directories of all instances: the next one finds it. */
-static void keep_engines(struct master *m, const char *base) {
-  char path[MOON_RUNDIR_MAX + 16];
-  const char *said = m->plan->engine_cache;
-  snprintf(path, sizeof path, "%s/engines", base);
-  moon_keep_init(&m->keep, m->plan, said ? (said[0] ? said : NULL) : m->has_dir && !m->plan->once ? path : NULL, now_us());
 }
 
 static bool set_up(struct master *m) {
@@ -497,7 +509,6 @@ static bool set_up(struct master *m) {
   m->judge = (struct moon_judge){.plan = m->plan, .stats = &m->stats, .quarantine = moon_quarantine_new(), .tick_us = now_us()};
   if (!m->judge.quarantine) { return cannot("map the quarantine"); }
   m->alive_us = moon_notify_watchdog_us() ? now_us() : UINT64_MAX;
-  keep_engines(m, base);
   m->stats.head->n_targets = m->plan->n_targets;
   m->stats.head->once = m->plan->once;
   m->handed_len = m->plan->once ? (size_t)m->plan->n_probes * m->plan->n_targets : 0;
@@ -507,6 +518,9 @@ static bool set_up(struct master *m) {
     m->handed = p;
   }
   m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (moon_desk_init(&m->desk, n)) { return cannot("start"); }
+  moon_inquiry_init(&m->inquiry, &m->desk, &m->control, &m->stats);
+  moon_schedtrace_init(&m->schedtrace, now_us());
   m->data_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (m->signal_fd < 0 || m->data_fd < 0) { return cannot("start"); }
   if (!m->c->format) { return true; }
@@ -572,8 +586,8 @@ static void tear_down(struct master *m) {
   moon_mem_free(m->rings);
   moon_mem_free(m->workers);
   moon_quarantine_free(m->judge.quarantine);
-  moon_keep_fini(&m->keep);
   moon_stats_fini(&m->stats);
+  moon_desk_fini(&m->desk);
   if (m->signal_fd >= 0) { close(m->signal_fd); }
   if (m->data_fd >= 0) { close(m->data_fd); }
   sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
@@ -581,7 +595,7 @@ static void tear_down(struct master *m) {
 
 int moon_master_run(const struct moon_master_config *c) {
   struct master m = {.c = c, .plan = c->plan, .signal_fd = -1, .data_fd = -1, .kill_us = UINT64_MAX, .status = MOON_EXIT_FAILED};
-  m.writer.order_fd = m.control.listen_fd = -1;
+  m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of write, told like others */
@@ -596,7 +610,6 @@ int moon_master_run(const struct moon_master_config *c) {
       moon_log(MOON_LOG_WARN, "no control socket in %s: %m", m.dir);
     }
     supervise(&m);
-    moon_keep_save(&m.keep, now_us(), true);
     report(&m);
   }
   tear_down(&m);

@@ -24,6 +24,8 @@ struct moon_master_config {
   int stats_fd;               /* the counters as JSON go there at the end; -1: nowhere */
   bool summary;               /* lines for people on stderr at the end */
   bool live;
+  bool schedtrace;            /* a line a second on stderr */
+  const char *trace;          /* name of a target whose packets are shown on stderr; NULL: none */
 };
 
 /* Returns the program's exit status when everything is over. */

@@ -13,6 +13,8 @@ struct moon_options {
   const char *mib_file;          /* --mib-file FILE, or NULL */
   enum moon_level log;           /* --log */
   bool summary;                  /* --summary */
+  bool schedtrace;               /* --schedtrace */
+  const char *trace;             /* --trace TARGET, or NULL */
   bool help;                     /* --help: nothing else was looked at */
   char *community;               /* own; wiped by fini */
   struct moon_login_given login; /* load's; own */

@@ -45,6 +45,8 @@ static int poll_plan(struct moon_plan *plan, const struct moon_options *o, int s
   bool terminal = isatty(STDERR_FILENO);
   c.live = c.format && strcmp(c.format, "table") == 0 && terminal && isatty(STDOUT_FILENO);
   c.summary = o->summary || (plan->once && terminal);
+  c.schedtrace = o->schedtrace;
+  c.trace = o->trace;
   moon_log_live(c.live);
   for (uint32_t i = 0; i < plan->n_warnings; i++) { moon_log_text(MOON_LOG_WARN, plan->warnings[i]); }
   return moon_master_run(&c);

@@ -117,6 +117,45 @@ void moon_stats_read(const struct moon_stats *s, struct moon_stats_sum *out) {
   }
 }
 
+void moon_stats_histograms(const struct moon_stats *s, struct moon_histograms *to) {
+  for (uint32_t i = 0; i < s->head->n_workers; i++) {
+#define MOON_HISTOGRAM_ADD(field, help) moon_histogram_merge(&to->field, &s->blocks[i].histograms.field);
+    MOON_HISTOGRAMS(MOON_HISTOGRAM_ADD)
+#undef MOON_HISTOGRAM_ADD
+  }
+}
+
+/* Seconds; buckets as [upper end, count] of those that hold anything. */
+static void put_histogram(struct moon_print *out, const char *name, const struct moon_histogram *h, bool first) {
+  static const struct { const char *name; double share; } shares[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+  moon_print_printf(out, "%s\"%s\":{\"n\":%llu,\"sum\":%.6f,\"max\":%.6f", first ? "" : ",", name, (unsigned long long)h->n,
+                    (double)h->sum / 1e6, (double)h->max / 1e6);
+  for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+    moon_print_printf(out, ",\"%s\":%.6f", shares[i].name, (double)moon_histogram_quantile(h, shares[i].share) / 1e6);
+  }
+  moon_print_text(out, ",\"buckets\":[");
+  bool none = true;
+  for (uint32_t i = 0; i < MOON_HISTOGRAM_BUCKETS; i++) {
+    if (!h->bucket[i]) { continue; }
+    moon_print_printf(out, "%s[%.6f,%llu]", none ? "" : ",", (double)moon_histogram_from(i + 1) / 1e6, (unsigned long long)h->bucket[i]);
+    none = false;
+  }
+  moon_print_text(out, "]}");
+}
+
+static void put_histograms(const struct moon_stats *s, struct moon_print *out) {
+  struct moon_histograms all = {0};
+  bool first = true;
+  moon_stats_histograms(s, &all);
+  moon_print_text(out, ",\"histograms\":{");
+#define MOON_HISTOGRAM_PUT(field, help)            \
+  put_histogram(out, #field, &all.field, first);   \
+  first = false;
+  MOON_HISTOGRAMS(MOON_HISTOGRAM_PUT)
+#undef MOON_HISTOGRAM_PUT
+  moon_print_text(out, "}");
+}
+
 static void put_field(struct moon_print *out, const char *name, uint64_t v, bool first) {
   moon_print_printf(out, "%s\"%s\":%llu", first ? "" : ",", name, (unsigned long long)v);
 }
@@ -160,8 +199,10 @@ void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *su
   put_field(out, "requests", sum->lost_requests, false);
   put_field(out, "datagrams", sum->lost_datagrams, false);
   put_field(out, "runs", sum->lost_runs, false);
-  moon_print_printf(out, "},\"workers_lost\":%llu,\"balances\":{\"requests\":%s,\"datagrams\":%s}}", (unsigned long long)sum->workers_lost,
+  moon_print_printf(out, "},\"workers_lost\":%llu,\"balances\":{\"requests\":%s,\"datagrams\":%s}", (unsigned long long)sum->workers_lost,
                   sum->requests_balance ? "true" : "false", sum->datagrams_balance ? "true" : "false");
+  put_histograms(s, out);
+  moon_print_text(out, "}");
 }
 
 void moon_stats_summary(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, struct moon_print *out) {

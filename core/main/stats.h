@@ -34,6 +34,7 @@ struct moon_stats_block {
   struct moon_pulse pulse;                  /* of its host and its watchdog */
   uint64_t run_error[MOON_RUN_ERRORS];      /* runs ended, by code; [MOON_OK] well. Goes on over replacements */
   uint64_t records;                         /* runs handed to the writer */
+  struct moon_histograms histograms;        /* of all workers that had this block */
   _Alignas(64) struct moon_counters past;   /* of workers that died */
   struct moon_run_counters past_runs;
   uint64_t lost_requests, lost_datagrams, lost_runs;
@@ -62,6 +63,8 @@ struct moon_stats_sum {
 };
 /* Workers count while they are read: looks again for some milliseconds until both balances hold. */
 void moon_stats_read(const struct moon_stats *s, struct moon_stats_sum *out);
+/* Adds up the histograms of all blocks. */
+void moon_stats_histograms(const struct moon_stats *s, struct moon_histograms *to);
 /* One JSON object on one line, without the newline. cpu_s < 0: left out. */
 void moon_stats_json(const struct moon_stats *s, const struct moon_stats_sum *sum, double seconds, double cpu_s, struct moon_print *out);
 /* Lines for people: devices, runs by code, samples, requests, seconds. */

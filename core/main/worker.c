@@ -8,8 +8,10 @@
 
 #include "../base/mem.h"
 #include "inhouse.h"
+#include "insight.h"
 #include "log.h"
 #include "shard.h"
+#include "trace.h"
 #include "watchdog.h"
 
 /* A gsub whose callback calls gsub, and so on, takes 80 MB before Lua's own stack is full; untouched pages cost nothing. */
@@ -30,6 +32,8 @@ struct worker {
   struct moon_engine *engine;
   struct moon_host *host;
   struct moon_inhouse inhouse;
+  struct moon_insight insight;
+  struct moon_trace trace;
   uint32_t *shard;
   uint32_t n_shard;
   int status;
@@ -70,25 +74,6 @@ static void ready(void *arg) {
   if (w->host) { moon_host_ready(w->host); }
 }
 
-/* Agents that are recordings have addresses that are made up anew each time. */
-static bool is_kept(const struct worker *w, const void *peer_user, uint32_t *target) {
-  if (!w->host) { return false; }
-  *target = moon_host_target_of(w->host, peer_user);
-  return !w->c->plan->targets[*target].recording;
-}
-
-static bool recall(void *arg, void *peer_user, const struct moon_addr *addr, struct moon_trust_record *out) {
-  struct worker *w = arg;
-  uint32_t target;
-  return is_kept(w, peer_user, &target) && moon_keep_recall(w->c->keep, target, addr, out);
-}
-
-static void learned(void *arg, void *peer_user, const struct moon_trust_record *r) {
-  struct worker *w = arg;
-  uint32_t target;
-  if (is_kept(w, peer_user, &target)) { moon_keep_learn(w->c->keep, target, r); }
-}
-
 static void turn(void *arg) { moon_engine_turn(((struct worker *)arg)->engine); }
 
 static void on_room(void *arg, int fd) {
@@ -107,6 +92,17 @@ static void on_order(void *arg, int fd) {
     moon_host_drain(w->host, order.deadline_us);
     moon_engine_kick(w->engine);
   }
+}
+
+static void on_question(void *arg, int fd) {
+  struct worker *w = arg;
+  (void)fd;
+  moon_insight_serve(&w->insight);
+}
+
+static void on_packet(void *arg, bool sent, const struct moon_addr *peer, const uint8_t *p, size_t n) {
+  struct worker *w = arg;
+  if (w->host) { moon_trace_packet(&w->trace, w->host, moon_engine_now(w->engine), sent, peer, p, n); }
 }
 
 static enum moon_err answer(void *arg, const struct moon_plan_target *t, struct moon_peer *p) {
@@ -140,11 +136,12 @@ static enum moon_err start(struct worker *w) {
   e.resolver = plan->resolver;
   e.closed = all_recorded(w);
   e.counters = &w->c->block->live;
+  e.histograms = &w->c->block->histograms;
   e.notice = notice;
   e.ready = ready;
-  e.recall = recall;
-  e.learned = learned;
   e.arg = w;
+  moon_trace_init(&w->trace, w->c->trace, plan);
+  if (w->c->trace) { e.trace = on_packet; }
   err = moon_engine_new(&e, io, w->loop, &w->engine);
   if (err) { return err; }
   moon_loop_on_turn(w->loop, turn, w);
@@ -154,7 +151,9 @@ static enum moon_err start(struct worker *w) {
     .handed = w->c->handed, .answer = answer, .sink = sink, .log = say, .done = done, .arg = w};
   err = moon_host_new(&h, &w->host);
   if (err) { return err; }
+  moon_insight_init(&w->insight, w->engine, w->host, w->c->desk, w->c->slot);
   err = io->watch(w->loop, w->c->control_fd, on_order, w);
+  if (!err) { err = io->watch(w->loop, w->c->desk->worker_fd[w->c->slot], on_question, w); }
   if (!err && w->c->ring) { err = io->watch(w->loop, w->c->ring->space_fd, on_room, w); }
   return err;
 }
@@ -164,8 +163,10 @@ static void finish(struct worker *w) {
   if (w->loop) {
     const struct moon_io *io = moon_loop_io(w->loop);
     io->unwatch(w->loop, w->c->control_fd);
+    io->unwatch(w->loop, w->c->desk->worker_fd[w->c->slot]);
     if (w->c->ring) { io->unwatch(w->loop, w->c->ring->space_fd); }
   }
+  if (w->insight.host) { moon_insight_fini(&w->insight); }
   if (w->host) { moon_host_free(w->host); }
   if (w->engine) { moon_engine_free(w->engine); }
   moon_inhouse_fini(&w->inhouse);

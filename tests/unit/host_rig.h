@@ -65,6 +65,7 @@ struct host_rig {
   size_t out_len, log_len;
   uint32_t records;
   struct moon_run_head last;     /* of the last record */
+  char inventory[256];           /* its labels of the inventory: " site=lab" */
   uint32_t refuse;               /* this many offers of records are not taken */
   uint32_t offers;
   bool done, keep_going;         /* keep_going: done does not stop the loop */
@@ -112,6 +113,14 @@ static bool sink(void *arg, const uint8_t *record, uint32_t n) {
   assert_int_equal(moon_record_open(&reader, record, n), MOON_OK);
   r->records++;
   r->last = reader.head;
+  r->inventory[0] = 0;
+  const uint8_t *base = reader.base_labels;
+  for (uint32_t k = 0; k < reader.n_base_labels; k++) {
+    struct moon_label l;
+    size_t at = strlen(r->inventory);
+    base = moon_record_label(base, &l);
+    snprintf(r->inventory + at, sizeof r->inventory - at, " %.*s=%.*s", (int)l.key.n, l.key.p, (int)l.value.n, l.value.p);
+  }
   for (enum moon_item i; (i = moon_record_next(&reader, &s, &labels, &n_labels)) != MOON_ITEM_END;) {
     if (i != MOON_ITEM_SAMPLE) { continue; }
     print(r, "%.*s%s%.*s", (int)reader.device.n, reader.device.p, reader.job.n ? "/" : "", (int)reader.job.n, reader.job.p);

@@ -55,8 +55,9 @@ struct moon_plan {
   const struct moon_plan_target *targets;
   const char *const *outputs;  /* "json", "table", "null"; none: nothing was said */
   const char *const *warnings; /* one line each: the same agent under two names, a target given twice, ... */
+  const char *const *gone;     /* names of targets, in what is handed to a process that has the rest, see moon_host_change */
   const char *const *env;      /* variables that secrets were taken from: to be wiped by who has them */
-  uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings, n_env;
+  uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings, n_gone, n_env;
   struct moon_policy policy;
   uint32_t workers;            /* 1 */
   uint16_t cpus[MOON_PLAN_CPUS_MAX]; /* processors the workers keep to, one each, in turn */
@@ -69,7 +70,6 @@ struct moon_plan {
   double grace_s;              /* at SIGTERM: 5 */
   struct moon_resolver_config resolver;
   const char *loop;            /* "libev" or "epoll" */
-  const char *engine_cache;    /* file for what is known of SNMPv3 engines; "": none; NULL: in the run directory, unless once */
   const char *run_dir;         /* control socket and counters; NULL: none */
   bool once;
 };

@@ -5,6 +5,7 @@
 #include "../../session/ask.h"
 #include "../value/assign.h"
 #include "../value/row.h"
+#include "roster.h"
 #include "run.h"
 #include "state.h"
 
@@ -21,7 +22,17 @@ static void push_labels(lua_State *L, const struct moon_plan_target *t) {
   }
 }
 
-/* Of the device's table at the top: where it is by now. [-0, +0, m] */
+/* Of the device's table at the top: what its target says of it by now. [-0, +0, m] */
+static void set_told(lua_State *L, struct moon_device *d) {
+  const struct moon_plan_target *t = d->target->plan;
+  lua_pushstring(L, t->host);
+  lua_setfield(L, -2, "host");
+  push_labels(L, t);
+  lua_setfield(L, -2, "labels");
+  d->edition = d->target->edition;
+}
+
+/* Where it is by now. [-0, +0, m] */
 static void set_address(lua_State *L, const struct moon_device *d) {
   const struct moon_addr *a = &moon_peer_target(d->target->peer)->addr;
   char address[MOON_ADDR_TEXT_MAX];
@@ -36,19 +47,18 @@ void moon_device_push(lua_State *L, struct moon_device *d) {
   const struct moon_plan_target *t = d->target->plan;
   if (d->ref != LUA_NOREF) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
-    if (t->lookup) { set_address(L, d); }
+    bool changed = d->edition != d->target->edition;
+    if (changed) { set_told(L, d); }
+    if (changed || t->lookup) { set_address(L, d); }
     return;
   }
   lua_createtable(L, 1, 6);
-  lua_pushinteger(L, d - h->devices);
+  lua_pushnumber(L, moon_roster_id(h, d));
   lua_rawseti(L, -2, 1);
   lua_pushstring(L, t->name);
   lua_setfield(L, -2, "name");
-  lua_pushstring(L, t->host);
-  lua_setfield(L, -2, "host");
+  set_told(L, d);
   set_address(L, d);
-  push_labels(L, t);
-  lua_setfield(L, -2, "labels");
   moon_state_make(L, -1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->device_meta);
   lua_setmetatable(L, -2);
@@ -63,7 +73,7 @@ struct moon_device *moon_device_check(lua_State *L, int arg) {
     lua_rawgeti(L, arg, 1);
     double id = lua_tonumber(L, -1);
     lua_pop(L, 1);
-    if (id >= 0 && id < h->n_devices) { d = &h->devices[(uint32_t)id]; }
+    d = moon_roster_device(h, id);
     if (d && h->current && h->current->probe != d->probe) { d = NULL; }
   }
   if (!d) { luaL_argerror(L, arg, "a device expected: call its methods with a colon, device:get(...)"); }

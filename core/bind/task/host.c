@@ -1,6 +1,5 @@
 #include "host.h"
 
-#include <errno.h>
 #include <lualib.h>
 #include <luajit.h>
 #include <stdarg.h>
@@ -16,7 +15,7 @@
 #include "out.h"
 #include "probe.h"
 #include "query.h"
-#include "rates.h"
+#include "roster.h"
 #include "rows.h"
 #include "run.h"
 #include "sched.h"
@@ -45,81 +44,39 @@ static void read_clocks(struct moon_host *h) {
   h->clock_offset_s = (double)(wall.tv_sec - mono.tv_sec) + (double)(wall.tv_nsec - mono.tv_nsec) / 1e9;
 }
 
-/* ---- targets ---- */
+/* ---- probes ---- */
 
-static enum moon_err open_target(struct moon_host *h, struct moon_host_target *t, const struct moon_plan_target *plan) {
-  t->plan = plan;
-  if (!plan->n_credentials) {
-    moon_host_log(h, MOON_LOG_ERROR, "%s: no credentials", plan->name);
-    return MOON_E_CONFIG;
+static void put_in_order(struct moon_host_probe *p) {
+  for (uint32_t i = 0; i < p->plan->n_jobs; i++) {
+    uint32_t at = i;
+    for (; at && p->jobs[p->order[at - 1]].every_s < p->jobs[i].every_s; at--) { p->order[at] = p->order[at - 1]; }
+    p->order[at] = i;
   }
-  const struct moon_credential *c = &h->plan->credentials[plan->credentials[0]];
-  const struct moon_policy *policy = &h->plan->policy;
-  const struct moon_addr want = {.family = plan->family, .port = plan->addr.port, .stream = plan->addr.stream};
-  enum moon_err e = plan->lookup
-                      ? moon_peer_new_named(h->engine, plan->lookup, &want, c, policy, t, &t->peer)
-                      : moon_peer_new(h->engine, &plan->addr, c, policy, t, &t->peer);
-  if (e) { return e; }
-  moon_peer_target(t->peer)->strict_source = plan->strict_source;
-  if (plan->recording) {
-    if (h->config.answer) { return h->config.answer(h->config.arg, plan, t->peer); }
-    moon_host_log(h, MOON_LOG_ERROR, "%s: recordings do not answer here", plan->name);
-    return MOON_E_CONFIG;
-  }
-  if (!plan->source.family || plan->source.family != (plan->lookup ? plan->family : plan->addr.family)) {
-    return MOON_OK; /* the loader said so */
-  }
-  e = moon_peer_bind(h->engine, t->peer, &plan->source);
-  if (e) {
-    char source[MOON_ADDR_TEXT_MAX];
-    const char *why = e == MOON_E_CONFIG ? strerror(errno) : e == MOON_E_LIMIT ? "too many source addresses" : moon_err_text(e);
-    moon_addr_format(&plan->source, source, sizeof source);
-    moon_host_log(h, MOON_LOG_ERROR, "%s: its source %s: %s", plan->name, source, why);
-  }
-  return e == MOON_E_LIMIT ? MOON_E_CONFIG : e;
 }
-
-static enum moon_err open_targets(struct moon_host *h) {
-  uint32_t n = h->config.shard ? h->config.n_shard : h->plan->n_targets;
-  h->targets = moon_mem_array(n + 1u, sizeof *h->targets);
-  if (!h->targets) { return MOON_E_NOMEM; }
-  for (; h->n_targets < n; h->n_targets++) {
-    const struct moon_plan_target *plan = &h->plan->targets[h->config.shard ? h->config.shard[h->n_targets] : h->n_targets];
-    enum moon_err e = open_target(h, &h->targets[h->n_targets], plan);
-    if (e) { return e; }
-  }
-  return MOON_OK;
-}
-
-uint32_t moon_host_target_of(const struct moon_host *h, const void *peer_user) {
-  const struct moon_host_target *t = peer_user;
-  return (uint32_t)(t->plan - h->plan->targets);
-}
-
-/* ---- probes and devices ---- */
 
 static enum moon_err make_probes(struct moon_host *h) {
+  uint64_t n_duties = 0;
   h->probes = moon_mem_array(h->plan->n_probes + 1u, sizeof *h->probes);
   if (!h->probes) { return MOON_E_NOMEM; }
   for (; h->n_probes < h->plan->n_probes; h->n_probes++) {
     struct moon_host_probe *p = &h->probes[h->n_probes];
+    uint32_t n = h->plan->probes[h->n_probes].n_jobs;
     p->host = h;
     p->plan = &h->plan->probes[h->n_probes];
     p->match = LUA_NOREF;
-    p->run = moon_mem_array(p->plan->n_jobs + 1u, sizeof *p->run);
-    if (!p->run) { return MOON_E_NOMEM; }
+    p->first_duty = (uint32_t)n_duties;
+    p->run = moon_mem_array(n + 1u, sizeof *p->run);
+    p->jobs = moon_mem_array(n + 1u, sizeof *p->jobs);
+    p->order = moon_mem_array(n + 1u, sizeof *p->order);
+    n_duties += n;
+    if (!p->run || !p->jobs || !p->order || n_duties >= INT32_MAX) {
+      h->n_probes++;
+      return MOON_E_NOMEM;
+    }
+    if (n) { memcpy(p->jobs, p->plan->jobs, n * sizeof *p->jobs); }
+    put_in_order(p);
   }
-  uint64_t n = (uint64_t)h->n_probes * h->n_targets;
-  if (n >= INT32_MAX) { return MOON_E_LIMIT; }
-  h->devices = moon_mem_array((size_t)n + 1, sizeof *h->devices);
-  if (!h->devices) { return MOON_E_NOMEM; }
-  h->n_devices = (uint32_t)n;
-  for (uint32_t i = 0; i < h->n_devices; i++) {
-    h->devices[i].probe = &h->probes[i / h->n_targets];
-    h->devices[i].target = &h->targets[i % h->n_targets];
-    h->devices[i].ref = LUA_NOREF;
-    h->devices[i].pair = moon_pulse_pair(h->devices[i].probe->plan->name, h->devices[i].target->plan->name);
-  }
+  h->n_duties = (uint32_t)n_duties;
   return MOON_OK;
 }
 
@@ -162,8 +119,11 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   if (!h) { return MOON_E_NOMEM; }
   h->config = *c;
   h->engine = c->engine;
-  h->plan = c->plan;
+  h->settings = *c->plan;
+  h->plan = &h->settings;
   h->counters = c->counters ? c->counters : &h->own_counters;
+  h->histograms = moon_engine_histograms(c->engine);
+  h->sample_in = 1;
   h->pulse = c->pulse ? c->pulse : &h->own_pulse;
   moon_list_init(&h->woken);
   moon_list_init(&h->runs);
@@ -175,14 +135,14 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   read_clocks(h);
   h->seed = (uint64_t)(h->clock_offset_s * 1e9);
   if (!(c->epoch_s > 0)) { h->seed ^= (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u; }
-  e = open_targets(h);
-  if (!e) { e = make_probes(h); }
+  e = make_probes(h);
+  if (!e) { e = moon_roster_open(h); }
   if (!e) { e = make_lua(h); }
-  if (!e) { e = moon_sched_open(h); }
   if (e) {
     moon_host_free(h);
     return e;
   }
+  moon_sched_open(h);
   *out = h;
   return MOON_OK;
 }
@@ -199,12 +159,13 @@ void moon_host_free(struct moon_host *h) {
   }
   moon_sched_close(h);
   if (h->L) { lua_close(h->L); }
-  for (uint32_t i = 0; i < h->n_devices; i++) { moon_rates_free_all(&h->devices[i].rates); }
-  for (uint32_t i = 0; i < h->n_probes; i++) { moon_mem_free(h->probes[i].run); }
-  for (uint32_t i = 0; i < h->n_targets; i++) { moon_peer_free(h->engine, h->targets[i].peer); }
-  moon_mem_free(h->devices);
+  moon_roster_close(h);
+  for (uint32_t i = 0; i < h->n_probes; i++) {
+    moon_mem_free(h->probes[i].run);
+    moon_mem_free(h->probes[i].jobs);
+    moon_mem_free(h->probes[i].order);
+  }
   moon_mem_free(h->probes);
-  moon_mem_free(h->targets);
   moon_task_teardown(h);
   moon_run_free_all(h);
   moon_query_free_contexts(h);
@@ -220,6 +181,8 @@ void moon_host_ready(struct moon_host *h) {
 void moon_host_output_ready(struct moon_host *h) { moon_sched_output_ready(h); }
 
 void moon_host_drain(struct moon_host *h, uint64_t deadline_us) { moon_sched_drain(h, deadline_us); }
+
+void moon_host_change(struct moon_host *h, const struct moon_plan *change) { moon_roster_change(h, change); }
 
 void moon_host_notice(void *host, void *peer_user, const char *text) {
   const struct moon_host_target *t = peer_user;

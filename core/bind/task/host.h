@@ -80,9 +80,12 @@ MOON_API void moon_host_drain(struct moon_host *h, uint64_t deadline_us);
  * in since since_ns of its CLOCK_THREAD_CPUTIME_ID, if it still goes on, took longer than the probe may, and the probe is not
  * trusted. */
 MOON_API void moon_host_stop_resume(struct moon_host *h, uint64_t resume, uint64_t since_ns);
+/* What is not as the plan says any more: targets that are new or others by their name, names of those that are gone, the credentials
+ * they all have, limits and policy; its probes, if there are any, for the intervals of their jobs. All others go on untouched. A target
+ * that went has its runs dropped; one that is somewhere else now begins anew but for its state. What cannot be done is told through
+ * log. Borrowed during the call; not with plan->once; not from inside a turn. */
+MOON_API void moon_host_change(struct moon_host *h, const struct moon_plan *change);
 /* Lines of an engine notice about a peer carry its target's name: give the engine this as notice, with the host as arg. */
 MOON_API void moon_host_notice(void *host, void *peer_user, const char *text);
-/* The target, as the plan counts them, of a peer whose user this is. */
-uint32_t moon_host_target_of(const struct moon_host *h, const void *peer_user);
 
 #endif

@@ -22,18 +22,28 @@ struct moon_task;
 
 struct moon_host_target {
   const struct moon_plan_target *plan;
+  struct moon_plan_target *own; /* plan, when it came while running: see roster.h; NULL: the host's plan has it */
   struct moon_peer *peer;
+  struct moon_host_target *same; /* next in its bucket by name */
+  struct moon_duty *duties;    /* those of each probe in turn, see moon_host_probe.first_duty */
   uint64_t uptime_at_us;       /* when uptime was received; 0: never seen */
   uint32_t uptime;             /* sysUpTime as last seen, hundredths */
   uint32_t boots;              /* how often sysUpTime went back */
   uint16_t credential;         /* which of plan->credentials is in use */
+  uint32_t index;              /* in host->targets */
+  uint32_t generation;         /* of the place there: what scripts keep of a target that went is refused */
+  uint32_t edition;            /* how often what scripts see of it changed */
+  struct moon_device *devices; /* one a probe */
 };
 
 struct moon_host_probe {
   struct moon_host *host;
   const struct moon_plan_probe *plan;
+  struct moon_plan_job *jobs;  /* the plan's, with the intervals of now */
+  uint32_t *order;             /* of jobs: by falling interval, so that what is chosen once a day is known before what polls it */
   int *run;                    /* Lua refs of the run functions, one a job */
   int match;                   /* Lua ref of match: a function, a list or a text; LUA_NOREF: all targets */
+  uint32_t first_duty;         /* of a target's duties */
 };
 
 enum moon_match { MOON_MATCH_UNKNOWN, MOON_MATCH_YES, MOON_MATCH_NO };
@@ -44,6 +54,7 @@ struct moon_device {
   struct moon_rates *rates;    /* previous counters; NULL: none */
   int ref;                     /* its Lua table; LUA_NOREF: not made yet */
   uint32_t match_boots;        /* target->boots when match was asked */
+  uint32_t edition;            /* of the target, when its Lua table was filled in */
   uint8_t match;               /* enum moon_match */
   uint64_t pair;               /* of the pulse */
 };
@@ -56,7 +67,12 @@ struct moon_duty {
   struct moon_duty *then;      /* sibling whose first run waits for this one's */
   struct moon_run *run;        /* under way; NULL: none */
   uint64_t due_us;
+  uint64_t queued_us;          /* when it was put in the queue */
   int run_ref;
+  uint64_t ended_us;           /* the last run; 0: none yet */
+  uint32_t took_us;            /* that run */
+  uint32_t ok, failed;         /* runs */
+  char *why;                   /* of the last run that failed, own; NULL: none did, or one was well since */
   uint8_t last_err;            /* how the last run ended: what is said once */
   bool ran;
 };
@@ -64,9 +80,12 @@ struct moon_duty {
 struct moon_host {
   struct moon_host_config config;
   struct moon_engine *engine;
-  const struct moon_plan *plan;
+  struct moon_plan settings;   /* config.plan, with the limits of now */
+  const struct moon_plan *plan; /* settings */
   struct moon_run_counters *counters;
   struct moon_run_counters own_counters;
+  struct moon_histograms *histograms; /* the engine's */
+  uint32_t sample_in, sample_random; /* see task.c */
   struct moon_pulse *pulse;
   struct moon_pulse own_pulse;
   struct moon_guard guard;
@@ -98,11 +117,15 @@ struct moon_host {
   uint32_t n_contexts;
   uint64_t rates_octets;       /* of all previous counters, see MOON_RATES_OCTETS_MAX */
 
-  struct moon_host_target *targets;
+  struct moon_host_target **targets; /* cap_targets places, NULL where none is */
+  struct moon_host_target **by_name; /* buckets, as many as places; NULL until one is looked for */
+  struct moon_credential **wallet; /* credentials that came while running, NULL where free; see roster.h */
+  uint32_t *wallet_uses;       /* how many targets name each */
   struct moon_host_probe *probes;
-  struct moon_device *devices; /* [probe * n_targets + target] */
-  struct moon_duty *duties;
-  uint32_t n_targets, n_probes, n_devices, n_duties;
+  uint32_t n_targets, cap_targets, n_wallet, n_probes;
+  uint32_t n_duties;           /* of one target */
+  uint32_t hint;               /* below it no place of targets is free */
+  uint32_t generations;        /* places given away again */
   uint32_t first_left;         /* duties whose first run is not over: plan->once ends with the last */
   struct moon_timer drain;
   struct moon_timer ramp_timer;

@@ -3,17 +3,14 @@
 #include "../../base/mem.h"
 #include "../../session/report.h"
 #include "../value/fault.h"
+#include "roster.h"
 #include "run.h"
 
 static const uint8_t UPTIME[] = {0x2b, 6, 1, 2, 1, 1, 3, 0};
 const struct moon_name moon_uptime_name = {UPTIME, sizeof UPTIME};
 
-static const struct moon_credential *credential(const struct moon_host *h, const struct moon_host_target *t, uint16_t i) {
-  return i < t->plan->n_credentials ? &h->plan->credentials[t->plan->credentials[i]] : NULL;
-}
-
 uint8_t moon_query_version(const struct moon_host *h, const struct moon_host_target *t) {
-  const struct moon_credential *c = credential(h, t, t->credential);
+  const struct moon_credential *c = moon_roster_credential(h, t, t->credential);
   return c ? c->version : MOON_V2C;
 }
 
@@ -32,7 +29,7 @@ static bool next_credential(struct moon_query *q, const struct moon_outcome *o) 
   }
   if (t->credential == q->credential) { /* else another query moved on already */
     t->credential = (uint16_t)((t->credential + 1u) % n);
-    moon_peer_target(t->peer)->credential = credential(q->host, t, t->credential);
+    moon_peer_target(t->peer)->credential = moon_roster_credential(q->host, t, t->credential);
   }
   return true;
 }

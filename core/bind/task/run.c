@@ -13,6 +13,7 @@
 
 #define KEEP_RECORD (256u << 10) /* octets of a record buffer that is kept for the next run */
 #define KEEP_SHEETS 64
+#define WHY_MAX 400          /* octets of an error that are kept */
 _Static_assert(MOON_RECORD_MAX == 4u << 20, "a message names it");
 
 static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
@@ -51,6 +52,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
   r->labels = r->next_labels = r->skipped_nil = 0;
   r->received_us = r->wall_us = 0;
   r->started_us = moon_engine_now(h->engine);
+  moon_histogram_since(&h->histograms->late, d->queued_us, r->started_us);
   r->started_s = moon_host_wall_s(h, r->started_us);
   r->deadline_us = 0;
   moon_timer_init(&r->timeout, on_timeout, r);
@@ -142,13 +144,25 @@ static void say(struct moon_run *r, enum moon_level level, const char *what) {
                 named ? "" : target, named ? "" : ": ", what);
 }
 
+/* For who asks later. */
+static void keep_why(struct moon_duty *d, const char *what) {
+  size_t n = what ? strnlen(what, WHY_MAX) : 0;
+  moon_mem_free(d->why);
+  d->why = n ? moon_mem_alloc(n + 1) : NULL;
+  if (!d->why) { return; }
+  memcpy(d->why, what, n);
+  d->why[n] = 0;
+}
+
 /* A failure that goes on says so once, at its beginning. */
 static void say_failed(struct moon_run *r, const char *what) {
+  keep_why(r->duty, what);
   say(r, r->duty->ran && r->duty->last_err == r->err ? MOON_LOG_DEBUG : MOON_LOG_WARN, what);
 }
 
 static void say_script_error(struct moon_run *r, const char *what) {
   r->err = MOON_E_PUBLIC_N;
+  keep_why(r->duty, what);
   say(r, MOON_LOG_ERROR, what);
 }
 
@@ -189,6 +203,11 @@ void moon_run_cancel(struct moon_run *r) {
   moon_run_end(r);
 }
 
+void moon_run_drop(struct moon_run *r) {
+  r->unmatched = true;
+  moon_run_cancel(r);
+}
+
 static void count(struct moon_run *r) {
   struct moon_run_counters *c = r->host->counters;
   if (r->cut) {
@@ -210,7 +229,7 @@ static void release(struct moon_run *r) {
   moon_list_remove(&r->node);
   r->generation++;
   give_back(r);
-  moon_sched_handed(h, r->duty);
+  if (r->duty) { moon_sched_handed(h, r->duty); }
   r->duty = NULL;
   moon_list_prepend(&h->free_runs, &r->node);
   h->counters->runs_active--;
@@ -254,6 +273,15 @@ void moon_run_end(struct moon_run *r) {
     if (!r->err) { head.err = r->err = MOON_E_BUDGET; }
   }
   count(r);
+  moon_histogram_since(&h->histograms->run, r->started_us, now);
+  d->ended_us = now;
+  d->took_us = now - r->started_us < UINT32_MAX ? (uint32_t)(now - r->started_us) : UINT32_MAX;
+  if (r->err) {
+    d->failed++;
+  } else {
+    d->ok++;
+    if (d->why) { keep_why(d, NULL); }
+  }
   if (d->last_err && !r->err && !r->unmatched) {
     char what[64];
     snprintf(what, sizeof what, "well again, after: %s", d->last_err == MOON_E_PUBLIC_N ? "script" : moon_err_name(d->last_err));

@@ -44,6 +44,8 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d);
 void moon_run_end(struct moon_run *r);
 /* From outside: a stop. */
 void moon_run_cancel(struct moon_run *r);
+/* The same, and there is no record: its target is gone. */
+void moon_run_drop(struct moon_run *r);
 /* Offers a record again that was not taken. false: still no room. */
 bool moon_run_offer(struct moon_run *r);
 void moon_run_free_all(struct moon_host *h);

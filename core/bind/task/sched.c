@@ -24,6 +24,7 @@ double moon_sched_phase(const char *probe, const char *job, const char *target) 
 }
 
 static void queue(struct moon_host *h, struct moon_duty *d) {
+  d->queued_us = moon_engine_now(h->engine);
   moon_list_append(&h->due, &d->node);
   h->counters->runs_waiting++;
 }
@@ -66,16 +67,7 @@ static void arm(struct moon_host *h, struct moon_duty *d) {
   moon_timer_start(h->engine, &d->timer, d->due_us);
 }
 
-/* Jobs by falling interval: what is chosen once a day is known before what polls it. */
-static void order(const struct moon_plan_probe *p, uint32_t *out) {
-  for (uint32_t i = 0; i < p->n_jobs; i++) {
-    uint32_t at = i;
-    for (; at && p->jobs[out[at - 1]].every_s < p->jobs[i].every_s; at--) { out[at] = out[at - 1]; }
-    out[at] = i;
-  }
-}
-
-/* Where config.handed says that all runs of a probe and a target are handed out. */
+/* Where config.handed says that all runs of a probe and a target are handed out: with plan->once, when no target changes. */
 static uint8_t *handed(const struct moon_host *h, const struct moon_device *d) {
   if (!h->config.handed) { return NULL; }
   return &h->config.handed[(size_t)(d->probe - h->probes) * h->plan->n_targets + (size_t)(d->target->plan - h->plan->targets)];
@@ -86,64 +78,80 @@ void moon_sched_handed(struct moon_host *h, const struct moon_duty *d) {
   if (mark && !d->then && !h->draining) { *mark = 1; }
 }
 
-enum moon_err moon_sched_open(struct moon_host *h) {
-  enum moon_err e = MOON_OK;
-  uint32_t most = 0, at = 0;
-  uint64_t n = 0;
-  for (uint32_t p = 0; p < h->n_probes; p++) {
-    uint32_t jobs = h->probes[p].plan->n_jobs;
-    n += (uint64_t)jobs * h->n_targets;
-    most = jobs > most ? jobs : most;
+void moon_sched_begin(struct moon_host *h, struct moon_host_target *t, struct moon_host_probe *p) {
+  struct moon_device *device = &t->devices[p - h->probes];
+  struct moon_duty *before = NULL;
+  const uint8_t *mark = handed(h, device);
+  for (uint32_t j = 0; j < p->plan->n_jobs; j++) {
+    struct moon_duty *d = &t->duties[p->first_duty + j];
+    moon_mem_free(d->why);
+    *d = (struct moon_duty){.device = device, .job = &p->jobs[p->order[j]], .run_ref = p->run[p->order[j]]};
+    moon_list_init(&d->node);
+    moon_timer_init(&d->timer, on_due, d);
+    if (mark && *mark) { continue; }
+    h->first_left++;
+    if (before) {
+      before->then = d;
+    } else {
+      queue(h, d);
+    }
+    before = d;
+    arm(h, d);
   }
-  if (n >= UINT32_MAX) { return MOON_E_LIMIT; }
-  h->duties = moon_mem_array((size_t)n + 1, sizeof *h->duties);
-  uint32_t *by = moon_mem_array(most + 1u, sizeof *by);
-  if (!h->duties || !by) {
-    e = MOON_E_NOMEM;
-    goto out;
+}
+
+void moon_sched_end(struct moon_host *h, struct moon_host_target *t) {
+  for (uint32_t i = 0; i < h->n_duties; i++) { t->duties[i].then = NULL; }
+  for (struct moon_list *n = h->full.next; n != &h->full; n = n->next) {
+    struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
+    if (r->duty && r->duty->device->target == t) { r->duty = NULL; } /* its record is still to be taken */
   }
-  h->n_duties = h->first_left = (uint32_t)n;
+  for (uint32_t i = 0; i < h->n_duties; i++) {
+    struct moon_duty *d = &t->duties[i];
+    if (!d->device) { continue; }
+    if (d->run) { moon_run_drop(d->run); }
+    if (!moon_list_empty(&d->node)) {
+      moon_list_remove(&d->node);
+      h->counters->runs_waiting--;
+    }
+    h->first_left -= !d->ran;
+    d->ran = true;
+    moon_timer_stop(h->engine, &d->timer);
+  }
+}
+
+void moon_sched_rearm(struct moon_host *h, const struct moon_host_probe *p) {
+  for (uint32_t i = 0; i < h->cap_targets && !h->draining; i++) {
+    struct moon_host_target *t = h->targets[i];
+    for (uint32_t j = 0; t && j < p->plan->n_jobs; j++) {
+      moon_timer_stop(h->engine, &t->duties[p->first_duty + j].timer);
+      arm(h, &t->duties[p->first_duty + j]);
+    }
+  }
+}
+
+void moon_sched_open(struct moon_host *h) {
   moon_ramp_init(&h->ramp);
   for (uint32_t p = 0; p < h->n_probes; p++) {
-    struct moon_host_probe *probe = &h->probes[p];
-    order(probe->plan, by);
-    for (uint32_t t = 0; t < h->n_targets; t++) {
-      struct moon_duty *before = NULL;
-      const uint8_t *mark = handed(h, &h->devices[p * h->n_targets + t]);
-      for (uint32_t j = 0; j < probe->plan->n_jobs; j++) {
-        struct moon_duty *d = &h->duties[at++];
-        moon_list_init(&d->node);
-        moon_timer_init(&d->timer, on_due, d);
-        d->device = &h->devices[p * h->n_targets + t];
-        d->job = &probe->plan->jobs[by[j]];
-        d->run_ref = probe->run[by[j]];
-        if (mark && *mark) {
-          h->first_left--;
-          continue;
-        }
-        if (before) {
-          before->then = d;
-        } else {
-          queue(h, d);
-        }
-        before = d;
-        arm(h, d);
-      }
+    for (uint32_t i = 0; i < h->cap_targets; i++) {
+      if (h->targets[i]) { moon_sched_begin(h, h->targets[i], &h->probes[p]); }
     }
   }
   moon_engine_kick(h->engine);
-out:
-  moon_mem_free(by);
-  return e;
+}
+
+static void stop_timers(struct moon_host *h) {
+  for (uint32_t i = 0; i < h->cap_targets; i++) {
+    for (uint32_t j = 0; h->targets[i] && j < h->n_duties; j++) {
+      if (h->targets[i]->duties[j].device) { moon_timer_stop(h->engine, &h->targets[i]->duties[j].timer); }
+    }
+  }
 }
 
 void moon_sched_close(struct moon_host *h) {
-  for (uint32_t i = 0; i < h->n_duties; i++) { moon_timer_stop(h->engine, &h->duties[i].timer); }
+  stop_timers(h);
   moon_timer_stop(h->engine, &h->drain);
   moon_timer_stop(h->engine, &h->ramp_timer);
-  moon_mem_free(h->duties);
-  h->duties = NULL;
-  h->n_duties = 0;
 }
 
 /* All is over: nothing runs, nothing waits for the output, nothing will start. */
@@ -248,7 +256,7 @@ void moon_sched_drain(struct moon_host *h, uint64_t deadline_us) {
   }
   h->draining = true;
   while (take(h)) { }
-  for (uint32_t i = 0; i < h->n_duties; i++) { moon_timer_stop(h->engine, &h->duties[i].timer); }
+  stop_timers(h);
   moon_timer_init(&h->drain, cut_all, h);
   moon_timer_start(h->engine, &h->drain, deadline_us);
   moon_engine_kick(h->engine);

@@ -7,8 +7,14 @@
 
 /* Makes what moon_sched_close can end. */
 void moon_sched_init(struct moon_host *h);
-/* Duties of all devices; those that can run are queued. MOON_E_NOMEM. */
-enum moon_err moon_sched_open(struct moon_host *h);
+/* Duties of all devices; those that can run are queued. */
+void moon_sched_open(struct moon_host *h);
+/* Those of one target for one probe, none of which is under way. */
+void moon_sched_begin(struct moon_host *h, struct moon_host_target *t, struct moon_host_probe *p);
+/* Those of a target that goes: what runs is dropped and leaves no record. Not from inside Lua. */
+void moon_sched_end(struct moon_host *h, struct moon_host_target *t);
+/* The intervals of the probe are others than before. */
+void moon_sched_rearm(struct moon_host *h, const struct moon_host_probe *p);
 void moon_sched_close(struct moon_host *h);
 /* Starts what is due while there are slots. */
 void moon_sched_start(struct moon_host *h);

@@ -22,6 +22,9 @@ struct moon_wait {
   int (*results)(lua_State *L, struct moon_task *t);
   /* The task is dropped: what start took is given back. Also after a start that failed, and after results. */
   void (*cancel)(struct moon_task *t);
+  const char *what;             /* one word for people: "request", "rows", "sleep", "child" */
+  /* What it asks while it waits; NULL: nothing. The function may be NULL. */
+  const struct moon_query *(*query)(const struct moon_task *t);
 };
 
 /* Requests made by one call: get, get_next, get_bulk, get_raw, set. */
@@ -45,6 +48,8 @@ struct moon_task {
   struct moon_run *run;         /* NULL: free */
   struct moon_host_probe *probe; /* the run's */
   lua_State *co;                /* NULL: none yet */
+  uint64_t woken_us;            /* what it waited for is there since then; 0: it is not, or it is resumed at once */
+  uint64_t parked_us;
   const struct moon_wait *wait; /* parked on; NULL: not parked */
   int ref;                      /* co's */
   uint32_t slot, generation;
