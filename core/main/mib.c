@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -33,7 +34,8 @@
 #define OCTET_CPU_US 1       /* and more for its octets: it takes a fortieth; or it loops */
 #define LINES_MAX 20         /* told of one module */
 #define SAVE_MODULES 64      /* are read again at most when one ends the parser, */
-#define SAVE_OCTETS (2u << 20) /* or those after so many octets */
+#define SAVE_OCTETS (2u << 20) /* or those after so many octets, */
+#define SAVE_AGAIN 8         /* but no less of them: each process that waits makes the next fork dearer */
 
 static const char usage[] =
   "usage: moonpoll mib add FILE|DIR... [--mib-file FILE]\n"
@@ -67,7 +69,7 @@ struct job {
   struct moon_mib old;         /* what the file holds already */
   bool has_old;
   bool quiet, smi;
-  uint32_t told_before;        /* modules a process that died has told of; what comes next is saved */
+  uint32_t told_before;        /* modules a process that died has told of */
   bool told;                   /* past them */
   uint32_t lines, whole;       /* told: of parts, of modules */
   const struct moon_module_file *last; /* that was told of, */
@@ -133,12 +135,12 @@ static bool write_all(const char *path, const void *p, size_t n) {
 }
 
 /* A copy of a file that was cut, with an end: libsmi looks for the end of a quote for ever, and does not survive an END inside a
- * definition. */
+ * definition. What is defined last so gets a place nothing has, and is skipped. */
 static void write_closed(const struct moon_module_file *f, const char *to) {
   FILE *in = fopen(f->path, "re"), *out = in ? fopen(to, "we") : NULL;
   char buf[65536];
   for (size_t n; out && (n = fread(buf, 1, sizeof buf, in)) > 0;) { fwrite(buf, 1, n, out); }
-  if (out) { fputs(f->quoted ? "\"\n::= { iso 3 }\nEND\n" : "\n::= { iso 3 }\nEND\n", out); }
+  if (out) { fputs(f->quoted ? "\"\n::= { iso 4000000000 }\nEND\n" : "\n::= { iso 4000000000 }\nEND\n", out); }
   if (!out || fclose(out)) { fail(0, "%s: %s", to, strerror(errno)); }
   if (in) { fclose(in); }
 }
@@ -155,24 +157,35 @@ static void link_module(const struct job *j, const struct moon_module_file *f) {
 
 static void want(void *arg, const char *name);
 
+static uint32_t count(const struct moon_mib *m, uint32_t module) {
+  struct moon_mib_node n;
+  uint32_t sum = 0;
+  for (uint32_t i = 0; moon_mib_node(m, i, &n); i++) { sum += n.module == module; }
+  return sum;
+}
+
+/* Where a module is known best: in the file there may be no more of it than types that came along with what uses them. */
+static uint32_t known_module(const struct job *j, const char *name, const struct moon_mib **m) {
+  uint32_t found = MOON_MIB_NONE;
+  for (uint32_t i = j->names->n; i-- > 0;) {
+    uint32_t module = moon_mib_find_module(&j->names->block[i], name, strlen(name));
+    if (module == MOON_MIB_NONE) { continue; }
+    *m = &j->names->block[i];
+    found = module;
+    if (count(*m, module)) { break; }
+  }
+  return found;
+}
+
 /* Text of a module we know, for those that import from it. */
 static void write_known(struct job *j, const char *name) {
   char path[PATH_MAX];
   const char *notation = moon_module_notation(name);
-  size_t name_n = strlen(name);
   struct moon_out out = {0};
   snprintf(path, sizeof path, "%s/%s", j->dir, name);
   if (access(path, F_OK) == 0 || strchr(name, '/')) { return; }
   const struct moon_mib *m = NULL;
-  uint32_t module = MOON_MIB_NONE;
-  if (j->has_old) {
-    m = &j->old;
-    module = moon_mib_find_module(m, name, name_n);
-  }
-  for (uint32_t i = 0; module == MOON_MIB_NONE && i < j->names->n; i++) {
-    m = &j->names->block[i];
-    module = moon_mib_find_module(m, name, name_n);
-  }
+  uint32_t module = known_module(j, name, &m);
   if (module == MOON_MIB_NONE && !notation) { return; }
   for (int pass = 0; pass < 2; pass++) {
     if (module != MOON_MIB_NONE) {
@@ -256,6 +269,7 @@ static int save(struct job *j) {
     if (pid < 0) { return fail(MOON_EXIT_FAILED, "%s", strerror(errno)); }
     if (pid == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
+      setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* nobody looks at these */
       return -1;
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
@@ -322,7 +336,7 @@ static int compile(struct job *j, const char *temp) {
   }
   for (uint32_t i = 0; i < j->modules.n; i++) {
     if (j->modules.at[i].dropped) { continue; }
-    if (since++ == SAVE_MODULES || octets >= SAVE_OCTETS || (j->told_before && i == j->told_before)) {
+    if (since++ >= SAVE_MODULES || octets >= SAVE_OCTETS || (since > SAVE_AGAIN && i == j->told_before)) {
       int status = save(j);
       if (status >= 0) { return status; }
       since = octets = 0;
@@ -351,11 +365,11 @@ static bool make_parents(const char *path) {
 static int add_all(struct job *j) {
   char temp[PATH_MAX];
   const char *base = getenv("TMPDIR");
+  if (!base || strlen(base) >= 32) { base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; } /* a thousand links take a disk long */
   int status = -1;
   j->progress = mmap(NULL, sizeof *j->progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (j->progress == MAP_FAILED) { return fail(MOON_EXIT_FAILED, "%s", strerror(errno)); }
-  if (snprintf(j->dir, sizeof j->dir, "%s/moonpoll-mib-XXXXXX", base && strlen(base) < 32 ? base : "/tmp") >= (int)sizeof j->dir ||
-      !mkdtemp(j->dir)) {
+  if (snprintf(j->dir, sizeof j->dir, "%s/moonpoll-mib-XXXXXX", base) >= (int)sizeof j->dir || !mkdtemp(j->dir)) {
     return fail(MOON_EXIT_FAILED, "%s: %s", j->dir, strerror(errno));
   }
   if (snprintf(temp, sizeof temp, "%s.%d", j->path, (int)getpid()) >= (int)sizeof temp || !make_parents(j->path)) {
@@ -392,13 +406,6 @@ static int add(struct job *j, int argc, char **argv) {
 }
 
 /* ---- what is known ---- */
-
-static uint32_t count(const struct moon_mib *m, uint32_t module) {
-  struct moon_mib_node n;
-  uint32_t sum = 0;
-  for (uint32_t i = 0; moon_mib_node(m, i, &n); i++) { sum += n.module == module; }
-  return sum;
-}
 
 static int list(const struct job *j) {
   for (uint32_t b = 0; b < j->names->n; b++) {

@@ -9,6 +9,8 @@
 #include "../base/mem.h"
 #include "smi_index.h"
 
+#define RANGES_MAX 1024 /* of one type */
+
 static struct { moon_smi_report *report; void *arg; } listener; /* libsmi's handler has no argument */
 
 /* Where named types went: by the address libsmi has them at. Open addressing, n a power of two. */
@@ -120,25 +122,35 @@ static int64_t number_of(const SmiValue *v) {
 /* Whether a number in hex had an even number of digits nobody knows when the last is 0. */
 static bool is_sure(const SmiValue *v) { return !v->len || (v->len < 8 && v->value.ptr[v->len - 1] & 0xf); }
 
-/* libsmi sorts ranges and joins adjacent ones; from some lists it makes a ring. */
+/* libsmi puts ranges in order, but from some that overlap it makes a ring. Those that overlap are joined. */
 static void convert_ranges(struct moon_block *d, SmiType *t, struct moon_mib_type_record *r) {
-  int64_t above = INT64_MIN;
+  int64_t from = 0, to = 0;
   uint32_t first = d->ranges.n;
-  for (SmiRange *n = smiGetFirstRange(t); n && r->n_ranges < UINT16_MAX; n = smiGetNextRange(n), r->n_ranges++) {
-    int64_t low = number_of(&n->minValue), high = number_of(&n->maxValue);
+  bool any = false;
+  SmiRange *n = smiGetFirstRange(t);
+  for (uint32_t i = 0; n && i < RANGES_MAX; i++, n = smiGetNextRange(n)) {
+    int64_t a = number_of(&n->minValue), b = number_of(&n->maxValue), low = a < b ? a : b, high = a < b ? b : a;
     if (!is_sure(&n->minValue) || !is_sure(&n->maxValue)) { /* rather those of the type it refines than wrong ones */
       d->ranges.n = first;
       r->n_ranges = 0;
       return;
     }
-    if (low > high) {
-      int64_t swap = low;
-      low = high;
-      high = swap;
+    if (any && low < from) { break; }
+    if (any && low <= to) {
+      to = high > to ? high : to;
+      continue;
     }
-    if (r->n_ranges && low <= above) { return; }
-    moon_block_range(d, low, high);
-    above = high;
+    if (any) {
+      moon_block_range(d, from, to);
+      r->n_ranges++;
+    }
+    any = true;
+    from = low;
+    to = high;
+  }
+  if (any) {
+    moon_block_range(d, from, to);
+    r->n_ranges++;
   }
 }
 
