@@ -47,13 +47,25 @@ static int connect_at(const char *dir, const char *name) {
 
 int moon_rundir_connect(const char *dir) { return connect_at(dir, ""); }
 
-void moon_rundir_remove(const char *dir) {
+static void remove_own(const char *dir) {
   char path[MOON_RUNDIR_MAX + 16];
   static const char *const names[] = {"control", "counters"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) < (int)sizeof path) { unlink(path); }
   }
   rmdir(dir);
+}
+
+void moon_rundir_remove(const char *dir) {
+  char base[MOON_RUNDIR_MAX], path[MOON_RUNDIR_MAX];
+  remove_own(dir);
+  if (moon_rundir_base(NULL, base, sizeof base) || snprintf(path, sizeof path, "%s", dir) >= (int)sizeof path) { return; }
+  size_t n = strlen(base);
+  if (strncmp(path, base, n) != 0 || path[n] != '/') { return; }
+  while (strlen(path) > n) { /* what still has something in it stays */
+    *strrchr(path, '/') = 0;
+    rmdir(path);
+  }
 }
 
 /* Calls fn for every entry that is a pid. */
@@ -72,10 +84,10 @@ static void clean(const char *base, const char *name, pid_t pid, void *arg) {
   char dir[MOON_RUNDIR_MAX];
   bool dead = pid == getpid() || (kill(pid, 0) && errno == ESRCH);
   (void)arg;
-  if (dead && snprintf(dir, sizeof dir, "%s/%s", base, name) < (int)sizeof dir) { moon_rundir_remove(dir); }
+  if (dead && snprintf(dir, sizeof dir, "%s/%s", base, name) < (int)sizeof dir) { remove_own(dir); }
 }
 
-enum moon_err moon_rundir_make(const char *base, char *out, size_t cap) {
+static enum moon_err make(const char *base, char *out, size_t cap) {
   struct stat st;
   char path[MOON_RUNDIR_MAX];
   int n = snprintf(path, sizeof path, "%s", base);
@@ -108,6 +120,13 @@ enum moon_err moon_rundir_make(const char *base, char *out, size_t cap) {
     return MOON_E_CONFIG;
   }
   return mkdir(out, 0700) ? MOON_E_CONFIG : MOON_OK;
+}
+
+enum moon_err moon_rundir_make(const char *base, char *out, size_t cap) {
+  enum moon_err e = MOON_E_CONFIG;
+  errno = ENOENT;
+  for (int again = 0; again < 5 && e && errno == ENOENT; again++) { e = make(base, out, cap); } /* another one left and took base with it */
+  return e;
 }
 
 struct found {

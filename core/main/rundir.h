@@ -22,7 +22,7 @@ enum moon_err moon_rundir_base(const char *base, char *out, size_t cap);
 /* Makes base and this process's directory in it, removes those of dead instances. out >= MOON_RUNDIR_MAX octets.
  * MOON_E_CONFIG with errno; a base in a place others may write that is not ours is EPERM. */
 enum moon_err moon_rundir_make(const char *base, char *out, size_t cap);
-/* Removes an instance's directory and what is ours in it. */
+/* Removes an instance's directory and what is ours in it; a default base too when that leaves nothing in it. */
 void moon_rundir_remove(const char *dir);
 /* pids of the instances below base whose control socket answers; returns how many there are, fills at most cap. */
 size_t moon_rundir_list(const char *base, pid_t *out, size_t cap);

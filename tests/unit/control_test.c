@@ -177,10 +177,33 @@ static void directories_that_cannot_be(void **state) {
   assert_string_equal(out, "/x");
 }
 
+static void default_directories_do_not_stay_behind(void **state) {
+  char own[MOON_RUNDIR_MAX], sim[MOON_RUNDIR_MAX], of_sim[MOON_RUNDIR_MAX];
+  struct stat st;
+  (void)state;
+  setenv("XDG_RUNTIME_DIR", base, 1);
+  assert_int_equal(moon_rundir_base(NULL, own, sizeof own), MOON_OK);
+  snprintf(sim, sizeof sim, "%s/sim", own);
+  assert_int_equal(moon_rundir_make(sim, of_sim, sizeof of_sim), MOON_OK);
+  moon_rundir_remove(of_sim);
+  assert_int_equal(stat(own, &st), -1);
+  assert_int_equal(stat(base, &st), 0);
+  assert_int_equal(moon_rundir_make(sim, of_sim, sizeof of_sim), MOON_OK);
+  snprintf(of_sim, sizeof of_sim, "%s/notes", own);
+  assert_int_equal(mkdir(of_sim, 0700), 0);
+  snprintf(sim, sizeof sim, "%s/sim/%d", own, (int)getpid());
+  moon_rundir_remove(sim);
+  assert_int_equal(stat(of_sim, &st), 0); /* somebody else's */
+  snprintf(sim, sizeof sim, "%s/sim", own);
+  assert_int_equal(stat(sim, &st), -1);
+  assert_int_equal(rmdir(of_sim) + rmdir(own), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(only_the_owner_may_ask), cmocka_unit_test(lines_in_lines_out), cmocka_unit_test(a_line_without_end_is_dropped),
     cmocka_unit_test(clients_are_limited_and_the_next_one_waits), cmocka_unit_test(who_does_not_read_is_dropped),
-    cmocka_unit_test(instances_are_found_and_dead_ones_removed), cmocka_unit_test(directories_that_cannot_be)};
+    cmocka_unit_test(instances_are_found_and_dead_ones_removed), cmocka_unit_test(directories_that_cannot_be),
+    cmocka_unit_test(default_directories_do_not_stay_behind)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
