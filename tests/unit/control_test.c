@@ -178,7 +178,7 @@ static void directories_that_cannot_be(void **state) {
 }
 
 static void default_directories_do_not_stay_behind(void **state) {
-  char own[MOON_RUNDIR_MAX], sim[MOON_RUNDIR_MAX], of_sim[MOON_RUNDIR_MAX];
+  char own[48], sim[72], of_sim[MOON_RUNDIR_MAX];
   struct stat st;
   (void)state;
   setenv("XDG_RUNTIME_DIR", base, 1);
