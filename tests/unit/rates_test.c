@@ -72,6 +72,24 @@ static void differences(void **state) {
   }
 }
 
+static void passes_of_one_run_that_are_close_have_each_their_own(void **state) {
+  (void)state;
+  struct moon_rates *list = NULL, *of[6];
+  uint64_t budget = 0, now = 100 * S;
+  for (int i = 0; i < 6; i++) { of[i] = moon_rates_find_pass(&list, 7, 1, &budget, 99 * S, now + (uint64_t)i); }
+  for (int i = 1; i < 4; i++) {
+    for (int k = 0; k < i; k++) { assert_ptr_not_equal(of[i], of[k]); }
+  }
+  assert_ptr_equal(of[4], of[3]); /* a loop that asks without end takes no more memory */
+  assert_ptr_equal(of[5], of[3]);
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, 99 * S, now + S), of[0]);       /* later in the run: goes on */
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, 99 * S, now + S + 1), of[1]);
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, now + S + 2, now + S + 2), of[0]); /* the next run */
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, now + S + 2, now + S + 2), of[1]);
+  moon_rates_free_all(&list);
+  assert_int_equal(budget, 0);
+}
+
 static void restarts(void **state) {
   (void)state;
   struct table t = {0};
@@ -238,7 +256,7 @@ static void goes_on_elsewhere(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(differences), cmocka_unit_test(restarts), cmocka_unit_test(gaps),
+    cmocka_unit_test(differences), cmocka_unit_test(restarts), cmocka_unit_test(passes_of_one_run_that_are_close_have_each_their_own), cmocka_unit_test(gaps),
     cmocka_unit_test(rows_come_and_go), cmocka_unit_test(size), cmocka_unit_test(no_memory),
     cmocka_unit_test(goes_on_elsewhere),
   };

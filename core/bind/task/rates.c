@@ -5,6 +5,8 @@
 #include "../../base/mem.h"
 
 #define SLOTS_FIRST 8
+#define CLOSE_US 1000000 /* passes of one run */
+#define CLOSE_MAX 4
 #define UPTIME_SLACK 500 /* hundredths: agents cache sysUpTime for some seconds */
 
 /* Entries lie one behind the other in a block:
@@ -26,6 +28,7 @@ struct moon_rates {
   uint32_t *slots;
   uint64_t pass_us;      /* of the last pass that knew uptime */
   uint64_t gap_us;
+  uint64_t run_us, used_us; /* who asked for it last, and when */
   uint32_t len, cap;     /* of the block */
   uint32_t n_slots;      /* a power of two */
   uint32_t n_entries;
@@ -82,6 +85,18 @@ struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint3
   r->next = *list;
   *budget += sizeof *r;
   *list = r;
+  return r;
+}
+
+struct moon_rates *moon_rates_find_pass(struct moon_rates **list, uint64_t key, uint32_t n, uint64_t *budget, uint64_t run_us, uint64_t now_us) {
+  struct moon_rates *r = moon_rates_find(list, key, n, budget);
+  for (int i = 1; i < CLOSE_MAX && r && r->run_us == run_us && now_us - r->used_us < CLOSE_US; i++) {
+    r = moon_rates_find(list, key + (uint64_t)i, n, budget);
+  }
+  if (r) {
+    r->run_us = run_us;
+    r->used_us = now_us;
+  }
   return r;
 }
 

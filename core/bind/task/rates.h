@@ -25,6 +25,9 @@ struct moon_rates; /* one table read by one probe from one target; a list of the
 /* The one with this key (of the columns asked), made when missing. budget: octets taken by all, raised and lowered here; borrowed
  * for the life. NULL: no memory. n: rate columns. */
 struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint32_t n, uint64_t *budget);
+/* The same for a pass of the run that started at run_us. One more pass of that run over the same table within a second has previous
+ * values of its own: two readings that close tell nothing, as agents count anew every few seconds only. Up to 4 of them. */
+struct moon_rates *moon_rates_find_pass(struct moon_rates **list, uint64_t key, uint32_t n, uint64_t *budget, uint64_t run_us, uint64_t now_us);
 void moon_rates_free_all(struct moon_rates **list);
 /* A pass begins. uptime in hundredths when *known; gap_us: what is older is no base for a rate. */
 void moon_rates_begin(struct moon_rates *r, bool known, uint32_t uptime, uint64_t now_us, uint64_t gap_us);

@@ -306,7 +306,8 @@ static void take_rates(lua_State *L, struct moon_rows *w, int at) {
   for (uint8_t i = 0; w->query.context && i < w->query.context->len; i++) { key = (key ^ w->query.context->octets[i]) * 0x100000001b3u; }
   w->rate_keys = luaL_ref(L, LUA_REGISTRYINDEX);
   if (!w->n_rates) { return; }
-  w->rates = moon_rates_find(&w->device->rates, key, w->n_rates, &w->query.host->rates_octets);
+  w->rates = moon_rates_find_pass(&w->device->rates, key, w->n_rates, &w->query.host->rates_octets, w->run->started_us,
+                                  moon_engine_now(w->query.host->engine));
   if (!w->rates) { luaL_error(L, "not enough memory"); }
 }
 
