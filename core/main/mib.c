@@ -35,7 +35,7 @@
 #define LINES_MAX 20         /* told of one module */
 #define SAVE_MODULES 64      /* are read again at most when one ends the parser, */
 #define SAVE_OCTETS (2u << 20) /* or those after so many octets, */
-#define SAVE_AGAIN 8         /* but no less of them: each process that waits makes the next fork dearer */
+#define SAVE_AGAIN 8         /* but no less of them; the more were read the more at a time: each process that waits keeps its pages */
 
 static const char usage[] =
   "usage: moonpoll mib add FILE|DIR... [--mib-file FILE]\n"
@@ -336,7 +336,8 @@ static int compile(struct job *j, const char *temp) {
   }
   for (uint32_t i = 0; i < j->modules.n; i++) {
     if (j->modules.at[i].dropped) { continue; }
-    if (since++ >= SAVE_MODULES || octets >= SAVE_OCTETS || (since > SAVE_AGAIN && i == j->told_before)) {
+    uint32_t enough = octets >= SAVE_OCTETS || i == j->told_before ? SAVE_AGAIN + i / 32 : SAVE_MODULES + i / 8;
+    if (since++ >= enough) {
       int status = save(j);
       if (status >= 0) { return status; }
       since = octets = 0;
