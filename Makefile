@@ -140,7 +140,7 @@ install: all
 install-nginx: $(B)/lib/moonpoll/core.so
 	@B="$(B)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LUA_DIR="$(LUA_DIR)" LUA_LIBDIR="$(LUA_LIBDIR)" sh tests/install.sh nginx
 doc:
-	@sh tests/doc.sh
+	@luajit tests/doc.lua
 clean:
 	rm -rf $(O)
 

@@ -120,7 +120,7 @@ for stage in "$@"; do
       done
       for t in tests/long/*_spec.lua; do
         [ -e "$t" ] || continue
-        busted_tap "long/$(basename "$t" .lua)" 600 "$t"
+        busted_tap "long/$(basename "$t" .lua)" 900 "$t"
       done ;;
     *) echo "run.sh: no stage $stage"; exit 2 ;;
   esac

@@ -152,30 +152,47 @@ end
 --- What `require "moonpoll.core"` adds for hosts with sockets of their own. Not there in a probe.
 -- @section host
 
---- What is known of one agent, and asks to it: splitting, retries, tables, all but sending.
--- `agent:get(what, { exact = })` asks for one OID or a table of OIDs; `agent:rows(columns, { with =, only =, max_rows
--- =, repetitions =, exact = })` for a table. Both give an ask.
+--- What is known of one agent, and asks to it: splitting, retries, tables, SNMPv3, all but sending.
+-- `agent:get(what, { exact = })`, `get_raw`, `get_next`, `get_bulk`, `set`, `rows(columns, options)` and `walk(oid)` take what
+-- the methods of a device take, and the name of a context behind it; `rows` also `repetitions`. Each gives an ask.
 --
--- An ask: `ask:send(id, now)` gives the datagram to send, nil when there is none now; `ask:feed(datagram, now)` takes
--- one and says
--- "mine", "again" (send the next try) or "drop" (not an answer to this: keep waiting); `ask:deadline()` when to call
--- `ask:expire(now)`, which says the same; `ask:next_row()` gives index, row, head or nil; `ask:over()`; then
--- `ask:result()` gives the value, the row, or true for a table, or nil, err and the values there are. Ids are 1 to
--- 2^31 - 1, a new one each time; `now` is seconds of a clock that does not go back.
+-- An ask: `ask:send([id, now])` gives the datagram to send and the seconds to wait, nil when there is none now; `ask:feed(datagram[, now])`
+-- takes one and says "mine", "again" (send the next try) or "drop" (not an answer to this: keep waiting), and how long; when nothing
+-- came `ask:expire([now])` says the same, and `ask:icmp("refused" or "unreachable"[, now])`; `ask:deadline()` is when expire is due.
+-- `ask:next_row()` gives index, row, head or nil; `ask:over()`; then
+-- `ask:result()` gives the value, the row, or true for a table, or nil, err and the values there are. `ask:fail(code)` ends it
+-- for a reason of the host's: "dns", "cancelled", "unreachable", "config", "budget". Ids are 1 to 2^31 - 1, a new one each time; `now` is
+-- seconds of a clock that does not go back; without them the agent makes ids, and the clock is `core.clock()`.
+--
+-- With `rates` among the options `ask:since(counters, seconds)` says before the first row what an earlier table's `ask:counters()` gave.
+-- `agent:export()` is what was learned (engine, round trips, repetitions; no secret) as octets, which `agent:import(octets)` takes elsewhere on
+-- this machine. `agent:restarts()` how often its sysUpTime went back, and when it was seen; `agent:version()`.
 -- @function agent
--- @tparam table options `version` "2c" or "1", `community` "public", `timeout` 2 seconds, `retries` 1, `name` for
---   errors
+-- @tparam table options `auth` a credential, or its fields; `timeout` 2 seconds, `retries` 1, `name` and `target` for errors,
+--   `breaker_after` silent requests it is down (0: never), `datagram_max` octets that can be received (65507)
 -- @usage local ask = agent:rows({ name = "1.3.6.1.2.1.31.1.1.1.1" })
--- while not ask:over() do
---   local datagram = ask:send(next_id(), now())
---   if datagram then
---     socket:send(datagram)
---     local answer = receive_until(ask:deadline())
---     if answer then ask:feed(answer, now()) else ask:expire(now()) end
---   end
+-- local datagram, wait = ask:send()
+-- while datagram do
+--   socket:send(datagram)
+--   repeat
+--     local answer, verdict = receive_for(wait)
+--     if answer then verdict, wait = ask:feed(answer) else verdict, wait = ask:expire() end
+--   until verdict ~= "drop"
 --   for index, row in ask.next_row, ask do print(index, row.name) end
+--   datagram, wait = ask:send()
 -- end
 -- assert(ask:result())
+
+--- Who asks: made once, for any number of agents. Passwords of version 3 become keys here, which takes a millisecond each.
+-- @function auth
+-- @tparam table fields `version` "2c", "1" or 3; `community`; `user`, `level`, `auth` (MD5, SHA, SHA-224 to SHA-512), `auth_pass`, `priv`
+--   (DES, 3DES, AES, AES-192, AES-256), `priv_pass`, or keys instead of passwords: `auth_key`, `auth_localized_key`, `priv_key`,
+--   `priv_localized_key`; `context`, `engine_id`, `context_engine_id`, `time_policy`
+-- @treturn userdata
+
+--- Seconds of a clock that does not go back.
+-- @function clock
+-- @treturn number
 
 --- One request as a datagram.
 -- @function request

@@ -46,9 +46,13 @@ return function(c)
   device.get = c.get
   --- As get, with { oid =, type =, value = } for each: tells noSuchObject from noSuchInstance.
   -- @function device:get_raw
+  -- @tparam string|{key=string,...} oids
+  -- @tparam[opt] {exact=boolean} opts
   device.get_raw = c.get_raw
   --- What follows an OID: `oid, value`; of a table of OIDs a table of { oid =, type =, value = }.
   -- @function device:get_next
+  -- @tparam string|{key=string,...} oids
+  -- @tparam[opt] {exact=boolean} opts
   device.get_next = c.get_next
   --- One GETBULK as it is: a list of { oid =, type =, value = }.
   -- @function device:get_bulk
@@ -69,9 +73,13 @@ return function(c)
   device.rows = c.rows
   --- Everything under an OID: `for oid, value in device:walk(oid) do`.
   -- @function device:walk
+  -- @tparam string oid
+  -- @tparam[opt] table opts  exact, max_rows
   device.walk = c.walk
 
   --- All rows by index.
+  -- @tparam {key=string,...} columns
+  -- @tparam[opt] table opts  as those of rows
   -- @treturn[1] {index=row,...}
   -- @treturn[1] head
   -- @treturn[2] nil
