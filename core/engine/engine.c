@@ -395,9 +395,9 @@ void moon_engine_turn(struct moon_engine *e) {
   if (e->config.ready) { e->config.ready(e->config.arg); }
   expire(e, start_us, came, empty);
   if (e->resolver_due || (e->resolver && !e->io)) { moon_named_turn(e); }
-  moon_launch_all(e);
+  bool fresh = moon_launch_all(e);
   e->counters->turns++;
-  moon_histogram_since(&e->histograms->turn, start_us, moon_engine_clock_us(e));
+  moon_histogram_since(&e->histograms->turn, start_us, fresh ? e->now_us : moon_engine_clock_us(e));
   e->in_turn = false;
   tell_loop(e);
 }

@@ -23,7 +23,7 @@ static const char usage[] =
   "       moonpoll test DIR [--update]\n"
   "       moonpoll record HOST [OID...] [options]\n"
   "       moonpoll mib add FILE|DIR... | list | show NAME...\n"
-  "       moonpoll status | stop | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll status [TARGET] | tasks | stop | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
   "       moonpoll get | getnext | bulkget | walk | bulkwalk | set [options] AGENT OID...\n"
   "       moonpoll COMMAND --help | --version\n"
   "\n"
@@ -33,7 +33,8 @@ static const char usage[] =
   "  test     try probes against recordings, with a fake clock\n"
   "  record   walk an agent into a recording\n"
   "  mib      MIB modules that are known, and more of them\n"
-  "  status   counters of a running instance, as JSON\n"
+  "  status   how a running instance is doing; with a target: why\n"
+  "  tasks    what its runs wait for, and where\n"
   "  stop     end a running instance\n"
   "  release  let a probe run again that cost workers\n"
   "  get ...  as snmpget and its kin; so does moonpoll under their names\n";
@@ -65,7 +66,9 @@ int main(int argc, char **argv) {
   if (strcmp(command, "test") == 0) { return moon_test_main(argc - 1, argv + 1); }
   if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
   if (strcmp(command, "mib") == 0) { return moon_mib_main(argc - 1, argv + 1); }
-  if (strcmp(command, "status") == 0 || strcmp(command, "stop") == 0 || strcmp(command, "release") == 0) { return moon_status_main(argc - 1, argv + 1); }
+  if (strcmp(command, "status") == 0 || strcmp(command, "tasks") == 0 || strcmp(command, "stop") == 0 || strcmp(command, "release") == 0) {
+    return moon_status_main(argc - 1, argv + 1);
+  }
   if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
     printf("moonpoll %s\n", MOON_VERSION);
     return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;

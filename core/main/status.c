@@ -12,20 +12,24 @@
 #include "control.h"
 #include "master.h"
 #include "rundir.h"
+#include "view.h"
 
 #define ANSWER_MS 5000
 #define INSTANCES_MAX 16
+#define LIVE_MS 1000
 
 static const char usage[] =
   "usage: moonpoll %s [--run-dir DIR] [--pid PID]%s\n"
   "%s\n"
   "  --run-dir DIR   where instances are looked for: $XDG_RUNTIME_DIR/moonpoll, /run/moonpoll for root, /tmp/moonpoll-UID\n"
   "  --pid PID       which one, when several run\n"
+  "  --json, --text  for programs, for people; text on a terminal, else JSON\n"
   "  --help          this text\n"
   "\n"
   "example: moonpoll %s --pid 4711\n";
 
-static int ask(const char *dir, const char *command) {
+/* What it says to the command, into out. Exit status. */
+static int ask(const char *dir, const char *command, struct moon_print *out) {
   char line[MOON_CONTROL_LINE], buf[8192];
   int fd = moon_rundir_connect(dir);
   if (fd < 0) {
@@ -38,19 +42,63 @@ static int ask(const char *dir, const char *command) {
     close(fd);
     return 1;
   }
-  size_t total = 0;
   for (;;) {
     if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, ANSWER_MS) <= 0) { break; }
     ssize_t got = read(fd, buf, sizeof buf);
     if (got <= 0) { break; }
-    fwrite(buf, 1, (size_t)got, stdout);
-    total += (size_t)got;
+    moon_print_put(out, buf, (size_t)got);
     if (buf[got - 1] == '\n') { break; }
   }
   close(fd);
-  if (fflush(stdout)) { return 1; }
-  if (total == 0) { fprintf(stderr, "moonpoll: %s/control does not answer\n", dir); }
-  return total ? 0 : 1;
+  if (out->failed || !out->n) { fprintf(stderr, "moonpoll: %s/control does not answer\n", dir); }
+  return out->failed || !out->n ? 1 : 0;
+}
+
+static int put_out(const struct moon_print *out) {
+  return fwrite(out->p, 1, out->n, stdout) == out->n && fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* A screen a second, until the instance ends. */
+static int show_live(const char *dir) {
+  for (bool first = true;; first = false) {
+    struct moon_print status, top, out;
+    moon_print_init(&status, NULL, NULL);
+    moon_print_init(&top, NULL, NULL);
+    moon_print_init(&out, NULL, NULL);
+    if (!first && access(dir, F_OK)) { return 0; }
+    moon_print_text(&out, "\033[H\033[J");
+    int failed = ask(dir, "status", &status) || ask(dir, "top", &top) ||
+                 !moon_view_live((char *)status.p, status.n, (char *)top.p, top.n, &out) || put_out(&out);
+    moon_print_fini(&status);
+    moon_print_fini(&top);
+    moon_print_fini(&out);
+    if (failed) { return 1; }
+    poll(NULL, 0, LIVE_MS);
+  }
+}
+
+/* One answer, as people or programs want it. */
+static int show(const char *dir, const char *command, bool text) {
+  struct moon_print got, top, out;
+  size_t found = 1;
+  moon_print_init(&got, NULL, NULL);
+  moon_print_init(&top, NULL, NULL);
+  moon_print_init(&out, NULL, NULL);
+  int failed = ask(dir, command, &got);
+  bool about_target = strncmp(command, "target ", 7) == 0, tasks = strcmp(command, "tasks") == 0, status = strcmp(command, "status") == 0;
+  bool good = false;
+  if (!failed && about_target) { good = moon_view_targets((char *)got.p, got.n, text ? &out : NULL, &found) && text; }
+  if (!failed && tasks && text) { good = moon_view_tasks((char *)got.p, got.n, &out); }
+  if (!failed && status && text && ask(dir, "top", &top) == 0) { good = moon_view_live((char *)got.p, got.n, (char *)top.p, top.n, &out); }
+  if (!failed) { failed = put_out(good ? &out : &got); }
+  if (!failed && !found) {
+    fprintf(stderr, "moonpoll: %s: no such target\n", command + 7);
+    failed = 1;
+  }
+  moon_print_fini(&got);
+  moon_print_fini(&top);
+  moon_print_fini(&out);
+  return failed;
 }
 
 static int choose(const char *base, long pid, char *dir, size_t cap) {
@@ -81,16 +129,20 @@ static const char *about(const char *command) {
   if (strcmp(command, "release") == 0) {
     return "Ends the quarantine of a probe, against one target or all, after it cost workers; without a name, of everything.";
   }
-  return "Prints the counters of a running instance as JSON.";
+  if (strcmp(command, "tasks") == 0) { return "Lists the parked runs of a running instance: what each waits for, and its line."; }
+  return "How a running instance is doing: a live table on a terminal, counters and histograms as JSON in a pipe.\n"
+         "With the name or address of a target: why it is as it is, what happens next and what to check.";
 }
 
 int moon_status_main(int argc, char **argv) {
   static const struct option options[] = {
-    {"run-dir", required_argument, NULL, 'd'}, {"pid", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    {"run-dir", required_argument, NULL, 'd'}, {"pid", required_argument, NULL, 'p'},
+    {"json", no_argument, NULL, 'j'}, {"text", no_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
   char base[MOON_RUNDIR_MAX], dir[MOON_RUNDIR_MAX + 24], *end;
   const char *given = NULL;
   char command[MOON_CONTROL_LINE - 1];
-  bool release = strcmp(argv[0], "release") == 0;
+  bool release = strcmp(argv[0], "release") == 0, status_of = strcmp(argv[0], "status") == 0;
+  bool terminal = isatty(STDOUT_FILENO), text = terminal;
   size_t at = (size_t)snprintf(command, sizeof command, "%s", argv[0]);
   int n_words = 0;
   long pid = 0;
@@ -99,18 +151,30 @@ int moon_status_main(int argc, char **argv) {
   for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
     switch (c) {
       case 'd': given = optarg; break;
+      case 'j': text = terminal = false; break;
+      case 't':
+        text = true;
+        terminal = false;
+        break;
       case 'p':
         pid = strtol(optarg, &end, 10);
         if (pid > 0 && *end == 0) { break; }
         fprintf(stderr, "moonpoll %s: --pid: \"%s\" is not a process id\n", argv[0], optarg);
         return 2;
       case 'h':
-        printf(usage, argv[0], release ? " [PROBE [TARGET]]" : "", about(argv[0]), argv[0]);
+        printf(usage, argv[0], release ? " [PROBE [TARGET]]" : status_of ? " [TARGET]" : "", about(argv[0]), argv[0]);
         return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
       default:
         fprintf(stderr, "moonpoll %s: %s: %s\n", argv[0], argv[optind - 1], c == ':' ? "needs a value" : "no such option");
         return 2;
     }
+  }
+  if (status_of && optind < argc) {
+    if (!*argv[optind] || strpbrk(argv[optind], "\r\n") || strlen(argv[optind]) > MOON_CONTROL_LINE - 16) {
+      fprintf(stderr, "moonpoll status: \"%s\" is no name\n", argv[optind]);
+      return 2;
+    }
+    snprintf(command, sizeof command, "target %s", argv[optind++]);
   }
   for (; release && optind < argc && n_words < 2; n_words++) {
     if (!*argv[optind] || strpbrk(argv[optind], " \t\r\n")) {
@@ -124,7 +188,7 @@ int moon_status_main(int argc, char **argv) {
     }
   }
   if (optind < argc) {
-    fprintf(stderr, "moonpoll %s: %s: takes no %sargument\n", argv[0], argv[optind], release ? "third " : "");
+    fprintf(stderr, "moonpoll %s: %s: takes no %sargument\n", argv[0], argv[optind], release ? "third " : status_of ? "second " : "");
     return 2;
   }
   if (moon_rundir_base(given, base, sizeof base)) {
@@ -132,5 +196,6 @@ int moon_status_main(int argc, char **argv) {
     return 2;
   }
   int status = choose(base, pid, dir, sizeof dir);
-  return status ? status : ask(dir, command);
+  if (status) { return status; }
+  return strcmp(command, "status") == 0 && terminal ? show_live(dir) : show(dir, command, text);
 }

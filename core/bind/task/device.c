@@ -388,7 +388,9 @@ static int get_results(lua_State *L, struct moon_task *t) {
   return n;
 }
 
-static const struct moon_wait getting = {get_start, get_results, drop};
+static const struct moon_query *get_query(const struct moon_task *t) { return &t->get.query; }
+
+static const struct moon_wait getting = {get_start, get_results, drop, "request", get_query};
 
 static struct moon_task *begin(lua_State *L, struct moon_device *d) {
   struct moon_task *t = moon_task_check(L);
