@@ -16,6 +16,7 @@
 #include "resolver.h"
 
 struct moon_engine; /* opaque */
+struct moon_trust_record;
 
 struct moon_engine_config {
   uint32_t max_in_flight;     /* requests on the wire: 10,000 */
@@ -39,6 +40,10 @@ struct moon_engine_config {
   void (*notice)(void *arg, void *peer_user, const char *text);
   /* Called in every turn after completions and before timers expire: the host starts what became ready. May be NULL. */
   void (*ready)(void *arg);
+  /* An agent of SNMPv3 is about to be asked for the first time: true: *out is what was kept of the agent at addr. May be NULL. */
+  bool (*recall)(void *arg, void *peer_user, const struct moon_addr *addr, struct moon_trust_record *out);
+  /* What is known of an agent of SNMPv3 changed, or is what it was ten minutes ago: to be kept. r is lent. May be NULL. */
+  void (*learned)(void *arg, void *peer_user, const struct moon_trust_record *r);
   /* Every datagram as it leaves (sent) and as it came, to or from whom; octets are lent. For dumps. May be NULL. */
   void (*trace)(void *arg, bool sent, const struct moon_addr *peer, const uint8_t *p, size_t n);
   void *arg;
@@ -99,7 +104,6 @@ MOON_API void moon_peer_look(const struct moon_peer *p, struct moon_peer_state *
 /* It is asked as c from now on, which may be what was there before with other content. Borrowed as in moon_peer_new. */
 MOON_API void moon_peer_credential(struct moon_peer *p, const struct moon_credential *c);
 /* What of an agent of SNMPv3 is worth keeping over a restart; MOON_E_MISSING: nothing is proven. */
-struct moon_trust_record;
 MOON_API enum moon_err moon_peer_export(const struct moon_peer *p, struct moon_trust_record *out);
 /* What was kept of the agent at this address, before its first request: it saves two round trips. A record that is wrong costs
  * what finding out would have. MOON_OK too for a peer whose credential is not of SNMPv3; as moon_trust_import; MOON_E_NOMEM,

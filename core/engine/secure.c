@@ -7,13 +7,18 @@
 
 #include "../base/mem.h"
 
+#define TOLD_EVERY_US UINT64_C(600000000) /* clocks drift: some seconds in so long, of the 150 that are allowed */
+
 /* An agent of SNMPv3: what is known of its engine, and its place in the table by engine id. */
 struct moon_secure {
   struct moon_trust trust; /* first: what the target points to */
   const struct moon_peer *peer;
   struct moon_secure *next; /* in its bucket */
   uint64_t hash;
+  uint64_t told_us;         /* when the host was last told what to keep */
   uint8_t changes;          /* of trust, when twins were last looked for */
+  uint8_t news;             /* of trust, when the host was told */
+  bool decided;             /* of trust, then too */
   bool linked;
 };
 
@@ -40,6 +45,12 @@ enum moon_err moon_secure_prepare(struct moon_engine *e, struct moon_peer *p) {
   moon_trust_init(&s->trust, e->keyring);
   s->peer = p;
   p->target.trust = &s->trust;
+  struct moon_trust_record r;
+  if (e->config.recall && !p->asked && e->config.recall(e->config.arg, p->user, &p->target.addr, &r)) {
+    uint64_t now_us = moon_engine_clock_us(e);
+    moon_trust_use(&s->trust, p->target.credential, now_us);
+    (void)moon_trust_import(&s->trust, &r, now_us); /* a record that cannot be is none */
+  }
   return MOON_OK;
 }
 
@@ -136,12 +147,24 @@ static void count(struct moon_counters *c, const struct moon_exchange *x) {
   if (x->refused == MOON_E_AUTH || x->refused == MOON_E_UNSUPPORTED_LEVEL || x->refused == MOON_E_NOT_IN_TIME_WINDOW) { c->auth_failed++; }
 }
 
+static void tell(struct moon_engine *e, struct moon_peer *p, struct moon_secure *s) {
+  struct moon_trust_record r;
+  s->told_us = e->now_us;
+  s->news = s->trust.news;
+  s->decided = s->trust.decided;
+  if (moon_trust_export(&p->target, e->now_us, &r) == MOON_OK) { e->config.learned(e->config.arg, p->user, &r); }
+}
+
 void moon_secure_look(struct moon_engine *e, const struct moon_slot *s) {
   struct moon_peer *p = s->peer;
   if (p->target.credential->version != MOON_V3) { return; }
   if (s->x.heard || s->x.refused) { count(e->counters, &s->x); }
   if (s->x.resynced) { e->counters->resyncs++; }
-  if (of(p) && of(p)->changes != of(p)->trust.changes && of(p)->trust.known.proven) { look_for_twins(e, p); }
+  struct moon_secure *sec = of(p);
+  if (!sec || !sec->trust.known.proven) { return; }
+  if (sec->changes != sec->trust.changes) { look_for_twins(e, p); }
+  if (!e->config.learned || p->asked) { return; } /* who is answered in the process has an address that is made up */
+  if (sec->news != sec->trust.news || sec->decided != sec->trust.decided || e->now_us - sec->told_us >= TOLD_EVERY_US) { tell(e, p, sec); }
 }
 
 bool moon_secure_past(struct moon_engine *e, struct moon_peer *p, bool late, const uint8_t *octets, size_t n) {

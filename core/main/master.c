@@ -19,6 +19,7 @@
 #include "files.h"
 #include "judge.h"
 #include "inquiry.h"
+#include "keep.h"
 #include "log.h"
 #include "notify.h"
 #include "rundir.h"
@@ -64,6 +65,7 @@ struct master {
   uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
   size_t handed_len;
+  struct moon_keep keep;
   sigset_t signals, old_signals;
   uint64_t drain_us;        /* deadline of the workers; 0: not draining */
   uint64_t kill_us;         /* then children that are left are killed; UINT64_MAX: never */
@@ -169,7 +171,7 @@ static void start_worker(struct master *m, uint32_t slot) {
     struct moon_worker_config c = {
       .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
       .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd, .desk = &m->desk,
-      .trace = m->c->trace};
+      .keep = &m->keep, .trace = m->c->trace};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -466,6 +468,7 @@ static void supervise(struct master *m) {
     if (m->drain_us) { next = earlier(next, m->kill_us); }
     next = earlier(next, trace_schedule(m));
     next = earlier(next, tick(m));
+    next = earlier(next, moon_keep_next(&m->keep));
     uint64_t now = now_us();
     if (m->has_dir) { next = earlier(next, moon_inquiry_look(&m->inquiry, now)); }
     int timeout_ms = next == UINT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999) / 1000);
@@ -480,7 +483,16 @@ static void supervise(struct master *m) {
     if (got > 0 && fds[1].revents) { moon_desk_heard(&m->desk); }
     if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + OWN_FDS); }
     if (m->drain_us && now_us() >= m->kill_us) { kill_rest(m); }
+    moon_keep_save(&m->keep, now_us(), false);
   }
+}
+
+/* Where it was said; else, for who goes on, beside the directories of all instances: the next one finds it. */
+static void keep_engines(struct master *m, const char *base) {
+  char path[MOON_RUNDIR_MAX + 16];
+  const char *said = m->plan->engine_cache;
+  snprintf(path, sizeof path, "%s/engines", base);
+  moon_keep_init(&m->keep, m->plan->workers, said ? (said[0] ? said : NULL) : m->has_dir && !m->plan->once ? path : NULL, now_us());
 }
 
 static bool set_up(struct master *m) {
@@ -509,6 +521,7 @@ static bool set_up(struct master *m) {
   m->judge = (struct moon_judge){.plan = m->plan, .stats = &m->stats, .quarantine = moon_quarantine_new(), .tick_us = now_us()};
   if (!m->judge.quarantine) { return cannot("map the quarantine"); }
   m->alive_us = moon_notify_watchdog_us() ? now_us() : UINT64_MAX;
+  keep_engines(m, base);
   m->stats.head->n_targets = m->plan->n_targets;
   m->stats.head->once = m->plan->once;
   m->handed_len = m->plan->once ? (size_t)m->plan->n_probes * m->plan->n_targets : 0;
@@ -586,6 +599,7 @@ static void tear_down(struct master *m) {
   moon_mem_free(m->rings);
   moon_mem_free(m->workers);
   moon_quarantine_free(m->judge.quarantine);
+  moon_keep_fini(&m->keep);
   moon_stats_fini(&m->stats);
   moon_desk_fini(&m->desk);
   if (m->signal_fd >= 0) { close(m->signal_fd); }
@@ -610,6 +624,7 @@ int moon_master_run(const struct moon_master_config *c) {
       moon_log(MOON_LOG_WARN, "no control socket in %s: %m", m.dir);
     }
     supervise(&m);
+    moon_keep_save(&m.keep, now_us(), true);
     report(&m);
   }
   tear_down(&m);

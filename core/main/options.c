@@ -48,6 +48,7 @@ const char moon_options_help[] =
   "  --loop libev|epoll  event loop (libev)\n"
   "\n"
   "  --run-dir DIR       where the control socket and the counters go\n"
+  "  --engine-cache FILE for what is known of SNMPv3 engines; none (DIR/engines of --run-dir, unless --once)\n"
   "  --stats FILE        final counters as JSON\n"
   "  --summary           lines for people on stderr at the end; the default for --once on a terminal\n"
   "  --schedtrace        a line a second on stderr: what runs, what waits, how late\n"
@@ -58,7 +59,7 @@ const char moon_options_help[] =
   "example: moonpoll run interfaces.lua --targets 192.0.2.1,192.0.2.2 -c public --once\n";
 
 enum { OPT_TARGETS = 256, OPT_CONFIG, OPT_ONCE, OPT_EVERY, OPT_ARG, OPT_WORKERS, OPT_COROUTINES, OPT_IN_FLIGHT, OPT_PER_DEVICE,
-       OPT_PACKETS, OPT_DEVICE_PACKETS, OPT_LOOP, OPT_RUN_DIR, OPT_STATS, OPT_SUMMARY, OPT_SCHEDTRACE, OPT_TRACE, OPT_LOG, OPT_MIB_FILE };
+       OPT_PACKETS, OPT_DEVICE_PACKETS, OPT_LOOP, OPT_RUN_DIR, OPT_STATS, OPT_SUMMARY, OPT_SCHEDTRACE, OPT_TRACE, OPT_LOG, OPT_MIB_FILE, OPT_ENGINE_CACHE };
 
 static const struct option longs[] = {
   {"targets", required_argument, NULL, OPT_TARGETS}, {"config", required_argument, NULL, OPT_CONFIG},
@@ -70,7 +71,7 @@ static const struct option longs[] = {
   {"loop", required_argument, NULL, OPT_LOOP}, {"run-dir", required_argument, NULL, OPT_RUN_DIR},
   {"stats", required_argument, NULL, OPT_STATS}, {"summary", no_argument, NULL, OPT_SUMMARY}, {"schedtrace", no_argument, NULL, OPT_SCHEDTRACE},
   {"trace", required_argument, NULL, OPT_TRACE}, {"log", required_argument, NULL, OPT_LOG},
-  {"mib-file", required_argument, NULL, OPT_MIB_FILE},
+  {"mib-file", required_argument, NULL, OPT_MIB_FILE}, {"engine-cache", required_argument, NULL, OPT_ENGINE_CACHE},
   {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
 struct parse {
@@ -192,6 +193,7 @@ static void take(struct parse *p, int c, char *value) {
     case OPT_DEVICE_PACKETS: l->device_packets_per_s = whole(p, c, value, 1, 10000000); break;
     case OPT_LOOP: l->loop = one_of(p, c, value, loops); break;
     case OPT_RUN_DIR: l->run_dir = value; break;
+    case OPT_ENGINE_CACHE: l->engine_cache = value; break;
     case OPT_STATS: p->o->stats = value; break;
     case OPT_MIB_FILE: p->o->mib_file = value; break;
     case OPT_SUMMARY: p->o->summary = true; break;

@@ -74,6 +74,16 @@ static void ready(void *arg) {
   if (w->host) { moon_host_ready(w->host); }
 }
 
+static bool recall(void *arg, void *peer_user, const struct moon_addr *addr, struct moon_trust_record *out) {
+  (void)peer_user;
+  return moon_keep_recall(((struct worker *)arg)->c->keep, addr, out);
+}
+
+static void learned(void *arg, void *peer_user, const struct moon_trust_record *r) {
+  (void)peer_user;
+  moon_keep_learn(((struct worker *)arg)->c->keep, r);
+}
+
 static void turn(void *arg) { moon_engine_turn(((struct worker *)arg)->engine); }
 
 static void on_room(void *arg, int fd) {
@@ -127,6 +137,7 @@ static enum moon_err start(struct worker *w) {
   struct moon_engine_config e;
   enum moon_err err = moon_shard_pick(plan, w->c->slot, w->c->n_slots, &w->shard, &w->n_shard);
   if (err) { return err; }
+  moon_keep_join(w->c->keep, w->c->slot);
   w->loop = moon_loop_new(plan->loop);
   if (!w->loop) { return MOON_E_NOMEM; }
   const struct moon_io *io = moon_loop_io(w->loop);
@@ -139,6 +150,8 @@ static enum moon_err start(struct worker *w) {
   e.histograms = &w->c->block->histograms;
   e.notice = notice;
   e.ready = ready;
+  e.recall = recall;
+  e.learned = learned;
   e.arg = w;
   moon_trace_init(&w->trace, w->c->trace, plan);
   if (w->c->trace) { e.trace = on_packet; }

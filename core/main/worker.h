@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "desk.h"
+#include "keep.h"
 #include "quarantine.h"
 #include "ring.h"
 #include "stats.h"
@@ -31,6 +32,7 @@ struct moon_worker_config {
   struct moon_stats_block *block;
   const struct moon_quarantine *quarantine;
   uint8_t *handed;                 /* of moon_host_config; NULL: not --once */
+  struct moon_keep *keep;          /* engines of SNMPv3; borrowed */
   uint32_t slot, n_slots;
   int control_fd;
   struct moon_desk *desk;          /* what the master asks */

@@ -1,6 +1,7 @@
 #include "trust.h"
 
 #define US_A_S 1000000u
+#define NEWS_S 15u      /* a tenth of the window */
 #define ENGINE_ID_MIN 5 /* RFC 3411 5; shorter ones are answered with what they are */
 
 void moon_trust_init(struct moon_trust *s, struct moon_keyring *ring) {
@@ -92,9 +93,17 @@ static void promote(struct moon_trust *s, struct moon_authority *a) {
   if (a == &s->other) {
     s->known = s->other;
     s->changes++;
+    s->news++;
   }
+  if (!s->known.proven) { s->news++; }
   s->other.id_len = 0;
   s->known.proven = true;
+}
+
+/* Is it so far from what was expected that who keeps records should know? */
+static bool is_news(const struct moon_authority *a, uint32_t boots, uint32_t time, uint64_t now_us) {
+  uint32_t expected = moon_authority_time(a, now_us);
+  return !a->timed || boots != a->boots || (time > expected ? time - expected : expected - time) > NEWS_S;
 }
 
 /* RFC 3414 3.2 7b, and beyond it: a clock that went backwards may be followed. What is read here answers a message of ours
@@ -102,6 +111,7 @@ static void promote(struct moon_trust *s, struct moon_authority *a) {
 enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authority *a, uint32_t boots, uint32_t time, bool report,
                                  uint64_t now_us, bool *back) {
   *back = false;
+  bool news = is_news(a, boots, time, now_us);
   if (!a->timed || boots > a->boots || (boots == a->boots && time > a->latest)) {
     set_time(a, boots, time, now_us);
   } else if (boots < a->boots || (uint64_t)time + MOON_TIME_WINDOW_S < moon_authority_time(a, now_us)) {
@@ -112,6 +122,7 @@ enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authority *a, ui
     set_time(a, boots, time, now_us); /* it says that our idea of its time is wrong */
   }
   if (boots >= MOON_BOOTS_MAX) { return MOON_E_NOT_IN_TIME_WINDOW; }
+  s->news = (uint8_t)(s->news + news);
   promote(s, a);
   return MOON_OK;
 }

@@ -361,7 +361,7 @@ static const char FULL[] =
   "    { file = 'p.lua', name = 'other', every = 60, timeout = 7, trusted = true, allow_set = true } },\n"
   "  request = { timeout = 0.5, retries = 3, per_device = 4, breaker_after = 0, packets_per_s = 9 },\n"
   "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30, cpu_ms = 40 },\n"
-  "  outputs = { 'json', 'null', 'json' }, workers = 2, grace = 1.5, loop = 'epoll', run_dir = '/tmp/x',\n"
+  "  outputs = { 'json', 'null', 'json' }, workers = 2, grace = 1.5, loop = 'epoll', run_dir = '/tmp/x', engine_cache = false,\n"
   "}\n";
 
 static void put_full(void) {
@@ -507,6 +507,7 @@ static void everything(void **state) {
   assert_true(p->grace_s == 1.5 && !p->once);
   assert_string_equal(p->loop, "epoll");
   assert_string_equal(p->run_dir, "/tmp/x");
+  assert_string_equal(p->engine_cache, "");
   assert_int_equal(p->n_outputs, 2);
   assert_string_equal(p->outputs[1], "null");
   assert_int_equal(p->n_warnings, 3);
@@ -562,6 +563,7 @@ static void command_line(void **state) {
   o.community = SECRET;
   o.timeout_s = 0.1;
   o.every_s = 3;
+  o.engine_cache = "none";
   o.retries = 0;
   o.workers = 3;
   o.once = true;
@@ -583,6 +585,7 @@ static void command_line(void **state) {
   assert_int_equal(p->policy.retries, 0);
   assert_int_equal(p->workers, 3);
   assert_true(p->once && p->probes[0].jobs[0].every_s == 3);
+  assert_string_equal(p->engine_cache, "");
   assert_int_equal(p->n_outputs, 1);
   assert_string_equal(p->outputs[0], "table");
   assert_string_equal(p->probes[0].args[0].value, "v");

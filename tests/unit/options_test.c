@@ -41,7 +41,7 @@ static void everything_said(void **state) {
   assert_int_equal(PARSE(o, error, w, "a.lua", "--targets", "h1,h2", "-v2c", "-c", "sesame", "b.lua", "-t", "0.5", "-r", "3",
                          "--config=c.lua", "--once", "--every", "30", "--workers", "4", "--max-coroutines", "10", "--max-in-flight", "20",
                          "--per-device", "3", "--packets-per-s", "99", "--device-packets-per-s", "7", "-o", "null", "--arg", "k=v=w", "--arg", "x=", "--loop", "epoll",
-                         "--run-dir", "/r", "--mib-file", "/m", "--stats", "/s", "--summary", "--log", "debug"), MOON_OK);
+                         "--run-dir", "/r", "--engine-cache", "/e", "--mib-file", "/m", "--stats", "/s", "--summary", "--log", "debug"), MOON_OK);
   assert_int_equal(o.load.n_probes, 2);
   assert_string_equal(o.load.probes[0], "a.lua");
   assert_string_equal(o.load.probes[1], "b.lua");
@@ -70,6 +70,7 @@ static void everything_said(void **state) {
   assert_string_equal(o.load.args[1].value, "");
   assert_string_equal(o.load.loop, "epoll");
   assert_string_equal(o.load.run_dir, "/r");
+  assert_string_equal(o.load.engine_cache, "/e");
   assert_string_equal(o.stats, "/s");
   assert_true(o.summary);
   assert_int_equal(o.log, MOON_LOG_DEBUG);

@@ -58,7 +58,8 @@ static void hide_words(lua_State *L) {
 }
 
 void moon_config_open(struct moon_fields *f, const char *path) {
-  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "cpus", "grace", "loop", "run_dir", NULL};
+  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "cpus", "grace", "loop", "run_dir",
+                                     "engine_cache", NULL};
   lua_State *L = f->L;
   size_t len;
   f->file = path;
@@ -194,6 +195,20 @@ static void read_cpus(struct moon_fields *f, struct moon_plan *p) {
   moon_fields_leave(f, was);
 }
 
+/* A file, or false for none. */
+static void read_engine_cache(struct moon_fields *f) {
+  bool keep = true;
+  lua_getfield(f->L, -1, "engine_cache");
+  bool is_bool = lua_isboolean(f->L, -1);
+  lua_pop(f->L, 1);
+  if (!is_bool) {
+    moon_fields_text(f, "engine_cache", &f->d->plan.engine_cache);
+    return;
+  }
+  moon_fields_bool(f, "engine_cache", &keep);
+  if (!keep) { f->d->plan.engine_cache = ""; }
+}
+
 void moon_config_settings(struct moon_fields *f) {
   struct moon_plan *p = &f->d->plan;
   const char *const *outputs = NULL, *loop = NULL;
@@ -207,6 +222,7 @@ void moon_config_settings(struct moon_fields *f) {
   moon_fields_number(f, "grace", 0, 3600, &p->grace_s);
   moon_fields_text(f, "loop", &loop);
   moon_fields_text(f, "run_dir", &p->run_dir);
+  read_engine_cache(f);
   if (loop) {
     size_t was = moon_fields_enter(f, "loop");
     if (moon_config_loop(f->d, moon_fields_place(f), loop)) { moon_fields_raise(f); }

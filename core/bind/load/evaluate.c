@@ -80,6 +80,7 @@ static enum moon_err command_line_settings(struct moon_draft *d) {
   if (o->packets_per_s) { p->packets_per_s = o->packets_per_s; }
   if (o->device_packets_per_s) { p->policy.packets_per_s = o->device_packets_per_s; }
   if (o->run_dir) { p->run_dir = o->run_dir; }
+  if (o->engine_cache) { p->engine_cache = strcmp(o->engine_cache, "none") ? o->engine_cache : ""; }
   if (o->loop && moon_config_loop(d, "--loop", o->loop)) { return d->err; }
   if (o->n_outputs) { p->n_outputs = 0; }
   for (uint32_t i = 0; i < o->n_outputs; i++) {

@@ -18,6 +18,7 @@ struct moon_load_options {
   const struct moon_login *login;    /* -u and what else belongs to version 3; NULL: nothing of it; wiped as well */
   const char *loop;                 /* --loop */
   const char *run_dir;              /* --run-dir */
+  const char *engine_cache;         /* --engine-cache; "none" */
   double timeout_s;                 /* -t; < 0: not said */
   double every_s;                   /* --every; < 0: not said */
   int32_t retries;                  /* -r; < 0: not said */

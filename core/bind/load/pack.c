@@ -70,6 +70,7 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put(s, &p->resolver.hold_us, 8);
   put_text(s, p->loop);
   put_text(s, p->run_dir);
+  put_text(s, p->engine_cache);
   put_u8(s, p->once);
 }
 
@@ -289,6 +290,7 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   get(s, &p->resolver.hold_us, 8);
   p->loop = get_text(s);
   p->run_dir = get_text_or_null(s);
+  p->engine_cache = get_text_or_null(s);
   p->once = get_bool(s);
   if (!y->timeout_us || y->rto_floor_us > y->timeout_us || !y->window || !p->workers || !p->max_coroutines || !p->max_in_flight) {
     moon_reader_fail(&s->r, MOON_E_RANGE);

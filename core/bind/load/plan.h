@@ -70,6 +70,7 @@ struct moon_plan {
   double grace_s;              /* at SIGTERM: 5 */
   struct moon_resolver_config resolver;
   const char *loop;            /* "libev" or "epoll" */
+  const char *engine_cache;    /* file for what is known of SNMPv3 engines; "": none; NULL: in the run directory, unless once */
   const char *run_dir;         /* control socket and counters; NULL: none */
   bool once;
 };
