@@ -167,21 +167,26 @@ end
 local function result_for(self, q, probe)
   local dict, name, lock = self.dict, q.key .. "\0result", q.key .. "\0lock"
   local asked, limit = core.clock(), core.clock() + 2 * q.timeout + 1
+  self.turns = self.turns + 1
+  local token = transport.worker() .. ":" .. self.turns
+  local function unlock()
+    if dict:get(lock) == token then dict:delete(lock) end -- or it expired, and is another's
+  end
   while true do
     local kept = keep.decode(dict:get(name))
     if kept and (kept.ended >= asked or core.clock() - kept.ended <= self.options.max_age) then return kept end
-    if dict:add(lock, transport.worker(), q.timeout + 1) then break end
+    if dict:add(lock, token, q.timeout + 1) then break end
     if core.clock() > limit then return nil end
     transport.sleep(POLL_S)
   end
-  transport.on_abort(function() dict:delete(lock) end)
+  transport.on_abort(unlock)
   local ok, result = pcall(run, self, q, probe)
   if ok then
     result.ended = core.clock()
     local text = keep.encode(result)
     if text then dict:set(name, text, RESULT_S) end
   end
-  dict:delete(lock)
+  unlock()
   if not ok then error(result, 0) end
   return result
 end
@@ -246,7 +251,7 @@ function _M.probe(options)
     end
   end
   if type(options.dir) ~= "string" then error("probe: dir: a directory expected, got a " .. type(options.dir), 2) end
-  local self = setmetatable({ auths = {}, owners = {}, n_owners = 0 }, handler)
+  local self = setmetatable({ auths = {}, owners = {}, n_owners = 0, turns = 0 }, handler)
   self.options = { max_age = 0, format = "json" }
   for k, v in pairs(options) do self.options[k] = v end
   if type(self.options.max_age) ~= "number" then error("probe: max_age: seconds expected", 2) end

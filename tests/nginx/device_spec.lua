@@ -19,6 +19,7 @@ return { device = snmp.device { host = "127.0.5.1", port = $port, timeout = 1 } 
       server = [[
     location = /header { header_filter_by_lua_block { local ok, why = pcall(function() return require("kept").device:get "1.3.6.1.2.1.1.5.0" end)
       ngx.log(ngx.WARN, "said: ", why) } return 204; }
+    location = /name { content_by_lua_block { ngx.print((require("kept").device:get "1.3.6.1.2.1.1.5.0")) } }
     location = /access { access_by_lua_block { ngx.ctx.name = require("kept").device:get "1.3.6.1.2.1.1.5.0" }
       content_by_lua_block { ngx.print(ngx.ctx.name) } }]],
       http = [[  init_worker_by_lua_block {
@@ -212,7 +213,47 @@ try(function() return (d:set { { oid = "1.3.6.1", type = "number", value = 1 } }
         auth_pass = "authpass1", priv = "AES", priv_pass = "privpass1" }
       ngx.say(name, " ", other:import(kept), " ", tostring(all:find("authpass1", 1, true) or all:find("privpass1", 1, true)))]])
   end)
+  it("tells agents what a cosocket can receive, and asks for less where more would come", function()
+    local lines = {}
+    for i = 1, 3 do lines[i] = ("1.3.6.1.4.1.9.1.%d.0|4|%s\n"):format(i, ("x"):rep(5000) .. i) end
+    lines[4] = "1.3.6.1.4.1.9.1.4.0|4|" .. ("x"):rep(9000) .. "\n"
+    local big = sim.start { "--recording", t.write("big.snmprec", table.concat(lines)), "-u", "ops", "-a", "SHA", "-A", "authpass1" }
+    local ask = ([[
+      local d = snmp.device { host = "127.1.0.1", port = %d, timeout = 1, auth = AUTH }
+      local row = assert(d:get { a = "1.3.6.1.4.1.9.1.1.0", b = "1.3.6.1.4.1.9.1.2.0", c = "1.3.6.1.4.1.9.1.3.0" })
+      local _, err = d:get "1.3.6.1.4.1.9.1.4.0"
+      local list, why = d:get_bulk { "1.3.6.1.4.1.9", repetitions = 3 }
+      local n = 0
+      local ok, broken = pcall(function() for oid, value in d:walk "1.3.6.1.4.1.9" do n = n + 1 end end)
+      ngx.say(#row.a, " ", #row.b, " ", #row.c, " ", err and err.code, " ", list and #list or why.code, " ", n, " ", ok or broken.code)]])
+      :format(big.port)
+    local said = lua(ask:gsub("AUTH", "nil")) -- newer modules of Lua take 64 KB
+    assert.truthy(said == "5001 5001 5001 too_big too_big 3 too_big\n" or said == "5001 5001 5001 nil 3 4 true\n", said)
+    assert.equal("5001 5001 5001 too_big 1 3 too_big\n", -- told in msgMaxSize, the agent gives what fits
+      (lua(ask:gsub("AUTH", '{ version = 3, user = "ops", auth = "SHA", auth_pass = "authpass1" }'))))
+    big.process:stop()
+  end)
+  it("has sockets of its own in a subrequest that was given its parent's ctx", function()
+    assert.equal("agent-127.0.5.1 agent-127.0.5.1\n", lua [[
+      local d = snmp.device { host = "127.0.5.1", port = $port }
+      local name = d:get "1.3.6.1.2.1.1.5.0"
+      local sub = ngx.location.capture("/name", { ctx = ngx.ctx })
+      assert(d:get "1.3.6.1.2.1.1.5.0")
+      ngx.say(name, " ", sub.body)]])
+  end)
   it("asks in another context, and refuses one without version 3", function()
+    local fleet = sim.fleet(([[
+      agent { recording = %q, v3 = { users = { { user = "ops", auth = "SHA", auth_pass = "authpass1" } }, contexts = { other = %q } } }
+    ]]):format(rig.here .. "/tests/recordings/small.snmprec", rig.here .. "/tests/recordings/switch.snmprec"))
+    local said = lua(([[
+      local d = snmp.device { host = "127.1.0.1", port = %d, timeout = 1, auth = { version = 3, user = "ops", auth = "SHA", auth_pass = "authpass1" } }
+      local there = d:with { context = "other" }
+      local _, err = d:with { context = "nowhere" }:get "1.3.6.1.2.1.1.5.0"
+      local n = 0
+      for _ in there:rows { name = "1.3.6.1.2.1.31.1.1.1.1" } do n = n + 1 end
+      ngx.say(there == d:with { context = "other" }, " ", (there:get "1.3.6.1.2.1.1.5.0"), " ", n, " ", err.report)]]):format(fleet.port))
+    assert.equal("true access-sw-1 53 snmpUnknownContexts\n", said)
+    fleet.process:stop()
     assert.truthy(lua [[ngx.say(select(2, pcall(function() return (snmp.device { host = "x" }:with { context = "vlan-1" }) end)))]]
       :find "posted:2: with: a context needs SNMPv3")
   end)

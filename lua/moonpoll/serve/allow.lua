@@ -3,6 +3,8 @@
 --
 --   "192.0.2.0/24"   "192.0.2.7"   "2001:db8::/32"   "core1.example.net"   "*.example.net"   each for port 161
 --   "192.0.2.0/24:*"  "core1:1161"  "[2001:db8::/32]:1161"                                   for others too
+--
+-- A name that is on the list is asked at whatever address it has: who may say that is trusted.
 local error, ipairs, tonumber, type = error, ipairs, tonumber, type
 local find, gmatch, gsub, match, lower = string.find, string.gmatch, string.gsub, string.match, string.lower
 local bit = require "bit"

@@ -14,6 +14,8 @@ local status = coroutine.status
 local core = require "moonpoll.core"
 local clock = core.clock
 local has_semaphore, semaphore = pcall(require, "ngx.semaphore")
+local has_base, base = pcall(require, "resty.core.base")
+local request_of = has_base and base.get_request or function() return nil end
 
 local _M = {}
 
@@ -84,10 +86,10 @@ function _M.later(seconds, f, ...) return ngx.timer.at(seconds, function(prematu
 -- ---- sockets of a request ----
 
 local function pool_of_request()
-  local ctx = ngx.ctx
+  local ctx, request = ngx.ctx, request_of()
   local pool = ctx.moonpoll_pool
-  if not pool then
-    pool = { idle = {}, open = setmetatable({}, { __mode = "k" }), n = 0, began = clock() }
+  if not pool or pool.request ~= request then -- a subrequest may have its parent's ctx, but not its sockets
+    pool = { request = request, idle = {}, open = setmetatable({}, { __mode = "k" }), n = 0, began = clock() }
     ctx.moonpoll_pool = pool
   end
   return pool
@@ -270,6 +272,7 @@ function _M.reply(code, content_type, body)
   ngx.status = code
   ngx.header["Content-Type"] = content_type
   ngx.header["Content-Length"] = #body
+  ngx.header["X-Content-Type-Options"] = "nosniff"
   ngx.print(body)
   return ngx.exit(ngx.OK)
 end
