@@ -22,25 +22,28 @@ return {
     host_cpu_load = { type = "gauge", unit = "percent", help = "Load of a processor over the last minute" },
     host_storage_size = { type = "gauge", unit = "bytes", help = "Size of a storage area" },
     host_storage_used = { type = "gauge", unit = "bytes", help = "What of it is in use" },
+    host_storage_ratio = { type = "gauge", unit = "ratio", help = "The part of it in use, 0 to 1" },
+    host_uptime_seconds = { type = "gauge", unit = "seconds", help = "Since the host was started" },
+    host_users = { type = "gauge", help = "Users logged in" },
+    host_processes = { type = "gauge", help = "Processes loaded or running" },
   },
   run = function(device, out)
-    local sys, areas, cpus = snmp.all( -- three questions side by side, each with its nil, err
-      function() return device:get(scalars) end,
-      function() return device:table(storage, { key = "unit" }) end,
-      function() return device:table(processors) end)
+    local sys, areas, cpus = snmp.all( -- three questions side by side; what is not there is empty, so nil is a fault and ends the run
+      function() return assert(device:get(scalars)) end,
+      function() return assert(device:table(storage, { key = "unit" })) end,
+      function() return assert(device:table(processors)) end)
 
-    sys = assert(sys) -- an agent that gives nothing of this MIB gives an empty row; nil is a fault
     out:gauge("host_uptime_seconds", sys.uptime)
     out:gauge("host_users", sys.users)
     out:gauge("host_processes", sys.processes)
-    for index, row in pairs(areas or {}) do
+    for index, row in pairs(areas) do
       local o = out:with { index = index, storage = snmp.text(row.descr) or index, kind = kinds[row.type and row.type:match("%d+$")] or "other" }
       local size, used = unsigned(row.size), unsigned(row.used)
       o:gauge("host_storage_size", size and size * row.unit)
       o:gauge("host_storage_used", used and used * row.unit)
       o:gauge("host_storage_ratio", size and used and size > 0 and used / size or nil)
     end
-    for index, row in pairs(cpus or {}) do
+    for index, row in pairs(cpus) do
       out:with { cpu = index }:gauge("host_cpu_load", row.load)
     end
   end,

@@ -95,4 +95,24 @@ return { mib = mib.standard(1), devices = { ["127.0.9.1"] = { mib = mib.new(cisc
     assert.truthy(r.stdout:find('"alias":"uplink 2","index":"2","interface":"eth2"', 1, true))
     agent:stop()
   end)
+
+  it("all say why an agent gave nothing", function()
+    local all = { "--targets", "127.0.9.9:" .. t.free_port(), "-c", "public", "--once", "-t", "0.3", "-r", "0", "-o", "json" }
+    local files = io.popen "ls scripts/*.lua"
+    local n = 0
+    for path in files:lines() do
+      n = n + 1
+      table.insert(all, n, path)
+    end
+    files:close()
+    local code, out, err = t.run { t.program, "run", unpack(all) }
+    assert.equal(3, code, err)
+    local seen = 0
+    for why in out:gmatch '"name":"run_error","type":"state","value":"([^"]*)"' do
+      seen = seen + 1
+      assert.truthy(why == "refused" or why == "down", why .. "\n" .. err)
+    end
+    assert.truthy(n >= 11 and seen >= n, out)
+    assert.is_nil(err:find("traceback", 1, true), err)
+  end)
 end)
