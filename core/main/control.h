@@ -3,6 +3,7 @@
  *   status    {"version":...}    the counters of all workers, both balances
  *   target NAME, top, tasks      what workers say, see inquiry.h
  *   stop      ok                 as SIGTERM
+ *   replace   ok                 workers finish, keep states, and others go on; as SIGUSR2
  *   release [PROBE [TARGET]]     N released: from quarantine
  *   else      error ...
  *

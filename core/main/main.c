@@ -23,7 +23,8 @@ static const char usage[] =
   "       moonpoll test DIR [--update]\n"
   "       moonpoll record HOST [OID...] [options]\n"
   "       moonpoll mib add FILE|DIR... | list | show NAME...\n"
-  "       moonpoll status [TARGET] | tasks | stop | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll status [TARGET] [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll tasks | stop | replace | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
   "       moonpoll get | getnext | bulkget | walk | bulkwalk | set [options] AGENT OID...\n"
   "       moonpoll COMMAND --help | --version\n"
   "\n"
@@ -37,6 +38,7 @@ static const char usage[] =
   "  tasks    what its runs wait for, and where\n"
   "  stop     end a running instance\n"
   "  release  let a probe run again that cost workers\n"
+  "  replace  new worker processes, their states kept\n"
   "  get ...  as snmpget and its kin; so does moonpoll under their names\n";
 
 /* With 0, 1 or 2 closed the next socket would take its place and get log lines or samples. Opened the wrong way round, so
@@ -66,7 +68,8 @@ int main(int argc, char **argv) {
   if (strcmp(command, "test") == 0) { return moon_test_main(argc - 1, argv + 1); }
   if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
   if (strcmp(command, "mib") == 0) { return moon_mib_main(argc - 1, argv + 1); }
-  if (strcmp(command, "status") == 0 || strcmp(command, "tasks") == 0 || strcmp(command, "stop") == 0 || strcmp(command, "release") == 0) {
+  if (strcmp(command, "status") == 0 || strcmp(command, "tasks") == 0 || strcmp(command, "stop") == 0 || strcmp(command, "release") == 0 ||
+      strcmp(command, "replace") == 0) {
     return moon_status_main(argc - 1, argv + 1);
   }
   if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {

@@ -17,8 +17,8 @@
 
 #include "control.h"
 #include "files.h"
-#include "judge.h"
 #include "inquiry.h"
+#include "judge.h"
 #include "keep.h"
 #include "log.h"
 #include "notify.h"
@@ -40,9 +40,11 @@
 struct child {
   pid_t pid;             /* 0: none */
   int order_fd;          /* write end of its pipe, -1 */
+  int handover_fd;       /* of a worker: what it hands on; -1 */
   bool finished;         /* ended well, not wanted again */
   bool killed;           /* by the master, which said so */
   bool stuck;            /* killed for that */
+  bool replaced;         /* is to be */
   uint64_t started_us;
   uint64_t again_at_us;  /* when to start it again; UINT64_MAX: not planned */
   uint64_t backoff_us;
@@ -94,6 +96,7 @@ static void become_child(struct master *m, pid_t master, int order_fd, int other
   signal(SIGINT, SIG_IGN);
   signal(SIGTERM, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
+  signal(SIGUSR2, SIG_IGN);
   sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
   close(other_end);
   close(m->signal_fd);
@@ -165,13 +168,14 @@ static void not_started(struct master *m, struct child *child, const char *what)
 static void start_worker(struct master *m, uint32_t slot) {
   struct child *w = &m->workers[slot];
   w->records = m->stats.blocks[slot].records;
-  w->stuck = false;
+  w->stuck = w->replaced = false;
+  if (w->handover_fd < 0) { w->handover_fd = memfd_create("moonpoll-states", MFD_CLOEXEC); }
   int fd = spawn(m, w);
   if (fd >= 0) {
     struct moon_worker_config c = {
       .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
       .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd, .desk = &m->desk,
-      .keep = &m->keep, .trace = m->c->trace};
+      .keep = &m->keep, .handover_fd = w->handover_fd, .trace = m->c->trace};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -217,6 +221,17 @@ static void drain(struct master *m, uint64_t grace_us) {
   }
 }
 
+/* It finishes what it does, hands its states on, and another one takes its place. */
+static void replace(struct master *m, struct child *w) {
+  struct moon_worker_order order = {.op = MOON_ORDER_REPLACE, .deadline_us = now_us() + (uint64_t)(m->plan->grace_s * 1e6)};
+  if (!w->pid || w->replaced || w->handover_fd < 0 || m->stopped || m->plan->once) { return; }
+  w->replaced = write(w->order_fd, &order, sizeof order) == (ssize_t)sizeof order;
+}
+
+static void replace_all(struct master *m) {
+  for (uint32_t i = 0; i < m->plan->workers; i++) { replace(m, &m->workers[i]); }
+}
+
 /* Nothing more can be done for anybody: no reader, or a configuration that does not load. */
 static void end_now(struct master *m, int status) {
   m->over = true;
@@ -253,13 +268,17 @@ static bool is_futile(struct master *m, uint32_t slot) {
 static void worker_ended(struct master *m, uint32_t slot, int status) {
   struct child *w = &m->workers[slot];
   bool well = WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_DONE;
+  bool kept = WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_REPLACED;
   char text[64];
   int pid = (int)w->pid;
   child_gone(w);
-  if (!well && !m->over && !(w->killed && !w->stuck)) { moon_judge_lost(&m->judge, slot, status, w->stuck, now_us()); }
-  moon_stats_bury(&m->stats, slot, !well && !m->over && !(WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG));
-  if (well || m->over) {
+  if (!well && !kept && !m->over && !(w->killed && !w->stuck)) { moon_judge_lost(&m->judge, slot, status, w->stuck, now_us()); }
+  moon_stats_bury(&m->stats, slot, !well && !kept && !m->over && !(WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG));
+  if (well || m->over || (kept && m->drain_us)) {
     w->finished = true;
+  } else if (kept) {
+    w->again_at_us = now_us();
+    moon_log(MOON_LOG_INFO, "worker %u (pid %d) is replaced", slot, pid);
   } else if (WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG) {
     end_now(m, MOON_EXIT_CONFIG);
   } else if (WIFEXITED(status) && m->stats.blocks[slot].past.turns == 0) {
@@ -316,6 +335,8 @@ static void on_signals(struct master *m) {
   while (read(m->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
       drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
+    } else if (info.ssi_signo == SIGUSR2) {
+      replace_all(m);
     } else if (info.ssi_signo == SIGHUP) {
       moon_log(MOON_LOG_WARN, "SIGHUP: nothing is read again while running; stop and start for new files");
     }
@@ -343,11 +364,14 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
     moon_print_text(answer, "}");
   } else if (strncmp(command, "release", 7) == 0 && (command[7] == 0 || command[7] == ' ')) {
     release(m, command + 7, answer);
+  } else if (strcmp(command, "replace") == 0) {
+    replace_all(m);
+    moon_print_text(answer, m->plan->once ? "error --once: nothing is replaced" : "ok");
   } else if (strcmp(command, "stop") == 0) {
     drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
     moon_print_text(answer, "ok");
   } else if (!moon_inquiry_take(&m->inquiry, command, now_us())) {
-    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, stop");
+    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, replace, stop");
   }
 }
 
@@ -501,7 +525,7 @@ static bool set_up(struct master *m) {
   moon_files_allow(moon_files_needed(m->plan));
   m->workers = moon_mem_array(n, sizeof *m->workers);
   if (!m->workers) { return cannot("start"); }
-  for (uint32_t i = 0; i < n; i++) { m->workers[i].order_fd = -1; }
+  for (uint32_t i = 0; i < n; i++) { m->workers[i].order_fd = m->workers[i].handover_fd = -1; }
   m->has_dir = moon_rundir_base(m->c->run_dir, base, sizeof base) == MOON_OK && moon_rundir_make(base, m->dir, sizeof m->dir) == MOON_OK;
   if (!m->has_dir) {
     moon_log(m->c->run_dir ? MOON_LOG_ERROR : MOON_LOG_DEBUG, "run directory %s: %m", m->c->run_dir ? m->c->run_dir : base);
@@ -595,6 +619,9 @@ static void tear_down(struct master *m) {
     moon_rundir_remove(m->dir);
   }
   for (uint32_t i = 0; m->rings && i < m->plan->workers; i++) { moon_ring_fini(&m->rings[i]); }
+  for (uint32_t i = 0; m->workers && i < m->plan->workers; i++) {
+    if (m->workers[i].handover_fd >= 0) { close(m->workers[i].handover_fd); }
+  }
   if (m->handed) { munmap(m->handed, m->handed_len); }
   moon_mem_free(m->rings);
   moon_mem_free(m->workers);
@@ -614,7 +641,7 @@ int moon_master_run(const struct moon_master_config *c) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of write, told like others */
   sigemptyset(&m.signals);
-  static const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+  static const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR2};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) { sigaddset(&m.signals, wanted[i]); }
   sigprocmask(SIG_BLOCK, &m.signals, &m.old_signals);
   if (set_up(&m)) {

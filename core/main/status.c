@@ -126,6 +126,7 @@ static int choose(const char *base, long pid, char *dir, size_t cap) {
 
 static const char *about(const char *command) {
   if (strcmp(command, "stop") == 0) { return "Ends a running instance as SIGTERM does."; }
+  if (strcmp(command, "replace") == 0) { return "Replaces the workers by new processes: runs under way finish, states are kept."; }
   if (strcmp(command, "release") == 0) {
     return "Ends the quarantine of a probe, against one target or all, after it cost workers; without a name, of everything.";
   }

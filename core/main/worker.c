@@ -4,6 +4,8 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
@@ -37,6 +39,7 @@ struct worker {
   uint32_t *shard;
   uint32_t n_shard;
   int status;
+  bool replaced; /* is to be */
 };
 
 static bool sink(void *arg, const uint8_t *record, uint32_t n) {
@@ -98,7 +101,8 @@ static void on_order(void *arg, int fd) {
   struct moon_worker_order order;
   ssize_t n = read(fd, &order, sizeof order);
   if (n == 0) { _exit(MOON_WORKER_FAILED); }
-  if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_DRAIN) {
+  if (n == (ssize_t)sizeof order) {
+    w->replaced = order.op == MOON_ORDER_REPLACE;
     moon_host_drain(w->host, order.deadline_us);
     moon_engine_kick(w->engine);
   }
@@ -132,6 +136,14 @@ static bool all_recorded(const struct worker *w) {
   return w->n_shard > 0;
 }
 
+static void *open_handover(int fd, size_t *n) {
+  struct stat st;
+  if (fd < 0 || fstat(fd, &st) || st.st_size <= 0) { return NULL; }
+  void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  *n = (size_t)st.st_size;
+  return p == MAP_FAILED ? NULL : p;
+}
+
 static enum moon_err start(struct worker *w) {
   const struct moon_plan *plan = w->c->plan;
   struct moon_engine_config e;
@@ -162,7 +174,15 @@ static enum moon_err start(struct worker *w) {
     .engine = w->engine, .plan = plan, .shard = w->shard, .n_shard = w->n_shard, .counters = &w->c->block->runs,
     .pulse = &w->c->block->pulse, .holds = holds,
     .handed = w->c->handed, .answer = answer, .sink = sink, .log = say, .done = done, .arg = w};
+  size_t kept_len = 0;
+  void *kept = open_handover(w->c->handover_fd, &kept_len);
+  h.kept = kept;
+  h.kept_len = kept_len;
   err = moon_host_new(&h, &w->host);
+  if (kept) {
+    munmap(kept, kept_len);
+    if (ftruncate(w->c->handover_fd, 0)) { moon_log(MOON_LOG_WARN, "worker %u: %m", w->c->slot); } /* one that crashes leaves nothing */
+  }
   if (err) { return err; }
   moon_insight_init(&w->insight, w->engine, w->host, w->c->desk, w->c->slot);
   err = io->watch(w->loop, w->c->control_fd, on_order, w);
@@ -187,12 +207,28 @@ static void finish(struct worker *w) {
   moon_mem_free(w->shard);
 }
 
+/* For the one that goes on. What does not fit into memory is lost, and the rest goes on without. */
+static void hand_over(struct worker *w) {
+  uint8_t *p = NULL;
+  size_t n = 0;
+  enum moon_err err = moon_host_save(w->host, &p, &n);
+  w->status = MOON_WORKER_REPLACED;
+  ssize_t done = err || lseek(w->c->handover_fd, 0, SEEK_SET) ? -1 : 0;
+  for (size_t at = 0; done >= 0 && at < n; at += (size_t)done) { done = write(w->c->handover_fd, p + at, n - at); }
+  if (done < 0) {
+    moon_log(MOON_LOG_ERROR, "worker %u cannot hand on its states: %s", w->c->slot, err ? moon_err_text(err) : "no memory for them");
+    if (ftruncate(w->c->handover_fd, 0)) { w->status = MOON_WORKER_FAILED; }
+  }
+  moon_mem_free(p);
+}
+
 static void *engine_thread(void *arg) {
   struct worker *w = arg;
   enum moon_err err = start(w);
   if (err == MOON_OK) {
     moon_engine_kick(w->engine);
     moon_loop_run(w->loop);
+    if (w->replaced) { hand_over(w); }
   } else {
     moon_log(MOON_LOG_ERROR, "worker %u cannot start: %s", w->c->slot, moon_err_text(err));
     w->status = err == MOON_E_CONFIG ? MOON_WORKER_CONFIG : MOON_WORKER_FAILED;

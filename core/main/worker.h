@@ -16,15 +16,17 @@
 enum moon_worker_exit {
   MOON_WORKER_DONE = 0,    /* --once is through, or drained */
   MOON_WORKER_FAILED = 1,  /* told on stderr */
-  MOON_WORKER_CONFIG = 2   /* a probe that does not load: told on stderr, starting again would not help */
+  MOON_WORKER_CONFIG = 2,  /* a probe that does not load: told on stderr, starting again would not help */
+  MOON_WORKER_REPLACED = 3 /* as it was ordered to; what it keeps is in handover_fd */
 };
 
 /* From the master, in one write. End of file: the master is gone, end at once. */
 struct moon_worker_order {
-  uint64_t op;             /* MOON_ORDER_DRAIN */
+  uint64_t op;             /* MOON_ORDER_... */
   uint64_t deadline_us;    /* monotonic */
 };
-#define MOON_ORDER_DRAIN 'D'
+#define MOON_ORDER_DRAIN 'D'   /* finish, and end */
+#define MOON_ORDER_REPLACE 'R' /* finish, keep, and end: another one goes on */
 
 struct moon_worker_config {
   const struct moon_plan *plan;
@@ -35,6 +37,7 @@ struct moon_worker_config {
   struct moon_keep *keep;          /* engines of SNMPv3; borrowed */
   uint32_t slot, n_slots;
   int control_fd;
+  int handover_fd;                 /* file in memory for what is kept; -1: nothing is */
   struct moon_desk *desk;          /* what the master asks */
   const char *trace;               /* of moon_master_config */
 };

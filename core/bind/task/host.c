@@ -10,6 +10,7 @@
 #include "../../base/mem.h"
 #include "../load/env.h"
 #include "garbage.h"
+#include "handover.h"
 #include "inside.h"
 #include "lib.h"
 #include "out.h"
@@ -143,6 +144,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
     return e;
   }
   moon_sched_open(h);
+  if (c->kept) { moon_handover_restore(h, c->kept, c->kept_len); }
   *out = h;
   return MOON_OK;
 }

@@ -48,6 +48,8 @@ struct moon_host_config {
   /* plan->once: an octet for each [probe * plan->n_targets + target]. Set once all its runs are handed out; what is set at
    * the start is not run. So one that goes on after a host that died repeats nothing. Borrowed; NULL: nobody goes on. */
   uint8_t *handed;
+  const uint8_t *kept;  /* what the host before this one saved, see moon_host_save; borrowed during new; NULL: nothing */
+  size_t kept_len;
   /* Target t is a recording: somebody has to answer for its peer, see moon_peer_answer_with; an error was told. NULL: such
    * targets are refused. */
   enum moon_err (*answer)(void *arg, const struct moon_plan_target *t, struct moon_peer *p);
@@ -76,6 +78,9 @@ MOON_API void moon_host_output_ready(struct moon_host *h);
 /* Start nothing new; runs under way may finish until deadline_us, then they are cancelled; done is called.
  * Again: another deadline. */
 MOON_API void moon_host_drain(struct moon_host *h, uint64_t deadline_us);
+/* After it was drained: states, and what is due when, for the host that takes its place. *p is the caller's, by moon_mem_free.
+ * MOON_E_NOMEM. */
+MOON_API enum moon_err moon_host_save(struct moon_host *h, uint8_t **p, size_t *n);
 /* From a signal handler in the host's own thread: ends the resume of this number, which that thread has spent processor time
  * in since since_ns of its CLOCK_THREAD_CPUTIME_ID, if it still goes on, took longer than the probe may, and the probe is not
  * trusted. */

@@ -140,6 +140,28 @@ void moon_sched_open(struct moon_host *h) {
   moon_engine_kick(h->engine);
 }
 
+uint32_t moon_sched_n(const struct moon_host *h) { return h->cap_targets * h->n_duties; }
+
+struct moon_duty *moon_sched_duty(struct moon_host *h, uint32_t i) {
+  struct moon_host_target *t = h->targets[i / h->n_duties];
+  struct moon_duty *d = t ? &t->duties[i % h->n_duties] : NULL;
+  return d && d->device ? d : NULL;
+}
+
+void moon_sched_resume(struct moon_host *h, struct moon_duty *d, uint64_t due_us) {
+  if (d->ran) { return; }
+  if (!moon_list_empty(&d->node)) {
+    moon_list_remove(&d->node);
+    h->counters->runs_waiting--;
+  }
+  d->ran = true;
+  h->first_left--;
+  if (d->then && !d->then->ran && moon_list_empty(&d->then->node)) { queue(h, d->then); }
+  /* Not when the moment is the one it waits for now: clocks read twice differ a little. */
+  bool same = d->due_us && d->due_us <= due_us + (uint64_t)(d->job->every_s * 5e5);
+  if (due_us && due_us <= moon_engine_now(h->engine) && !same) { queue(h, d); }
+}
+
 static void stop_timers(struct moon_host *h) {
   for (uint32_t i = 0; i < h->cap_targets; i++) {
     for (uint32_t j = 0; h->targets[i] && j < h->n_duties; j++) {
@@ -255,7 +277,7 @@ void moon_sched_drain(struct moon_host *h, uint64_t deadline_us) {
     return;
   }
   h->draining = true;
-  while (take(h)) { }
+  for (struct moon_duty *d; (d = take(h));) { d->due_us = moon_engine_now(h->engine); } /* who takes our place owes it */
   stop_timers(h);
   moon_timer_init(&h->drain, cut_all, h);
   moon_timer_start(h->engine, &h->drain, deadline_us);

@@ -16,6 +16,11 @@ void moon_sched_end(struct moon_host *h, struct moon_host_target *t);
 /* The intervals of the probe are others than before. */
 void moon_sched_rearm(struct moon_host *h, const struct moon_host_probe *p);
 void moon_sched_close(struct moon_host *h);
+/* Places of duties, of all targets; NULL where none is. */
+uint32_t moon_sched_n(const struct moon_host *h);
+struct moon_duty *moon_sched_duty(struct moon_host *h, uint32_t i);
+/* It ran before, in another process, and was due then: not at once, unless that has passed. due_us 0: never. */
+void moon_sched_resume(struct moon_host *h, struct moon_duty *d, uint64_t due_us);
 /* Starts what is due while there are slots. */
 void moon_sched_start(struct moon_host *h);
 /* A run of d is over (or its structure waits for the output). */

@@ -23,6 +23,13 @@ void moon_state_push(lua_State *L, struct moon_device *d) {
   lua_remove(L, -2);
 }
 
+void moon_state_put(lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, AT);
+  lua_setfield(L, -2, "state");
+  lua_pop(L, 1);
+}
+
 struct count { uint32_t values; size_t octets; };
 
 /* Why the table at the top cannot be kept; NULL: it can. */

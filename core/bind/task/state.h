@@ -15,6 +15,8 @@ void moon_state_setup(struct moon_host *h, lua_State *L);
 void moon_state_make(lua_State *L, int idx);
 /* [-0, +1, m] */
 void moon_state_push(lua_State *L, struct moon_device *d);
+/* Gives the device table below the top the table at the top as its state. [-2, +0, m] */
+void moon_state_put(lua_State *L);
 /* false: it holds what cannot be kept, which is told and dropped with the rest of it. Not from inside Lua. */
 bool moon_state_check(struct moon_host *h, struct moon_device *d);
 
