@@ -83,7 +83,8 @@ end
 function _M.start(words, opts)
   opts = opts or {}
   local out, err, rc, pid = _M.path "out", _M.path "err", _M.path "rc", _M.path "pid"
-  local parts = { "env -u LUA_PATH -u LUA_CPATH" } -- a program that needs them is not whole
+  -- A program that needs the first two is not whole; what is kept from run to run is this test's own.
+  local parts = { "env -u LUA_PATH -u LUA_CPATH XDG_RUNTIME_DIR=" .. base }
   for k, v in pairs(opts.env or {}) do parts[#parts + 1] = k .. "=" .. quote(v) end
   for _, w in ipairs(words) do parts[#parts + 1] = quote(w) end
   local command = opts.shell or ("exec " .. table.concat(parts, " "))
