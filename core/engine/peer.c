@@ -202,7 +202,6 @@ void moon_peer_activate(struct moon_peer *p) {
 static const struct { enum moon_quirk quirk; const char *text; } quirk_texts[] = {
   { MOON_QUIRK_TRAILING, "sends octets after the end of its messages; ignored" },
   { MOON_QUIRK_EMPTY_INTEGER, "sends integers without content; read as 0" },
-  { MOON_QUIRK_NEGATIVE_COUNTER, "sends counters encoded as negative numbers; read as unsigned" },
   { MOON_QUIRK_WRONG_ORDER, "answers in another order than asked" },
   { MOON_QUIRK_FEWER, "answers fewer varbinds than asked" },
   { MOON_QUIRK_NOT_INCREASING, "returns OIDs that do not increase" },

@@ -66,7 +66,9 @@ static bool use_names(const char *path, char *error, size_t cap) {
   }
   close(fd);
   moon_mib_use(path);
-  return true;
+  const char *fault = moon_mib_fault();
+  if (fault) { snprintf(error, cap, "--mib-file %s: it %s", path, fault); }
+  return !fault;
 }
 
 int moon_run_main(int argc, char **argv) {

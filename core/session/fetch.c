@@ -218,6 +218,9 @@ static uint32_t store(struct moon_fetch *f, const struct moon_outcome *o) {
     }
     f->cells[i] = (struct moon_cell){.value = vb.value, .received_us = o->received_us, .value_len = vb.value_len, .type = vb.type};
     settle(f, i, moon_varbind_check(&vb) ? MOON_E_DECODE : MOON_OK);
+    if (moon_varbind_is_empty_number(&vb)) {
+      moon_target_quirk(f->target, MOON_QUIRK_EMPTY_INTEGER);
+    }
     octets += vb.value_len;
     got++;
   }

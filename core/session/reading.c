@@ -19,14 +19,17 @@ static const uint8_t ALWAYS_GOOD[256] = {
 
 static const uint8_t LEADING_ZERO[256] = {[MOON_COUNTER32] = 5, [MOON_GAUGE32] = 5, [MOON_TIME_TICKS] = 5, [MOON_COUNTER64] = 9};
 
-static __attribute__((noinline)) bool check(uint8_t type, const uint8_t *value, uint32_t len) {
-  const struct moon_varbind vb = {.value = value, .value_len = len, .type = type};
-  return moon_varbind_check(&vb) == MOON_OK;
+static __attribute__((noinline)) bool check(struct moon_reading *rd, const struct moon_varbind *vb) {
+  rd->empty_numbers = rd->empty_numbers || moon_varbind_is_empty_number(vb);
+  return moon_varbind_check(vb) == MOON_OK;
 }
 
-static inline bool is_well_typed(uint8_t type, const uint8_t *value, uint32_t len) {
+static inline bool is_well_typed(struct moon_reading *rd, const struct moon_varbind *vb) {
+  uint8_t type = vb->type;
+  const uint8_t *value = vb->value;
+  uint32_t len = vb->value_len;
   /* One more octet where the first is zero: how unsigned numbers with their highest bit set are sent. */
-  return len - 1 < ALWAYS_GOOD[type] || (len && *value == 0 && len == LEADING_ZERO[type]) || check(type, value, len);
+  return len - 1 < ALWAYS_GOOD[type] || (len && *value == 0 && len == LEADING_ZERO[type]) || check(rd, vb);
 }
 
 static struct moon_index index_of(const struct moon_column *c, const struct moon_varbind *vb) {
@@ -78,7 +81,7 @@ static inline __attribute__((always_inline)) bool put(struct moon_reading *rd, u
     .chunk = rd->chunk,
     .index_at = (uint16_t)(index.octets - rd->chunk->octets),
     .index_len = (uint16_t)(index.len & 0x7fffu),
-    .is_bad = !is_well_typed(vb->type, vb->value, vb->value_len),
+    .is_bad = !is_well_typed(rd, vb),
     .value_at = (uint16_t)(vb->value - rd->chunk->octets),
     .value_len = (uint16_t)vb->value_len,
   };

@@ -29,6 +29,7 @@ struct moon_reading {
   uint32_t ends;                 /* columns of which one was claimed */
   uint32_t items;                /* put for good */
   uint64_t octets;               /* of their indexes and values */
+  bool empty_numbers;            /* there were some */
   bool mixed_up;                 /* an end that does not name the column's cursor */
   enum moon_err err;             /* LOOP: a name that does not increase; NOMEM */
 };

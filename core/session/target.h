@@ -39,8 +39,7 @@ enum moon_kind { MOON_KIND_GET, MOON_KIND_BULK, MOON_KIND_N };
 
 enum moon_quirk { /* what was seen of an agent; each is said once */
   MOON_QUIRK_TRAILING = 1 << 0,      /* octets after the message */
-  MOON_QUIRK_EMPTY_INTEGER = 1 << 1,
-  MOON_QUIRK_NEGATIVE_COUNTER = 1 << 2,
+  MOON_QUIRK_EMPTY_INTEGER = 1 << 1, /* numbers without content */
   MOON_QUIRK_WRONG_ORDER = 1 << 3,   /* varbinds not in the order asked */
   MOON_QUIRK_FEWER = 1 << 4,         /* fewer varbinds than asked */
   MOON_QUIRK_NOT_INCREASING = 1 << 5,

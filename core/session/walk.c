@@ -376,6 +376,9 @@ static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
     }
     w->live = (uint16_t)(w->live - moon_reading_commit(&rd, &w->store));
     w->plan.n_order = rd.items ? w->plan.n_order : 0;
+    if (rd.empty_numbers) {
+      moon_target_quirk(w->target, MOON_QUIRK_EMPTY_INTEGER);
+    }
     conclude(w, &rd, heads, o);
   }
   moon_store_drop(&w->store, rd.chunk, 1);

@@ -114,6 +114,11 @@ MOON_API void moon_varbind_put(struct moon_writer *w, const struct moon_varbind 
 MOON_API enum moon_err moon_varbind_check(const struct moon_varbind *vb);
 /* noSuchObject, noSuchInstance, endOfMibView */
 static inline bool moon_varbind_is_exception(const struct moon_varbind *vb) { return vb->type >= 0x80 && vb->type <= 0x82; }
+/* A number without content: against BER (X.690 8.3.1), and read as 0. */
+static inline bool moon_varbind_is_empty_number(const struct moon_varbind *vb) {
+  return vb->value_len == 0 && (vb->type == MOON_INTEGER || (vb->type >= MOON_COUNTER32 && vb->type <= MOON_TIME_TICKS) ||
+                                vb->type == MOON_COUNTER64 || vb->type == MOON_UINTEGER32);
+}
 /* Signed value of an INTEGER, unsigned value of Counter32, Gauge32, TimeTicks, UInteger32, Counter64. MOON_E_TAG otherwise. */
 MOON_API enum moon_err moon_varbind_i64(const struct moon_varbind *vb, int64_t *out);
 MOON_API enum moon_err moon_varbind_u64(const struct moon_varbind *vb, uint64_t *out);

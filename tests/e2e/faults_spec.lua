@@ -135,6 +135,7 @@ return {
     assert.truthy(c.retries > 0)
     assert.equal(0, c.rx_dropped)
     assert.equal(0, result.status)
+    assert.truthy(result.stderr:find("sends integers without content; read as 0", 1, true), result.stderr)
     for _, case in ipairs(cases) do assert.equal("ok", result.samples[case.target].run_error) end
   end)
 end)

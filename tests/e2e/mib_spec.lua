@@ -380,6 +380,12 @@ end }
       status, out, err = t.run(words("run", mine, "--targets", "127.0.0.1", "--once", "--mib-file", dir .. "/no/such"))
       assert.equal(2, status, out)
       assert.truthy(err:find("--mib-file " .. dir .. "/no/such: No such file or directory", 1, true), err)
+      for _, text in ipairs { "", "no names at all\n", assert(io.open(dir .. "/mine", "rb")):read(200) } do
+        status, out, err = t.run(words("run", mine, "--targets", "127.0.0.1", "--once", "--mib-file", put("damaged", text)))
+        assert.equal(2, status, out)
+        assert.equal("", out)
+        assert.truthy(err:find("^moonpoll: %-%-mib%-file " .. dir:gsub("%p", "%%%0") .. "/damaged: it is [^\n]*\n$"), err)
+      end
       local bad = put("bad.lua", "local snmp = require 'moonpoll'\nlocal IF = snmp.mib 'IF-MIB'\nreturn { every = 60, run = function() end, x = IF.ifDexcr }\n")
       status, out, err = t.run(words("run", bad, "--targets", "127.0.0.1", "-v2c", "-c", "public", "--once"))
       assert.equal(2, status, out)

@@ -338,6 +338,27 @@ static void octets_too_many_are_ill_typed(void **state) {
   assert_int_equal(res.bad, 5);
 }
 
+static void numbers_without_content_are_told(void **state) {
+  struct moon_walk_spec spec = interfaces(5);
+  struct rig_result res;
+  (void)state;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_false(rig.target.quirks & MOON_QUIRK_EMPTY_INTEGER);
+  for (size_t i = 0; i < rig.agent.n; i++) {
+    struct agent_object *o = &rig.agent.objects[i];
+    if (o->oid_len == 10 && o->oid[8] == 2) { o->value_len = 0; } /* ifDescr: an empty text is nothing special */
+  }
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_false(rig.target.quirks & MOON_QUIRK_EMPTY_INTEGER);
+  for (size_t i = 0; i < rig.agent.n; i++) {
+    struct agent_object *o = &rig.agent.objects[i];
+    if (o->oid_len == 10 && o->oid[8] == 3 && o->oid[9] == 7) { o->value_len = 0; }
+  }
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.bad, 0);
+  assert_true(rig.target.quirks & MOON_QUIRK_EMPTY_INTEGER);
+}
+
 static void a_reply_that_breaks_off_is_used_as_far_as_it_goes(void **state) {
   struct moon_walk_spec spec = interfaces(41);
   struct rig_result res;
@@ -443,6 +464,7 @@ int main(void) {
     TEST(the_end_may_be_said_in_odd_ways),
     TEST(an_ill_typed_value_is_a_cell_of_its_own),
     TEST(octets_too_many_are_ill_typed),
+    TEST(numbers_without_content_are_told),
     TEST(a_reply_that_breaks_off_is_used_as_far_as_it_goes),
     TEST(an_agent_whose_replies_are_all_broken_is_given_up),
     TEST(a_pdu_that_is_no_response_holds_nothing),
