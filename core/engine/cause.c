@@ -125,7 +125,9 @@ static bool bulk_only(const struct moon_diary *d) {
 static bool find_flaw(const struct moon_evidence *v, struct moon_diagnosis *out) {
   const struct moon_diary *d = v->diary;
   const struct moon_target *t = v->target;
-  uint64_t lost = d->lost[0] + d->lost[1], tries = lost + d->arrived[0] + d->arrived[1];
+  uint64_t gone = d->lost[0] + d->lost[1], tries = gone + d->arrived[0] + d->arrived[1];
+  /* A try whose answer came after the next had left was not lost: that answer came, and the next one's is a second. */
+  uint64_t lost = gone > d->duplicate ? gone - d->duplicate : 0, twice = d->duplicate > gone ? d->duplicate - gone : 0;
   if (v->boots >= RESTARTS) {
     say(out, MOON_CAUSE_RESTARTS, "it restarted %u times while it was polled", v->boots);
   } else if (d->malformed || d->error[MOON_E_DECODE]) {
@@ -146,12 +148,12 @@ static bool find_flaw(const struct moon_evidence *v, struct moon_diagnosis *out)
     say(out, MOON_CAUSE_TOO_LATE, "%" PRIu64 " answers came too late, the last after %.0f ms; the timeout of a try is %.0f ms", d->late,
         ms(d->late_us), ms(t->policy->timeout_us));
   } else if (lost > 1 && is_rate(d)) {
-    say(out, MOON_CAUSE_RATE, "%" PRIu64 " of %" PRIu64 " tries unanswered that left within %.0f ms of another, %" PRIu64 " of %" PRIu64 " others",
-        d->lost[1], d->lost[1] + d->arrived[1], ms(MOON_HURRY_US), d->lost[0], d->lost[0] + d->arrived[0]);
+    say(out, MOON_CAUSE_RATE, "%" PRIu64 " of %" PRIu64 " tries unanswered that left with %u others within a second, %" PRIu64 " of %" PRIu64 " of those alone",
+        d->lost[1], d->lost[1] + d->arrived[1], MOON_HURRY_TRIES, d->lost[0], d->lost[0] + d->arrived[0]);
   } else if (lost > 1) {
     say(out, MOON_CAUSE_LOSS, "%" PRIu64 " of %" PRIu64 " tries were not answered (%.0f %%)", lost, tries, 100.0 * (double)lost / (double)tries);
-  } else if (d->duplicate > 1) {
-    say(out, MOON_CAUSE_DUPLICATES, "%" PRIu64 " answers came a second time", d->duplicate);
+  } else if (twice > 1) {
+    say(out, MOON_CAUSE_DUPLICATES, "%" PRIu64 " answers came a second time", twice);
   } else if (d->unknown > 1) {
     say(out, MOON_CAUSE_WRONG_ID, "%" PRIu64 " messages of it answered nothing that was asked", d->unknown);
   } else {

@@ -38,8 +38,9 @@ void moon_diary_end(struct moon_diary *d, const struct moon_outcome *o, const st
 }
 
 bool moon_diary_sent(struct moon_diary *d, uint64_t now_us) {
-  bool hurried = now_us < d->sent_us + MOON_HURRY_US;
-  d->sent_us = now_us;
+  uint64_t *oldest = &d->sent_us[d->n_sent % MOON_HURRY_TRIES];
+  bool hurried = d->n_sent++ >= MOON_HURRY_TRIES && now_us < *oldest + MOON_HURRY_US;
+  *oldest = now_us;
   return hurried;
 }
 

@@ -2,7 +2,7 @@
  * that needs more than one try or ends in an error, or the first datagram of theirs that nobody can use. No clock, no heap.
  *
  * Whether an agent limits its rate, or the way to it loses datagrams whatever their rate, is told apart by when tries left:
- * hurried ones, less than MOON_HURRY_US after another to the same agent, fare worse where rates are limited. */
+ * hurried ones, with MOON_HURRY_TRIES others to the same agent in the MOON_HURRY_US before, fare worse where rates are limited. */
 #ifndef MOON_ENGINE_DIARY_H
 #define MOON_ENGINE_DIARY_H
 
@@ -11,7 +11,8 @@
 #include "../session/exchange.h"
 
 #define MOON_DIARY_ENTRIES 8u
-#define MOON_HURRY_US 100000u
+#define MOON_HURRY_US 1000000u
+#define MOON_HURRY_TRIES 3u
 
 struct moon_diary_entry {
   uint64_t at_us;
@@ -25,7 +26,8 @@ struct moon_diary_entry {
 
 struct moon_diary {
   uint64_t since_us;
-  uint64_t sent_us;                       /* when a try left last */
+  uint64_t sent_us[MOON_HURRY_TRIES];     /* when the latest tries left; number i is at i % MOON_HURRY_TRIES */
+  uint64_t n_sent;
   uint64_t late_us;                       /* how long the latest answer that was too late had taken */
   uint64_t ended, answered;               /* requests since it began */
   uint64_t well;                          /* in a row: answered at the first try, without an error */

@@ -11,6 +11,7 @@
 #include <lua.h>
 
 #include "../value/shape.h"
+#include "calm.h"
 #include "guard.h"
 #include "host.h"
 #include "ramp.h"
@@ -127,6 +128,8 @@ struct moon_host {
   uint32_t hint;               /* below it no place of targets is free */
   uint32_t generations;        /* places given away again */
   uint32_t first_left;         /* duties whose first run is not over: plan->once ends with the last */
+  struct moon_calm calm;       /* lines about devices that fell silent */
+  struct moon_timer calm_timer;
   struct moon_timer drain;
   struct moon_timer ramp_timer;
   uint32_t n_deaf;             /* runs under way that no datagram came for yet */

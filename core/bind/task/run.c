@@ -140,8 +140,20 @@ static void say(struct moon_run *r, enum moon_level level, const char *what) {
   const char *target = d->device->target->plan->name;
   size_t n = strlen(target);
   bool named = strncmp(what, target, n) == 0 && (what[n] == ':' || strncmp(what + n, " (", 2) == 0);
-  moon_host_log(r->host, level, "%s%s%s: %s%s%s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
-                named ? "" : target, named ? "" : ": ", what);
+  if (level != MOON_LOG_WARN || !moon_calm_is_about(r->err)) {
+    moon_host_log(r->host, level, "%s%s%s: %s%s%s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
+                  named ? "" : target, named ? "" : ": ", what);
+    return;
+  }
+  char site[64], line[1024];
+  snprintf(line, sizeof line, "%s%s%s: %s%s%s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name, named ? "" : target,
+           named ? "" : ": ", what);
+  moon_calm_site_name(d->device->target->plan->labels, d->device->target->plan->n_labels, &moon_peer_target(d->device->target->peer)->addr, site,
+                      sizeof site);
+  if (moon_calm_hold(&r->host->calm, site, target, r->err, line, moon_engine_now(r->host->engine))) {
+    moon_host_log(r->host, level, "%s", line);
+  }
+  moon_sched_calm(r->host, false);
 }
 
 /* For who asks later. */

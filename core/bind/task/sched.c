@@ -172,14 +172,26 @@ static void stop_timers(struct moon_host *h) {
 
 void moon_sched_close(struct moon_host *h) {
   stop_timers(h);
+  moon_timer_stop(h->engine, &h->calm_timer);
+  moon_calm_fini(&h->calm);
   moon_timer_stop(h->engine, &h->drain);
   moon_timer_stop(h->engine, &h->ramp_timer);
 }
+
+void moon_sched_calm(struct moon_host *h, bool all) {
+  uint64_t next = moon_calm_look(&h->calm, moon_engine_now(h->engine), all);
+  if (next != UINT64_MAX && moon_list_empty(&h->calm_timer.node)) { moon_timer_start(h->engine, &h->calm_timer, next); }
+}
+
+static void on_calm(void *arg) { moon_sched_calm(arg, false); }
+
+static void say_held(void *arg, const char *line) { moon_host_log(arg, MOON_LOG_WARN, "%s", line); }
 
 /* All is over: nothing runs, nothing waits for the output, nothing will start. */
 static void tell_done(struct moon_host *h) {
   if (h->done_said || h->counters->runs_active || (!h->draining && (!h->plan->once || h->first_left))) { return; }
   h->done_said = true;
+  moon_sched_calm(h, true);
   moon_timer_stop(h->engine, &h->drain);
   if (h->config.done) { h->config.done(h->config.arg); }
 }
@@ -200,6 +212,9 @@ static void on_ramp(void *arg) {
 void moon_sched_init(struct moon_host *h) {
   moon_list_init(&h->due);
   moon_timer_init(&h->drain, NULL, h);
+  moon_timer_init(&h->calm_timer, on_calm, h);
+  h->calm.say = say_held;
+  h->calm.arg = h;
   moon_timer_init(&h->ramp_timer, on_ramp, h);
 }
 

@@ -28,6 +28,8 @@ void moon_sched_ran(struct moon_host *h, struct moon_duty *d, bool first);
 /* Its record is handed out, or there is none to hand out. */
 void moon_sched_handed(struct moon_host *h, const struct moon_duty *d);
 void moon_sched_output_ready(struct moon_host *h);
+/* Says of silent devices what was held long enough; all of it with `all`. */
+void moon_sched_calm(struct moon_host *h, bool all);
 void moon_sched_drain(struct moon_host *h, uint64_t deadline_us);
 /* Phase of a duty, 0 <= phase < 1. */
 double moon_sched_phase(const char *probe, const char *job, const char *target);

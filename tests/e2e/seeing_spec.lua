@@ -1,0 +1,184 @@
+-- What a running instance says of itself: why each agent is as it is, what is parked and where, a worker that is busy.
+local cjson = require "cjson"
+local rig = require "e2e.sim_rig"
+local t = require "e2e.helper"
+
+local octets = "1.3.6.1.2.1.2.2.1.10"
+local small = (os.getenv "PWD" or ".") .. "/tests/recordings/small.snmprec"
+
+-- `moonpoll COMMAND ... --run-dir DIR` in a pipe: decoded, seconds it took.
+local function ask(dir, ...)
+  local began = t.now()
+  local words = { t.program }
+  for _, w in ipairs { ... } do words[#words + 1] = w end
+  words[#words + 1] = "--run-dir"
+  words[#words + 1] = dir
+  local status, out, err = t.run(words, { seconds = 10 })
+  return out:sub(1, 1) == "{" and cjson.decode(out) or out, t.now() - began, status, err
+end
+
+local function target(dir, name)
+  for _, a in ipairs(ask(dir, "status", name).answers) do
+    if a.targets[1] then return a.targets[1] end
+  end
+  error("no answer about " .. name)
+end
+
+-- name, faults of the scripted agent, the cause that is to be told, a word of its text.
+local planted = {
+  { "well", "", "well" },
+  { "never", "dead()", "never-answered" },
+  { "dead", "after(6, dead())", "dead" },
+  { "elsewhere", 'other_address("127.0.60.200")', "other-address", "127%.0%.60%.200" },
+  { "port", "other_port()", "other-port" },
+  { "slow", "delay(400)", "slow" },
+  { "late", "delay(2300)", "too-late" },
+  { "big", "too_big_octets(200)", "too-big" },
+  { "above", "silent_above(4)", "silent-above" },
+  { "generr", ('gen_err("%s.5")'):format(octets), "gen-err" },
+  { "endless", ('endless("%s")'):format(octets), "endless" },
+  { "cycle", ('cycle("%s.7", "%s.3")'):format(octets, octets), "loop" },
+  { "stuck", ('not_increasing("%s.6")'):format(octets), "loop" },
+  { "cut", "truncated(25)", "malformed" },
+  { "noise", "garbage(60)", "malformed" },
+  { "twice", "duplicate(2)", "duplicates" },
+  { "otherword", 'wrong_community("sesame")', "foreign" },
+  { "ids", "wrong_id(1)", "wrong-id" },
+  { "denied", "error_status(16, 1)", "access" },
+}
+
+describe("An instance", function()
+  local agent, sim, run, dir
+  lazy_setup(function()
+    local args, targets = { "--interfaces", "24" }, {}
+    for i, p in ipairs(planted) do
+      args[#args + 1] = "--device"
+      args[#args + 1] = ("127.0.60.%d=%s"):format(i, p[2])
+    end
+    agent = t.agent(args)
+    for i, p in ipairs(planted) do targets[#targets + 1] = ('{ name = %q, host = %q, auth = "a"%s }'):format(p[1], agent:target("127.0.60." .. i),
+      p[3]:find "^other%-" and ", strict_source = true" or "") end
+    sim = rig.fleet(([[
+      agent { recording = %q, address = "127.1.60.1", name = "limited", live = true, faults = { { "rate", n = 4 } } }
+      agent { recording = %q, address = "127.1.60.2", name = "rebooting", live = true, faults = { { "reboot", from = 3, delay = 0.05, period = 2 } } }
+      agent { recording = %q, address = "127.1.60.4", name = "lossy", live = true, faults = { { "loss", share = 0.3 } } }
+      agent { recording = %q, address = "127.1.60.3", name = "strict", live = true, v3 = { users = {
+        { user = "ops", auth = "SHA", auth_pass = "maplesyrup", priv = "AES", priv_pass = "maplesyrup" } } } }]]):format(small, small, small, small))
+    targets[#targets + 1] = ('{ name = "limited", host = %q, auth = "a" }'):format(sim:target "127.1.60.1")
+    targets[#targets + 1] = ('{ name = "lossy", host = %q, auth = "a" }'):format(sim:target "127.1.60.4")
+    targets[#targets + 1] = ('{ name = "rebooting", host = %q, auth = "a" }'):format(sim:target "127.1.60.2")
+    targets[#targets + 1] = ('{ name = "community", host = %q, auth = "wrong" }'):format(sim:target "127.1.60.3")
+    targets[#targets + 1] = ('{ name = "password", host = %q, auth = "v3" }'):format(sim:target "127.1.60.3")
+    targets[#targets + 1] = ('{ name = "refused", host = "127.0.61.1:%d", auth = "a" }'):format(t.free_port())
+    targets[#targets + 1] = '{ name = "unreachable", host = "255.255.255.255", auth = "a" }' -- the kernel refuses to broadcast
+    targets[#targets + 1] = '{ name = "nameless", host = "no-such-host.invalid", auth = "a" }'
+    dir = t.path "run"
+    run = t.start_poll({ "tests/e2e/probes/planted.lua", "--workers", "2", "--run-dir", dir, "-o", "null", "--config", t.write("c.lua", ([[
+      return { auth = { a = { community = "public" }, wrong = { community = "unheard-of" },
+          v3 = { version = 3, user = "ops", auth = "SHA", auth_pass = "birchsyrup", priv = "AES", priv_pass = "birchsyrup" } },
+        request = { timeout = 1, retries = 1 }, resolver = { servers = "127.0.0.1:%d", timeout = 0.2, retry = 0.3 },
+        targets = { %s } }]]):format(t.free_port(), table.concat(targets, ",\n"))) })
+    t.sleep(12)
+  end)
+  lazy_teardown(function()
+    if run then run:stop() end
+    agent:stop()
+    if sim then sim:stop() end
+    t.cleanup()
+  end)
+
+  local function shows(name, cause, word)
+    it(("tells %s: %s"):format(name, cause), function()
+      local s = target(dir, name)
+      assert.equal(cause, s.cause, cjson.encode(s))
+      if word then assert.truthy(s.seen:find(word), s.seen) end
+      if cause ~= "well" then assert.truthy(#s.check > 10) end
+    end)
+  end
+  for _, p in ipairs(planted) do shows(p[1], p[3], p[4]) end
+  shows("limited", "rate-limited")
+  shows("lossy", "loss")
+  shows("rebooting", "restarts")
+  shows("community", "community")
+  shows("password", "auth")
+  shows("refused", "refused")
+  shows("unreachable", "unreachable")
+  shows("nameless", "dns")
+
+  it("says it in words, with what happens next", function()
+    local text = ask(dir, "status", "dead", "--text")
+    assert.truthy(text:find("^dead %([%d.:]+%): dead: it answered until"), text)
+    for _, word in ipairs { "\n  check +", "\n  next +requests fail at once for %d+ s more", "breaker open", "\n  errors +.*timeout" } do
+      assert.truthy(text:find(word), text)
+    end
+  end)
+
+  it("finds a target by its address, and says when there is none", function()
+    assert.equal("well", target(dir, "127.0.60.1").target)
+    local _, _, status, err = ask(dir, "status", "nobody")
+    assert.equal(1, status)
+    assert.truthy(err:find("nobody: no such target", 1, true), err)
+  end)
+
+  it("lists parked tasks with what they wait for and their line", function()
+    local seen = {}
+    t.wait_for("a request and a sleep", 5, function()
+      for _, a in ipairs(ask(dir, "tasks").answers) do
+        for _, task in ipairs(a.tasks) do
+          seen[task.waits_for] = task
+        end
+      end
+      return seen.request and seen.sleep
+    end)
+    assert.equal("get", seen.request.request)
+    assert.truthy(seen.request.oid:find "^1%.3%.6%.1%.2%.1%.1%.")
+    assert.truthy(seen.request.line:find "planted%.lua:%d+$", seen.request.line)
+    assert.equal("15", seen.sleep.line:match ":(%d+)$")
+    assert.truthy(seen.sleep.wakes_in <= 0.15)
+    assert.truthy((ask(dir, "tasks", "--text")):find "planted")
+  end)
+
+  it("shows totals, who fails and who is slow", function()
+    local text = ask(dir, "status", "--text")
+    for _, word in ipairs { #planted + 8 .. " devices, 2 workers", "\nlatency +[%d.]+", "\nfailing +rtt", "\nslowest +rtt", "learned: " } do
+      assert.truthy(text:find(word), text)
+    end
+    local status = ask(dir, "status")
+    t.assert_balances(status)
+    for _, name in ipairs { "rtt", "queue", "run", "late", "latency", "resume", "turn" } do
+      local h, n = status.histograms[name], 0
+      for _, b in ipairs(h.buckets) do n = n + b[2] end
+      assert.truthy(h.n > 0 and math.abs(n - h.n) <= 2 and h.p50 <= h.p99 and h.p99 <= h.max, name)
+    end
+  end)
+
+  it("answers within a second when a worker stands still, and says which", function()
+    local pid = ask(dir, "status").workers[1].pid
+    assert(os.execute("kill -STOP " .. pid) == 0)
+    local got, took = ask(dir, "status", "well")
+    os.execute("kill -CONT " .. pid)
+    assert.truthy(took < 1.5, took)
+    assert.equal(1, #got.busy)
+    assert.equal(pid, got.busy[1].pid)
+    t.wait_for("both again", 5, function() return #ask(dir, "tasks").busy == 0 end)
+  end)
+end)
+
+describe("A trace", function()
+  lazy_teardown(t.cleanup)
+  it("shows the packets of one target, and no secret", function()
+    local agent = t.agent { "--device", "127.0.62.3=truncated(20)" }
+    local r = t.poll { "tests/e2e/probes/planted.lua", "--targets",
+      agent:target "127.0.62.1" .. "," .. agent:target "127.0.62.2" .. "," .. agent:target "127.0.62.3", "-c", "public", "-t", "0.3", "-r", "0",
+      "--once", "--trace", "127.0.62.1", "--schedtrace" }
+    assert.truthy(r.stderr:find("-> 127.0.62.1:" .. agent.port .. " v2c community **** get id 0x", 1, true), r.stderr)
+    assert.truthy(r.stderr:find "<%- 127%.0%.62%.1:%d+ v2c community %*%*%*%* response id 0x%x+, %d+ octets: 1%.3%.6%.1%.2%.1%.1%.[35]%.0|", r.stderr)
+    assert.falsy(r.stderr:find("127.0.62.2:%d+ v2c"))
+    r = t.poll { "tests/e2e/probes/planted.lua", "--targets", agent:target "127.0.62.3", "-c", "public", "-t", "0.3", "-r", "0", "--once",
+      "--trace", "127.0.62.3" }
+    assert.truthy(r.stderr:find("cannot be read, 20 octets: 30", 1, true), r.stderr)
+    assert.truthy(r.stderr:find("** ** ** ** ** **", 1, true), r.stderr)
+    assert.falsy(r.stderr:find("70 75 62 6c 69 63", 1, true))
+    agent:stop()
+  end)
+end)
