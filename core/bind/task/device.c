@@ -4,6 +4,7 @@
 
 #include "../../session/ask.h"
 #include "../value/assign.h"
+#include "../value/options.h"
 #include "../value/row.h"
 #include "roster.h"
 #include "run.h"
@@ -88,24 +89,6 @@ const struct moon_context *moon_device_context(lua_State *L, int arg) {
   return c;
 }
 
-void moon_device_check_options(lua_State *L, int idx, const char *const *known, bool numbers) {
-  lua_pushnil(L);
-  while (lua_next(L, idx)) {
-    lua_pop(L, 1);
-    if (numbers && lua_type(L, -1) == LUA_TNUMBER) { continue; }
-    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
-    const char *const *k = known;
-    while (*k && strcmp(*k, name)) { k++; }
-    if (*k) { continue; }
-    lua_pushstring(L, *known);
-    for (k = known + 1; *k; k++) {
-      lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), k[1] ? ", " : " and ", *k);
-      lua_replace(L, -2);
-    }
-    luaL_error(L, "unknown option %s: %s %s known", name, lua_tostring(L, -1), known[1] ? "are" : "is");
-  }
-}
-
 static unsigned exact(lua_State *L, int idx) {
   lua_getfield(L, idx, "exact");
   unsigned flags = lua_toboolean(L, -1) ? MOON_VALUE_EXACT : 0;
@@ -118,7 +101,7 @@ static unsigned check_exact(lua_State *L, int arg) {
   static const char *const known[] = {"exact", NULL};
   if (lua_isnoneornil(L, arg)) { return 0; }
   luaL_checktype(L, arg, LUA_TTABLE);
-  moon_device_check_options(L, arg, known, false);
+  moon_options_check(L, arg, known, false);
   return exact(L, arg);
 }
 
@@ -347,14 +330,14 @@ static void look_for_uptime(struct moon_task *t) {
   struct moon_reader r;
   struct moon_varbind vb;
   for (size_t i = 0; i < s->n; i++) {
-    if (s->names[i].len != moon_uptime_name.len || memcmp(s->names[i].oid, moon_uptime_name.oid, moon_uptime_name.len)) { continue; }
+    if (!moon_uptime_is(s->names[i].oid, s->names[i].len)) { continue; }
     if (g->fetch) {
       moon_query_uptime(g->query.target, &moon_fetch_cells(g->fetch)[i]);
       return;
     }
     moon_reader_init(&r, g->outcome->pdu.varbinds, g->outcome->pdu.varbinds_len);
     while (moon_varbind_get(&r, &vb)) {
-      if (vb.oid_len == moon_uptime_name.len && !memcmp(vb.oid, moon_uptime_name.oid, moon_uptime_name.len)) {
+      if (moon_uptime_is(vb.oid, vb.oid_len)) {
         struct moon_cell c = {.value = vb.value, .value_len = vb.value_len, .type = vb.type, .received_us = g->outcome->received_us};
         moon_query_uptime(g->query.target, &c);
         return;
@@ -448,7 +431,7 @@ static int get_bulk(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   int32_t non_repeaters = field(L, 2, "non_repeaters", 0), repetitions = field(L, 2, "repetitions", BULK_REPETITIONS);
   static const char *const known[] = {"repetitions", "non_repeaters", "exact", NULL};
-  moon_device_check_options(L, 2, known, true);
+  moon_options_check(L, 2, known, true);
   unsigned flags = exact(L, 2);
   int n = (int)lua_objlen(L, 2);
   lua_settop(L, 2);

@@ -16,8 +16,6 @@ bool moon_device_push_match(lua_State *L, struct moon_device *d);
 struct moon_device *moon_device_check(lua_State *L, int arg);
 /* The context that the device at arg is asked in; NULL: that of the credential. [-0, +0, -] */
 const struct moon_context *moon_device_context(lua_State *L, int arg);
-/* Raises for a key of the options at idx that is not among known, a list that ends in NULL. numbers: those are no options. [-0, +0, e] */
-void moon_device_check_options(lua_State *L, int idx, const char *const *known, bool numbers);
 /* Adds the functions to the table at the top. [-0, +0, m] */
 void moon_device_functions(lua_State *L, struct moon_host *h);
 

@@ -6,9 +6,6 @@
 #include "roster.h"
 #include "run.h"
 
-static const uint8_t UPTIME[] = {0x2b, 6, 1, 2, 1, 1, 3, 0};
-const struct moon_name moon_uptime_name = {UPTIME, sizeof UPTIME};
-
 uint8_t moon_query_version(const struct moon_host *h, const struct moon_host_target *t) {
   const struct moon_credential *c = moon_roster_credential(h, t, t->credential);
   return c ? c->version : MOON_V2C;
@@ -131,16 +128,11 @@ void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_e
 }
 
 void moon_query_uptime(struct moon_host_target *t, const struct moon_cell *c) {
-  uint32_t now;
-  if (c->err || c->type != MOON_TIME_TICKS || moon_ber_u32(c->value, c->value_len, &now)) { return; }
-  if (t->uptime_at_us && now < t->uptime) {
-    /* 32 bits of hundredths wrap after 497 days: that is no reboot. */
-    uint64_t passed = (c->received_us - t->uptime_at_us) / 10000;
-    if (c->received_us >= t->uptime_at_us && (uint64_t)t->uptime + passed + 6000 < UINT32_MAX) {
-      t->boots++;
-      if (t->peer) { moon_target_restarted(moon_peer_target(t->peer)); }
-    }
+  struct moon_uptime u = {.at_us = t->uptime_at_us, .ticks = t->uptime};
+  if (moon_uptime_see(&u, c)) {
+    t->boots++;
+    if (t->peer) { moon_target_restarted(moon_peer_target(t->peer)); }
   }
-  t->uptime = now;
-  t->uptime_at_us = c->received_us;
+  t->uptime = u.ticks;
+  t->uptime_at_us = u.at_us;
 }

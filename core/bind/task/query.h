@@ -5,6 +5,7 @@
 #ifndef MOON_BIND_TASK_QUERY_H
 #define MOON_BIND_TASK_QUERY_H
 
+#include "../../session/uptime.h"
 #include "inside.h"
 
 struct moon_query;
@@ -48,8 +49,6 @@ void moon_query_push_fault(lua_State *L, const struct moon_query *q, enum moon_e
                            const struct moon_name *oid, const char *detail);
 /* Version now spoken with the target. */
 uint8_t moon_query_version(const struct moon_host *h, const struct moon_host_target *t);
-/* sysUpTime.0 in content octets. */
-extern const struct moon_name moon_uptime_name;
 /* A sysUpTime seen at that time: one that went back tells a reboot. */
 void moon_query_uptime(struct moon_host_target *t, const struct moon_cell *c);
 

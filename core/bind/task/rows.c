@@ -7,6 +7,7 @@
 #include "../../base/mem.h"
 #include "../../session/walk.h"
 #include "../value/index.h"
+#include "../value/options.h"
 #include "../value/row.h"
 #include "device.h"
 #include "rates.h"
@@ -320,7 +321,7 @@ static void take_opts(lua_State *L, struct moon_rows *w, int opts) {
   static const char *const known[] = {"only", "with", "key", "rates", "epoch", "exact", "max_rows", NULL};
   struct moon_values *values = w->query.host->values;
   luaL_checktype(L, opts, LUA_TTABLE);
-  moon_device_check_options(L, opts, known, false);
+  moon_options_check(L, opts, known, false);
   if (opt(L, opts, "exact") && lua_toboolean(L, -1)) { w->flags = MOON_VALUE_EXACT; }
   if (opt(L, opts, "with")) {
     w->with = moon_shape_check_field(L, values, lua_gettop(L), opts - 1, "with");
@@ -343,7 +344,7 @@ static void make_heads(lua_State *L, struct moon_rows *w) {
   if (!w->heads) { luaL_error(L, "not enough memory"); }
   for (size_t i = 0; i < n; i++) {
     w->heads[i] = w->with->names[i];
-    if (w->heads[i].len == moon_uptime_name.len && !memcmp(w->heads[i].oid, moon_uptime_name.oid, moon_uptime_name.len)) { w->uptime = (uint16_t)i; }
+    if (moon_uptime_is(w->heads[i].oid, w->heads[i].len)) { w->uptime = (uint16_t)i; }
   }
   if (w->rates && w->uptime == NO_COLUMN) {
     w->uptime = (uint16_t)n;

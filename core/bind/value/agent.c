@@ -21,8 +21,8 @@
 /* What export gives: native octets, for another process of this machine. */
 struct record {
   uint32_t version;
-  uint32_t uptime, boots;
-  uint64_t uptime_at_us;
+  uint32_t boots;
+  struct moon_uptime uptime;
   struct moon_rtt rtt[MOON_KIND_N];
   uint16_t reps, reps_max, get_max, reply_max;
   bool has_trust;
@@ -52,18 +52,9 @@ uint32_t moon_agent_next_id(struct moon_remote *a) {
 }
 
 void moon_agent_uptime(struct moon_remote *a, const struct moon_cell *c) {
-  uint32_t now;
-  if (c->err || c->type != MOON_TIME_TICKS || moon_ber_u32(c->value, c->value_len, &now)) { return; }
-  if (a->uptime_at_us && now < a->uptime && c->received_us >= a->uptime_at_us) {
-    /* 32 bits of hundredths wrap after 497 days: that is no restart. */
-    uint64_t passed = (c->received_us - a->uptime_at_us) / 10000;
-    if ((uint64_t)a->uptime + passed + 6000 < UINT32_MAX) {
-      a->boots++;
-      moon_target_restarted(&a->target);
-    }
-  }
-  a->uptime = now;
-  a->uptime_at_us = c->received_us;
+  if (!moon_uptime_see(&a->uptime, c)) { return; }
+  a->boots++;
+  moon_target_restarted(&a->target);
 }
 
 static void copy_text(lua_State *L, const char *key, char *out, size_t cap) {
@@ -132,7 +123,6 @@ static int agent_export(lua_State *L) {
   r.version = RECORD_VERSION;
   r.uptime = a->uptime;
   r.boots = a->boots;
-  r.uptime_at_us = a->uptime_at_us;
   memcpy(r.rtt, a->target.rtt, sizeof r.rtt);
   r.reps = a->target.reps;
   r.reps_max = a->target.reps_max;
@@ -151,7 +141,7 @@ static int agent_import(lua_State *L) {
   const char *p = luaL_checklstring(L, 2, &n);
   uint64_t now = moon_agent_clock_us();
   if (n == sizeof r) { memcpy(&r, p, n); }
-  bool good = n == sizeof r && r.version == RECORD_VERSION && r.reply_max >= REPLY_MIN && r.uptime_at_us <= now;
+  bool good = n == sizeof r && r.version == RECORD_VERSION && r.reply_max >= REPLY_MIN && r.uptime.at_us <= now;
   if (good && r.has_trust && a->target.trust) {
     moon_trust_use(&a->trust, a->credential, now);
     good = moon_trust_import(&a->trust, &r.trust, now) == MOON_OK;
@@ -164,7 +154,6 @@ static int agent_import(lua_State *L) {
     a->target.reply_max = r.reply_max;
     a->uptime = r.uptime;
     a->boots = r.boots;
-    a->uptime_at_us = r.uptime_at_us;
   }
   lua_pushboolean(L, good);
   return 1;
@@ -174,8 +163,8 @@ static int agent_import(lua_State *L) {
 static int agent_restarts(lua_State *L) {
   const struct moon_remote *a = check(L);
   lua_pushnumber(L, a->boots);
-  if (!a->uptime_at_us) { return 1; }
-  lua_pushnumber(L, (lua_Number)a->uptime_at_us / US_A_S);
+  if (!a->uptime.at_us) { return 1; }
+  lua_pushnumber(L, (lua_Number)a->uptime.at_us / US_A_S);
   return 2;
 }
 

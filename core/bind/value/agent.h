@@ -9,6 +9,7 @@
 #define MOON_BIND_VALUE_AGENT_H
 
 #include "../../session/trust.h"
+#include "../../session/uptime.h"
 #include <lauxlib.h>
 
 #include "value.h"
@@ -22,8 +23,7 @@ struct moon_remote {
   struct moon_target target;
   struct moon_trust trust;  /* version 3 */
   uint64_t ids;             /* where ids come from: nobody outside should guess the next */
-  uint64_t uptime_at_us;    /* when uptime was received; 0: never seen */
-  uint32_t uptime;          /* sysUpTime as last seen, hundredths */
+  struct moon_uptime uptime; /* as last seen */
   uint32_t boots;           /* how often sysUpTime went back */
   uint32_t datagram_max;    /* octets the host can receive; a longer reply comes cut to that */
   char name[128];           /* of errors */

@@ -8,8 +8,6 @@
 
 #define BULK_REPETITIONS 10
 
-static const uint8_t UPTIME[] = {0x2b, 6, 1, 2, 1, 1, 3, 0};
-
 static void hold(struct moon_shape **at, struct moon_shape *s) {
   moon_shape_hold(s);
   *at = s;
@@ -161,11 +159,11 @@ static void make_heads(lua_State *L, struct moon_ask *q) {
   if (!q->heads) { luaL_error(L, "not enough memory"); }
   for (size_t i = 0; i < n; i++) {
     q->heads[i] = q->with->names[i];
-    if (q->heads[i].len == sizeof UPTIME && !memcmp(q->heads[i].oid, UPTIME, sizeof UPTIME)) { q->uptime = (uint16_t)i; }
+    if (moon_uptime_is(q->heads[i].oid, q->heads[i].len)) { q->uptime = (uint16_t)i; }
   }
   if (q->rates && q->uptime == MOON_ASK_NO_COLUMN) {
     q->uptime = (uint16_t)n;
-    q->heads[n++] = (struct moon_name){UPTIME, sizeof UPTIME};
+    q->heads[n++] = moon_uptime_name;
   }
   q->n_heads = (uint16_t)n;
 }

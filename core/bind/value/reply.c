@@ -138,10 +138,8 @@ static int push_bulk(lua_State *L, const struct moon_ask *q) {
 /* A sysUpTime among what was asked; a context may have one of its own. */
 static void look_for_uptime(const struct moon_ask *q) {
   const struct moon_cell *cells = moon_fetch_cells(q->fetch);
-  static const uint8_t uptime[] = {0x2b, 6, 1, 2, 1, 1, 3, 0};
   for (size_t i = 0; i < q->shape->n && !q->context; i++) {
-    const struct moon_name *n = &q->shape->names[i];
-    if (n->len == sizeof uptime && !memcmp(n->oid, uptime, sizeof uptime)) { moon_agent_uptime(q->agent, &cells[i]); }
+    if (moon_uptime_is(q->shape->names[i].oid, q->shape->names[i].len)) { moon_agent_uptime(q->agent, &cells[i]); }
   }
 }
 
