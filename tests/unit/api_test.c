@@ -89,7 +89,7 @@ static void methods(void **state) {
   lua_State *L = begin(&r);
   compare(L, push_methods(L, r.host->device_meta), "device", "device:%s(");
   compare(L, push_methods(L, r.host->out_meta), "out", "out:%s(");
-  moon_device_push(L, &r.host->devices[0]);
+  moon_device_push(L, &r.host->targets[0]->devices[0]);
   compare(L, lua_gettop(L), "fields", "device.%s");
   host_rig_fini(&r);
 }
