@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "../base/usdt.h"
+
 /* In one turn at most so many datagrams leave before answers are taken in again, or a burst would fill the receive buffer. */
 #define PER_TURN 512u
 #define BLOCKED_US 1000u
@@ -120,11 +122,15 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   if (s->x.next_us > s->x.give_up_us) { s->x.next_us = s->x.give_up_us; }
   if (e->config.trace) { e->config.trace(e->config.arg, true, &p->target.addr, w.p, moon_writer_len(&w)); }
   if (!p->asked && !p->stream) { moon_outbox_keep(&sock->out, &w, &p->to, p->to_len, moon_slot_ticket(s)); }
+  MOON_USDT3(send, id, moon_writer_len(&w), s->x.tries);
   moon_flight_sent(&e->flight, s, counter, p->index, e->now_us);
   s->state = MOON_SLOT_FLYING;
   moon_list_append(&p->flying, &s->node);
   moon_wheel_start(&e->wheel, &s->timer, s->x.next_us);
-  if (!first && s->x.tries > made) { e->counters->retries++; }
+  if (!first && s->x.tries > made) {
+    e->counters->retries++;
+    MOON_USDT2(retry, id, s->x.tries);
+  }
   if (s->x.asking_engine) { e->counters->discoveries++; }
   if (p->asked) {
     moon_local_ask(e, p, w.p, moon_writer_len(&w));

@@ -1,5 +1,7 @@
 #include "inner.h"
 
+#include "../base/usdt.h"
+
 #define ERRORS_MAX 1024 /* entries of the error queue taken at once */
 
 static bool is_sealed(const struct moon_peer *p) { return p->target.credential->version == MOON_V3; }
@@ -71,6 +73,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
     blame(e, from, true);
     return;
   }
+  MOON_USDT2(receive, peek.id, n);
   enum moon_find found = moon_flight_find(&e->flight, peek.id, &t, &s);
   if (found == MOON_FIND_UNKNOWN) {
     c->unknown++;

@@ -101,7 +101,7 @@ static void as_json(void **state) {
   const char *j = (const char *)out.p;
   static const char *const parts[] = {"\"seconds\":1.500", "\"cpu_seconds\":0.250000", "\"counters\":{\"requests\":112,\"answered\":100,\"in_flight\":7,",
     "\"errors\":{\"timeout\":5,", "\"runs\":{\"runs_started\":10,", "\"run_errors\":{\"ok\":6,\"timeout\":0,", "\"script\":3}",
-    "\"balances\":{\"requests\":true,\"datagrams\":true}}", "\"workers\":[{\"pid\":0,"};
+    "\"balances\":{\"requests\":true,\"datagrams\":true}", "\"histograms\":{\"rtt\":{\"n\":0,", "\"workers\":[{\"pid\":0,"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (!strstr(j, parts[i])) { fail_msg("%s lacks %s", j, parts[i]); }
   }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../base/mem.h"
+#include "../../base/usdt.h"
 #include "../value/fault.h"
 #include "run.h"
 
@@ -77,6 +78,7 @@ void moon_task_run(struct moon_task *t) {
   t->woken_us = 0;
   h->current = t;
   h->ended = MOON_TASK_NOMEM;
+  MOON_USDT2(resume, t, main);
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->pump_ref);
   if (lua_pcall(L, 0, 0, 0)) {
     h->ended = MOON_TASK_NOMEM;
@@ -84,6 +86,7 @@ void moon_task_run(struct moon_task *t) {
     lua_pop(L, 1);
   }
   h->current = NULL;
+  MOON_USDT2(yield, t, h->ended);
   if (begun_us) { moon_histogram_since(&h->histograms->resume, begun_us, moon_engine_clock_us(h->engine)); }
   if (h->ended == MOON_TASK_PARKED) {
     t->parked_us = moon_engine_now(h->engine);
