@@ -5,7 +5,8 @@ local keep = require "moonpoll.serve.keep"
 
 describe("what is kept", function()
   it("comes back as it was", function()
-    for _, value in ipairs { 1, -0.5, 2 ^ 53, 1e300, "", "text;:{}\0\255", true, false, {}, { 1, "two", { three = { [4] = true } } }, { [1.5] = "x", [true] = 1 } } do
+    for _, value in ipairs { 1, -0.5, 2 ^ 53, 1e300, "", "text;:{}\0\255", true, false, {}, { 1, "two", { three = { [4] = true } } },
+      { [1.5] = "x", [true] = 1 } } do
       assert.same(value, keep.decode((assert(keep.encode(value)))))
     end
     assert.equal(0.1, keep.decode(keep.encode(0.1)))
@@ -13,7 +14,8 @@ describe("what is kept", function()
   it("is nothing else than plain data, of a size", function()
     local round = {}
     round.round = round
-    for what, value in pairs { ["holds a function"] = { print }, ["nested too deep"] = round, ["a table as a key"] = { [{}] = 1 }, ["too large"] = ("x"):rep(2 ^ 20) } do
+    for what, value in pairs { ["holds a function"] = { print }, ["nested too deep"] = round, ["a table as a key"] = { [{}] = 1 },
+      ["too large"] = ("x"):rep(2 ^ 20) } do
       local text, why = keep.encode(value)
       assert.is_nil(text)
       assert.truthy(why:find(what, 1, true), why)

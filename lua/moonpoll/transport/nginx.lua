@@ -178,14 +178,12 @@ local function enter(peer, ask, seconds)
   while peer.n >= peer.window do
     local soonest = sweep(peer, now)
     if peer.n < peer.window then break end
-    peer.waiting = peer.waiting + 1
     if has_semaphore then
       peer.turn = peer.turn or semaphore.new(0)
       peer.turn:wait(max(0.001, soonest - now))
     else
       ngx.sleep(0.002)
     end
-    peer.waiting = max(0, peer.waiting - 1)
     now = clock()
   end
   peer.n = peer.n + 1
@@ -196,7 +194,7 @@ local function leave(peer, ask)
   if peer.out[ask] then
     peer.out[ask] = nil
     peer.n = peer.n - 1
-    if peer.waiting > 0 and peer.turn then peer.turn:post(1) end
+    if peer.turn and peer.turn:count() < 0 then peer.turn:post(1) end -- somebody waits, and was not killed
   end
 end
 
@@ -207,7 +205,7 @@ end
 -- @tparam number give_up  seconds a request may take
 function _M.peer(host, port, window, give_up)
   local literal = find(host, ":", 1, true) and "[" .. host .. "]" or host
-  return { host = literal, port = port, address = literal .. ":" .. port, window = window, give_up = give_up, n = 0, waiting = 0,
+  return { host = literal, port = port, address = literal .. ":" .. port, window = window, give_up = give_up, n = 0,
     out = setmetatable({}, { __mode = "k" }) }
 end
 
