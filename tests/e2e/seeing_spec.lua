@@ -133,7 +133,7 @@ describe("An instance", function()
     assert.equal("get", seen.request.request)
     assert.truthy(seen.request.oid:find "^1%.3%.6%.1%.2%.1%.1%.")
     assert.truthy(seen.request.line:find "planted%.lua:%d+$", seen.request.line)
-    assert.equal("15", seen.sleep.line:match ":(%d+)$")
+    assert.equal("16", seen.sleep.line:match ":(%d+)$")
     assert.truthy(seen.sleep.wakes_in <= 0.15)
     assert.truthy((ask(dir, "tasks", "--text")):find "planted")
   end)
@@ -179,6 +179,25 @@ describe("A trace", function()
     assert.truthy(r.stderr:find("cannot be read, 20 octets: 30", 1, true), r.stderr)
     assert.truthy(r.stderr:find("** ** ** ** ** **", 1, true), r.stderr)
     assert.falsy(r.stderr:find("70 75 62 6c 69 63", 1, true))
+    agent:stop()
+  end)
+end)
+
+describe("The log", function()
+  lazy_teardown(t.cleanup)
+  it("has one line for a site that falls silent, not one a device", function()
+    local devices, hosts = {}, {}
+    for i = 1, 30 do
+      devices[#devices + 1] = "--device"
+      devices[#devices + 1] = ("127.0.63.%d=dead()"):format(i)
+    end
+    local agent = t.agent(devices)
+    for i = 1, 30 do hosts[i] = agent:target("127.0.63." .. i) end
+    local r = t.poll { "tests/e2e/probes/planted.lua", "--targets", table.concat(hosts, ","), "-t", "0.3", "-r", "0", "--once" }
+    local _, lines = r.stderr:gsub("timeout: no answer", "")
+    assert.equal(1, lines, r.stderr)
+    assert.truthy(r.stderr:find("site 127.0.63.0/24: 30 runs met silence within", 1, true), r.stderr)
+    assert.truthy(r.stderr:find("(timeout 30)", 1, true), r.stderr)
     agent:stop()
   end)
 end)

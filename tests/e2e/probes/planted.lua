@@ -10,7 +10,8 @@ return {
       if failed and failed.code == "timeout" then return nil, failed end
     end
     local n = 0
-    for _, r in device:rows({ octets = "1.3.6.1.2.1.2.2.1.10" }, { max_rows = 200 }) do n = n + (r.octets and 1 or 0) end
+    local columns = { octets = "1.3.6.1.2.1.2.2.1.10" }
+    for _, r in device:rows(columns, { max_rows = 200 }) do n = n + (r.octets and 1 or 0) end
     out:gauge("rows", n)
     snmp.sleep(0.15)
   end,
