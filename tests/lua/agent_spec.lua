@@ -390,6 +390,10 @@ describe("asks of other kinds", function()
       .answer(ask:send(5, 1))
     assert.equal("mine", (ask:feed(reply:sub(1, 484), 1.1)))
     assert.is_false(ask:over()) -- it asks for less
+    ask = a:get "1.3.6.1.2.1.1.3.0"
+    reply = server({ ["1.3.6.1.2.1.1.3.0"] = { ber.STRING, ("x"):rep(600) } }).answer(ask:send(6, 2))
+    assert.equal("mine", (ask:feed(reply:sub(1, 484), 2.1)))
+    assert.equal("too_big", select(2, ask:result()).code)
   end)
   it("know no more of another process than what was proven, and nothing secret", function()
     local a = agent()

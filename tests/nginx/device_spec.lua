@@ -181,6 +181,16 @@ try(function() return (d:set { { oid = "1.3.6.1", type = "number", value = 1 } }
     -- Nor do they keep others from asking the same agent.
     assert.equal("agent-127.0.5.3\n", lua([[ngx.say((snmp.device { host = "127.0.5.3", port = $port }:get "1.3.6.1.2.1.1.5.0"))]], 15))
   end)
+  it("does not wait for a thread that was killed longer than its request would have taken", function()
+    assert.equal("agent-127.0.5.8 true\n", lua([[
+      local d = snmp.device { host = "127.0.5.8", port = $port, timeout = 0.3, retries = 0 }
+      collectgarbage "stop" -- or what the threads held would go with them
+      for i = 1, 2 do ngx.thread.kill(ngx.thread.spawn(function() d:get "1.3.6.1.2.1.1.5.0" end)) end
+      local began = snmp.now()
+      local name = d:get "1.3.6.1.2.1.1.5.0"
+      collectgarbage "restart"
+      ngx.say(name, " ", snmp.now() - began < 5)]], 10))
+  end)
   it("keeps few sockets: reused within a request, bounded", function()
     assert.equal("1 40 yes\n", lua [[
       local pool
