@@ -24,7 +24,7 @@ static const char usage[] =
   "       moonpoll record HOST [OID...] [options]\n"
   "       moonpoll mib add FILE|DIR... | list | show NAME...\n"
   "       moonpoll status [TARGET] [--run-dir DIR] [--pid PID]\n"
-  "       moonpoll tasks | stop | replace | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll tasks | reload | stop | replace | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
   "       moonpoll get | getnext | bulkget | walk | bulkwalk | set [options] AGENT OID...\n"
   "       moonpoll COMMAND --help | --version\n"
   "\n"
@@ -36,6 +36,7 @@ static const char usage[] =
   "  mib      MIB modules that are known, and more of them\n"
   "  status   how a running instance is doing; with a target: why\n"
   "  tasks    what its runs wait for, and where\n"
+  "  reload   read targets and settings of a running instance again\n"
   "  stop     end a running instance\n"
   "  release  let a probe run again that cost workers\n"
   "  replace  new worker processes, their states kept\n"
@@ -68,8 +69,8 @@ int main(int argc, char **argv) {
   if (strcmp(command, "test") == 0) { return moon_test_main(argc - 1, argv + 1); }
   if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
   if (strcmp(command, "mib") == 0) { return moon_mib_main(argc - 1, argv + 1); }
-  if (strcmp(command, "status") == 0 || strcmp(command, "tasks") == 0 || strcmp(command, "stop") == 0 || strcmp(command, "release") == 0 ||
-      strcmp(command, "replace") == 0) {
+  if (strcmp(command, "status") == 0 || strcmp(command, "tasks") == 0 || strcmp(command, "reload") == 0 ||
+      strcmp(command, "stop") == 0 || strcmp(command, "release") == 0 || strcmp(command, "replace") == 0) {
     return moon_status_main(argc - 1, argv + 1);
   }
   if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {

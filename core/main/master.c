@@ -6,15 +6,18 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../bind/load/pack.h"
 #include "control.h"
 #include "files.h"
 #include "inquiry.h"
@@ -22,8 +25,10 @@
 #include "keep.h"
 #include "log.h"
 #include "notify.h"
+#include "reload.h"
 #include "rundir.h"
 #include "schedtrace.h"
+#include "shard.h"
 #include "stats.h"
 #include "worker.h"
 #include "writer.h"
@@ -33,13 +38,13 @@
 #define BACKOFF_MOST_US (5 * SECOND)
 #define LIVED_US (10 * SECOND)          /* a worker this old died of something new */
 #define OVERTIME_US (2 * SECOND)        /* past the grace time: then children are killed */
-#define OWN_FDS 2                       /* signals, and the bell of the desk */
+#define OWN_FDS 3                       /* signals, the bell of the desk, what happens beside target files */
 #define READY_LOOK_US (20 * 1000)       /* until all workers are at work */
 #define FUTILE_MAX 5                    /* --once: workers of a slot that died in a row, none of which finished a run */
 
 struct child {
   pid_t pid;             /* 0: none */
-  int order_fd;          /* write end of its pipe, -1 */
+  int order_fd;          /* our end of its socket, -1 */
   int handover_fd;       /* of a worker: what it hands on; -1 */
   bool finished;         /* ended well, not wanted again */
   bool killed;           /* by the master, which said so */
@@ -64,6 +69,7 @@ struct master {
   struct moon_inquiry inquiry;
   struct moon_schedtrace schedtrace;
   struct moon_judge judge;
+  struct moon_reload reload;
   uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
   size_t handed_len;
@@ -105,6 +111,12 @@ static void become_child(struct master *m, pid_t master, int order_fd, int other
   }
   if (m->writer.order_fd >= 0 && m->writer.order_fd != order_fd) { close(m->writer.order_fd); }
   if (m->has_dir) { moon_control_fini(&m->control); }
+  moon_reload_leave(&m->reload);
+  if (m->c->options) { moon_options_wipe(m->c->options); }
+  for (uint32_t i = 0; i < m->c->plan->n_env; i++) { /* what the master keeps to read again */
+    char *value = getenv(m->c->plan->env[i]);
+    if (value) { moon_mem_wipe(value, strlen(value)); }
+  }
 }
 
 /* What to do about it, for the errors an operator can do something about. */
@@ -121,11 +133,11 @@ static bool cannot(const char *what) {
   return false;
 }
 
-/* Forks; in the parent fills *child. Returns the pipe's read end in the child, -1 in the parent, -2 when it failed. */
+/* Forks; in the parent fills *child. Returns the socket's other end in the child, -1 in the parent, -2 when it failed. */
 static int spawn(struct master *m, struct child *child) {
   int ends[2];
   pid_t master = getpid();
-  if (pipe2(ends, O_CLOEXEC)) { return -2; }
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) { return -2; }
   pid_t pid = fork();
   if (pid == 0) {
     become_child(m, master, ends[0], ends[1]);
@@ -195,8 +207,11 @@ static void start_writer(struct master *m) {
     struct moon_writer_config c = {
       .rings = m->rings, .n_rings = m->plan->workers, .stats = &m->stats, .format = m->c->format, .fd = STDOUT_FILENO,
       .data_fd = m->data_fd, .control_fd = fd, .live = m->c->live};
-    for (uint32_t i = 0; i < m->c->plan->n_credentials; i++) {
-      moon_mem_wipe((void *)(uintptr_t)&m->c->plan->credentials[i], sizeof m->c->plan->credentials[i]);
+    const struct moon_plan *plans[] = {m->c->plan, m->plan};
+    for (uint32_t i = 0; i < 2; i++) {
+      if (plans[i]->n_credentials) {
+        moon_mem_wipe((void *)(uintptr_t)plans[i]->credentials, plans[i]->n_credentials * sizeof *plans[i]->credentials);
+      }
     }
     _exit(moon_writer_run(&c));
   }
@@ -317,6 +332,58 @@ static void writer_ended(struct master *m, int status) {
   }
 }
 
+struct share { uint32_t slot, n_slots; };
+
+static bool is_mine(void *arg, const char *name) {
+  const struct share *s = arg;
+  return s->n_slots <= 1 || moon_shard_slot(name, s->n_slots) == s->slot;
+}
+
+/* A change on its way to a worker, in a file without a name: it may be larger than a socket takes. */
+static bool hand_over(const struct child *w, const uint8_t *p, size_t n) {
+  struct moon_worker_order order = {.op = MOON_ORDER_CHANGE};
+  struct iovec iov = {&order, sizeof order};
+  union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = {.room = {0}};
+  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+  int fd = memfd_create("change", MFD_CLOEXEC);
+  bool done = fd >= 0;
+  for (size_t at = 0; done && at < n;) {
+    ssize_t put = write(fd, p + at, n - at);
+    done = put > 0;
+    at += done ? (size_t)put : 0;
+  }
+  struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+  *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
+  memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  done = done && sendmsg(w->order_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof order;
+  if (fd >= 0) { close(fd); }
+  return done;
+}
+
+/* A worker that cannot be told starts anew, with the plan that holds now. */
+static void tell_worker(struct master *m, uint32_t slot, const struct moon_change *change) {
+  struct child *w = &m->workers[slot];
+  struct share share = {slot, m->plan->workers};
+  uint8_t *p = NULL;
+  size_t n = 0;
+  bool done = moon_change_pack(change, is_mine, &share, &p, &n) == MOON_OK && hand_over(w, p, n);
+  moon_pack_free(p, n);
+  if (done) { return; }
+  moon_log(MOON_LOG_ERROR, "worker %u (pid %d) takes no change: killed", slot, (int)w->pid);
+  kill(w->pid, SIGKILL);
+}
+
+static bool reloaded(struct master *m, pid_t pid, int status) {
+  struct moon_change change;
+  if (!moon_reload_reaped(&m->reload, pid, status, now_us(), &change)) { return false; }
+  for (uint32_t i = 0; i < m->plan->workers && !m->drain_us && !moon_change_is_none(&change); i++) {
+    if (m->workers[i].pid) { tell_worker(m, i, &change); }
+  }
+  m->stats.head->n_targets = m->plan->n_targets;
+  moon_reload_taken(&m->reload, &change);
+  return true;
+}
+
 static void reap(struct master *m) {
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -324,6 +391,7 @@ static void reap(struct master *m) {
       writer_ended(m, status);
       continue;
     }
+    if (reloaded(m, pid, status)) { continue; }
     for (uint32_t i = 0; i < m->plan->workers; i++) {
       if (m->workers[i].pid == pid) { worker_ended(m, i, status); }
     }
@@ -338,7 +406,7 @@ static void on_signals(struct master *m) {
     } else if (info.ssi_signo == SIGUSR2) {
       replace_all(m);
     } else if (info.ssi_signo == SIGHUP) {
-      moon_log(MOON_LOG_WARN, "SIGHUP: nothing is read again while running; stop and start for new files");
+      moon_reload_ask(&m->reload);
     }
   }
   reap(m);
@@ -358,12 +426,16 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
     struct moon_stats_sum sum;
     moon_stats_read(&m->stats, &sum);
     moon_stats_json(&m->stats, &sum, seconds_since(m->stats.head->started_us), -1, answer);
-    if (answer->n) { answer->n--; } /* one more field */
-    moon_print_text(answer, ",\"quarantine\":");
+    if (answer->n) { answer->n--; } /* two more fields */
+    moon_print_printf(answer, ",\"generation\":%u,\"quarantine\":", m->reload.generation);
     moon_quarantine_json(m->judge.quarantine, now_us(), answer);
     moon_print_text(answer, "}");
   } else if (strncmp(command, "release", 7) == 0 && (command[7] == 0 || command[7] == ' ')) {
     release(m, command + 7, answer);
+  } else if (strcmp(command, "reload") == 0) {
+    moon_print_printf(answer, "%u", moon_reload_ask(&m->reload));
+  } else if (strncmp(command, "reloaded ", 9) == 0) {
+    moon_reload_answer(&m->reload, (uint32_t)strtoul(command + 9, NULL, 10), answer);
   } else if (strcmp(command, "replace") == 0) {
     replace_all(m);
     moon_print_text(answer, m->plan->once ? "error --once: nothing is replaced" : "ok");
@@ -371,7 +443,7 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
     drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
     moon_print_text(answer, "ok");
   } else if (!moon_inquiry_take(&m->inquiry, command, now_us())) {
-    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, replace, stop");
+    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, replace, reload, stop");
   }
 }
 
@@ -492,11 +564,13 @@ static void supervise(struct master *m) {
     if (m->drain_us) { next = earlier(next, m->kill_us); }
     next = earlier(next, trace_schedule(m));
     next = earlier(next, tick(m));
+    if (!m->drain_us) { next = earlier(next, moon_reload_tick(&m->reload, now_us())); }
     next = earlier(next, moon_keep_next(&m->keep));
     uint64_t now = now_us();
     if (m->has_dir) { next = earlier(next, moon_inquiry_look(&m->inquiry, now)); }
     int timeout_ms = next == UINT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999) / 1000);
-    struct pollfd fds[OWN_FDS + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}, {.fd = m->desk.bell_fd, .events = POLLIN}};
+    struct pollfd fds[OWN_FDS + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}, {.fd = m->desk.bell_fd, .events = POLLIN},
+                                              {.fd = m->reload.watch.fd, .events = POLLIN}};
     nfds_t n = OWN_FDS;
     if (m->has_dir) {
       moon_control_fds(&m->control, fds + OWN_FDS);
@@ -505,6 +579,7 @@ static void supervise(struct master *m) {
     int got = wait_for(fds, n, timeout_ms);
     if (got > 0 && fds[0].revents) { on_signals(m); }
     if (got > 0 && fds[1].revents) { moon_desk_heard(&m->desk); }
+    if (got > 0 && fds[2].revents) { moon_watch_heard(&m->reload.watch, now_us()); }
     if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + OWN_FDS); }
     if (m->drain_us && now_us() >= m->kill_us) { kill_rest(m); }
     moon_keep_save(&m->keep, now_us(), false);
@@ -554,6 +629,8 @@ static bool set_up(struct master *m) {
     if (p == MAP_FAILED) { return cannot("map what is done"); }
     m->handed = p;
   }
+  moon_reload_init(&m->reload, m->c->options ? &m->c->options->load : NULL, m->c->plan, now_us());
+  m->plan = m->judge.plan = &m->reload.plan;
   m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (moon_desk_init(&m->desk, n)) { return cannot("start"); }
   moon_inquiry_init(&m->inquiry, &m->desk, &m->control, &m->stats);
@@ -626,6 +703,7 @@ static void tear_down(struct master *m) {
   moon_mem_free(m->rings);
   moon_mem_free(m->workers);
   moon_quarantine_free(m->judge.quarantine);
+  moon_reload_fini(&m->reload);
   moon_keep_fini(&m->keep);
   moon_stats_fini(&m->stats);
   moon_desk_fini(&m->desk);
@@ -636,6 +714,7 @@ static void tear_down(struct master *m) {
 
 int moon_master_run(const struct moon_master_config *c) {
   struct master m = {.c = c, .plan = c->plan, .signal_fd = -1, .data_fd = -1, .kill_us = UINT64_MAX, .status = MOON_EXIT_FAILED};
+  m.reload.watch.fd = m.reload.loading.fd = -1;
   m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
   signal(SIGPIPE, SIG_IGN);

@@ -13,11 +13,17 @@
 #include "master.h"
 #include "options.h"
 
-/* /proc/PID/environ shows the memory the environment came in. */
-static void wipe_environment(const struct moon_plan *plan) {
+/* /proc/PID/environ shows the memory the environment came in. keep: in other memory, to be read again. */
+static void wipe_environment(const struct moon_plan *plan, bool keep) {
   for (uint32_t i = 0; i < plan->n_env; i++) {
-    char *value = getenv(plan->env[i]);
-    if (value) { moon_mem_wipe(value, strlen(value)); }
+    char *value = getenv(plan->env[i]), *copy = value && keep ? strdup(value) : NULL;
+    if (!value) { continue; }
+    size_t n = strlen(value);
+    moon_mem_wipe(value, n);
+    if (!copy) { continue; }
+    setenv(plan->env[i], copy, 1);
+    moon_mem_wipe(copy, n);
+    free(copy);
   }
 }
 
@@ -39,8 +45,8 @@ static int fail(int status, const char *line) {
   return status;
 }
 
-static int poll_plan(struct moon_plan *plan, const struct moon_options *o, int stats_fd, const char *run_dir) {
-  struct moon_master_config c = {.plan = plan, .run_dir = run_dir, .stats_fd = stats_fd};
+static int poll_plan(struct moon_plan *plan, struct moon_options *o, int stats_fd, const char *run_dir) {
+  struct moon_master_config c = {.plan = plan, .options = plan->once ? NULL : o, .run_dir = run_dir, .stats_fd = stats_fd};
   if (!choose_format(plan, &c.format)) { return fail(MOON_EXIT_CONFIG, "outputs: stdout has room for one format only"); }
   bool terminal = isatty(STDERR_FILENO);
   c.live = c.format && strcmp(c.format, "table") == 0 && terminal && isatty(STDOUT_FILENO);
@@ -91,8 +97,8 @@ int moon_run_main(int argc, char **argv) {
     snprintf(error, sizeof error, "--stats %s: %m", o.stats);
     status = fail(MOON_EXIT_CONFIG, error);
   } else {
-    moon_options_wipe(&o);
-    wipe_environment(plan);
+    if (plan->once) { moon_options_wipe(&o); }
+    wipe_environment(plan, !plan->once);
     status = poll_plan(plan, &o, stats_fd, plan->run_dir);
   }
   if (plan) { moon_plan_free(plan); }

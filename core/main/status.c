@@ -17,6 +17,8 @@
 #define ANSWER_MS 5000
 #define INSTANCES_MAX 16
 #define LIVE_MS 1000
+#define RELOAD_LOOK_MS 20
+#define RELOAD_LOOKS 15000 /* five minutes: as long as the instance gives its child */
 
 static const char usage[] =
   "usage: moonpoll %s [--run-dir DIR] [--pid PID]%s\n"
@@ -77,6 +79,31 @@ static int show_live(const char *dir) {
   }
 }
 
+/* Asks, and waits for what comes of it. */
+static int reload(const char *dir) {
+  struct moon_print out;
+  char command[32];
+  moon_print_init(&out, NULL, NULL);
+  int failed = ask(dir, "reload", &out);
+  moon_print_put(&out, "", 1);
+  if (!failed && !out.failed) { snprintf(command, sizeof command, "reloaded %lu", strtoul((const char *)out.p, NULL, 10)); }
+  for (int i = 0; !failed && !out.failed && i < RELOAD_LOOKS; i++) {
+    out.n = 0;
+    failed = ask(dir, command, &out);
+    if (failed || out.n < 4 || memcmp(out.p, "wait", 4) != 0) { break; }
+    poll(NULL, 0, RELOAD_LOOK_MS);
+  }
+  bool good = !failed && out.n > 3 && memcmp(out.p, "ok ", 3) == 0;
+  if (good) {
+    failed = fwrite(out.p + 3, 1, out.n - 3, stdout) != out.n - 3 || fflush(stdout) ? 1 : 0;
+  } else if (!failed) {
+    failed = 1;
+    fprintf(stderr, "moonpoll: not reloaded: %.*s", (int)(out.n > 6 ? out.n - 6 : out.n), (const char *)out.p + (out.n > 6 ? 6 : 0));
+  }
+  moon_print_fini(&out);
+  return failed;
+}
+
 /* One answer, as people or programs want it. */
 static int show(const char *dir, const char *command, bool text) {
   struct moon_print got, top, out;
@@ -126,6 +153,9 @@ static int choose(const char *base, long pid, char *dir, size_t cap) {
 
 static const char *about(const char *command) {
   if (strcmp(command, "stop") == 0) { return "Ends a running instance as SIGTERM does."; }
+  if (strcmp(command, "reload") == 0) {
+    return "Reads targets, credentials, intervals and limits of a running instance again, as SIGHUP does, and says what changed.";
+  }
   if (strcmp(command, "replace") == 0) { return "Replaces the workers by new processes: runs under way finish, states are kept."; }
   if (strcmp(command, "release") == 0) {
     return "Ends the quarantine of a probe, against one target or all, after it cost workers; without a name, of everything.";
@@ -198,5 +228,6 @@ int moon_status_main(int argc, char **argv) {
   }
   int status = choose(base, pid, dir, sizeof dir);
   if (status) { return status; }
+  if (strcmp(command, "reload") == 0) { return reload(dir); }
   return strcmp(command, "status") == 0 && terminal ? show_live(dir) : show(dir, command, text);
 }

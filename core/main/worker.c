@@ -4,11 +4,14 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
+#include "../bind/load/pack.h"
 #include "inhouse.h"
 #include "insight.h"
 #include "log.h"
@@ -36,6 +39,7 @@ struct worker {
   struct moon_inhouse inhouse;
   struct moon_insight insight;
   struct moon_trace trace;
+  struct moon_plan *change;  /* the last one; NULL: none came */
   uint32_t *shard;
   uint32_t n_shard;
   int status;
@@ -96,12 +100,51 @@ static void on_room(void *arg, int fd) {
   moon_host_output_ready(w->host);
 }
 
+/* What is not as it was. Kept until the next one: it has all credentials there are, which a trace masks. */
+static void change(struct worker *w, int fd) {
+  struct moon_plan *plan = NULL;
+  struct stat st;
+  uint8_t *p = fstat(fd, &st) || st.st_size <= 0 ? NULL : moon_mem_alloc((size_t)st.st_size);
+  size_t n = p ? (size_t)st.st_size : 0, got = 0;
+  while (got < n) {
+    ssize_t more = pread(fd, p + got, n - got, (off_t)got);
+    if (more <= 0) { break; }
+    got += (size_t)more;
+  }
+  enum moon_err err = !p ? MOON_E_NOMEM : got < n ? MOON_E_SHORT : moon_unpack(p, n, &plan);
+  moon_pack_free(p, n);
+  if (err) {
+    moon_log(MOON_LOG_ERROR, "worker %u cannot read a change of targets: %s", w->c->slot, moon_err_text(err));
+    _exit(MOON_WORKER_FAILED); /* who comes next starts with all of it */
+  }
+  moon_host_change(w->host, plan);
+  w->trace.plan = plan;
+  moon_plan_free(w->change);
+  w->change = plan;
+}
+
+/* The file that came with it in *with, -1: none. */
+static ssize_t take_order(int fd, struct moon_worker_order *order, int *with) {
+  struct iovec iov = {order, sizeof *order};
+  union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control;
+  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+  ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+  struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+  if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) { memcpy(with, CMSG_DATA(c), sizeof *with); }
+  return n;
+}
+
 static void on_order(void *arg, int fd) {
   struct worker *w = arg;
   struct moon_worker_order order;
-  ssize_t n = read(fd, &order, sizeof order);
+  int with = -1;
+  ssize_t n = take_order(fd, &order, &with);
   if (n == 0) { _exit(MOON_WORKER_FAILED); }
-  if (n == (ssize_t)sizeof order) {
+  if (with >= 0) {
+    if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_CHANGE) { change(w, with); }
+    close(with);
+  }
+  if (n == (ssize_t)sizeof order && order.op != MOON_ORDER_CHANGE) {
     w->replaced = order.op == MOON_ORDER_REPLACE;
     moon_host_drain(w->host, order.deadline_us);
     moon_engine_kick(w->engine);
@@ -203,6 +246,7 @@ static void finish(struct worker *w) {
   if (w->host) { moon_host_free(w->host); }
   if (w->engine) { moon_engine_free(w->engine); }
   moon_inhouse_fini(&w->inhouse);
+  moon_plan_free(w->change);
   if (w->loop) { moon_loop_free(w->loop); }
   moon_mem_free(w->shard);
 }

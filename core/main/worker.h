@@ -27,6 +27,7 @@ struct moon_worker_order {
 };
 #define MOON_ORDER_DRAIN 'D'   /* finish, and end */
 #define MOON_ORDER_REPLACE 'R' /* finish, keep, and end: another one goes on */
+#define MOON_ORDER_CHANGE 'C'  /* a file comes with it: a packed plan for moon_host_change */
 
 struct moon_worker_config {
   const struct moon_plan *plan;

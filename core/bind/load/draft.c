@@ -43,6 +43,8 @@ void moon_draft_fini(struct moon_draft *d) {
   moon_mem_free(d->outputs);
   moon_mem_free(d->warnings);
   moon_mem_free(d->env);
+  moon_mem_free(d->files);
+  moon_mem_free(d->kept);
   moon_mem_free(d->by_name);
   for (struct moon_draft_block *b = d->blocks, *next; b; b = next) {
     next = b->next;

@@ -29,10 +29,12 @@ struct moon_draft {
   const char **outputs;
   const char **warnings;
   const char **env;
+  const char **files, **kept;
+  uint32_t file;                           /* of targets that are added now: moon_plan_target.file */
   uint32_t *by_name;                       /* hash of target names: index + 1; 0 free */
   const uint16_t *default_credentials;     /* of targets that name none */
   uint32_t n_default_credentials;
-  uint32_t credentials_cap, targets_cap, probes_cap, outputs_cap, warnings_cap, env_cap, by_name_cap;
+  uint32_t credentials_cap, targets_cap, probes_cap, outputs_cap, warnings_cap, env_cap, files_cap, kept_cap, by_name_cap;
   uint32_t warnings_left_out;
   uint8_t family;                          /* of addresses that names are asked for: 4, 6, 0: both */
   enum moon_err err;                       /* sticky */

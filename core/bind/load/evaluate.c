@@ -96,7 +96,7 @@ static void take_targets(struct moon_fields *f) {
   const struct moon_inventory in = {.place = "--targets"};
   if (f->file) { moon_config_targets(f); }
   for (uint32_t i = 0; i < o->n_targets && !f->d->err; i++) { (void)moon_inventory_argument(f->d, &in, o->targets[i]); }
-  if (!f->d->err && f->d->plan.n_targets == 0) {
+  if (!f->d->err && f->d->plan.n_targets == 0 && !o->again) {
     moon_draft_fail(f->d, f->file ? "%s: no targets" : "no targets: --targets HOST,HOST or --targets FILE", f->file);
   }
   if (f->d->err || moon_inventory_compare(f->d)) { moon_fields_raise(f); }
@@ -159,5 +159,7 @@ enum moon_err moon_draft_make(struct moon_draft *d) {
   p->outputs = d->outputs;
   p->warnings = d->warnings;
   p->env = d->env;
+  p->files = d->files;
+  p->kept = d->kept;
   return d->err;
 }

@@ -1,18 +1,21 @@
 #include "inventory.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <jansson.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "../../base/mem.h"
 #include "recorded.h"
 
 #define LABELS_MAX 64u   /* of one target */
 #define NAME_MAX_LEN 255u
+#define SETTLED_S 2       /* without a change: a last line without an end is meant so */
 #define RECORDING "file:"
 #define RECORDING_LEN (sizeof RECORDING - 1)
 
@@ -204,7 +207,7 @@ static const char *base_name(struct moon_draft *d, const char *path) {
 }
 
 static enum moon_err add(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e) {
-  struct moon_plan_target t = {.source = in->source, .strict_source = in->strict_source};
+  struct moon_plan_target t = {.file = d->file, .source = in->source, .strict_source = in->strict_source};
   if (set_address(d, in, e, &t) || set_credentials(d, in, e, &t) || merge_labels(d, in, e, &t)) { return d->err; }
   if (e->name.p && !clean(e->name)) {
     return moon_draft_fail(d, "%s: device: a name is 1 to %u characters without blanks", place_of(d, in, e), NAME_MAX_LEN);
@@ -407,14 +410,93 @@ static bool looks_like_json(const char *path, const char *text, size_t len) {
   return i < len && (text[i] == '{' || text[i] == ']');
 }
 
-enum moon_err moon_inventory_file(struct moon_draft *d, const struct moon_inventory *in, const char *path) {
+/* Whoever writes a file may be at it: only of one that is read again because it changed. */
+static enum moon_err look_whole(struct moon_draft *d, const char *path, const char *text, size_t len, bool json) {
+  struct stat st;
+  size_t i = 0;
+  while (i < len && (blank(text[i]) || text[i] == '\n')) { i++; }
+  if (i == len) { return moon_draft_fail(d, "%s: is empty; [], or a comment in a file of lines, would say that there are no targets", path); }
+  if (json || text[len - 1] == '\n' || stat(path, &st) || time(NULL) - st.st_mtime >= SETTLED_S) { return MOON_OK; }
+  d->plan.unsettled = true;
+  return moon_draft_fail(d, "%s: its last line has no end yet", path);
+}
+
+static enum moon_err read_file(struct moon_draft *d, const struct moon_inventory *in, const char *path) {
   size_t len;
   const char *text = moon_draft_read(d, in->place, path, MOON_FILE_MAX, &len);
   if (!text) { return d->err; }
   uint32_t before = d->plan.n_targets + d->plan.n_warnings;
-  enum moon_err e = looks_like_json(path, text, len) ? add_json(d, in, path, text, len) : add_lines(d, in, path, text, len);
+  bool json = looks_like_json(path, text, len);
+  if (d->options && d->options->again && look_whole(d, path, text, len, json)) { return d->err; }
+  enum moon_err e = json ? add_json(d, in, path, text, len) : add_lines(d, in, path, text, len);
   if (!e && d->plan.n_targets + d->plan.n_warnings == before) { moon_draft_warn(d, "%s: no targets in it", path); }
   return e;
+}
+
+/* As if the file had not been read; what was said against it is a warning. */
+static void keep_file(struct moon_draft *d, const char *path, uint32_t n_before) {
+  char error[sizeof d->error];
+  memcpy(error, d->error, sizeof error);
+  d->err = MOON_OK;
+  d->error[0] = 0;
+  d->plan.n_targets = n_before;
+  if (d->by_name_cap) { memset(d->by_name, 0, d->by_name_cap * sizeof *d->by_name); }
+  for (uint32_t i = 0; i < n_before; i++) { *find_name(d, d->targets[i].name) = i + 1; }
+  moon_draft_warn(d, "%s: its targets stay as they were", error);
+  if (!moon_draft_room(d, &d->kept, &d->kept_cap, d->plan.n_kept, sizeof *d->kept)) { d->kept[d->plan.n_kept++] = path; }
+}
+
+/* Noted as one that may change. */
+static const char *note_file(struct moon_draft *d, const char *path) {
+  const char *kept = moon_draft_text(d, path, strlen(path));
+  if (!kept || moon_draft_room(d, &d->files, &d->files_cap, d->plan.n_files, sizeof *d->files)) { return NULL; }
+  return d->files[d->plan.n_files++] = kept;
+}
+
+static enum moon_err add_file(struct moon_draft *d, const struct moon_inventory *in, const char *path) {
+  uint32_t before = d->plan.n_targets;
+  path = note_file(d, path);
+  if (!path) { return d->err; }
+  d->file = d->plan.n_files;
+  if (read_file(d, in, path) == MOON_E_CONFIG && d->options && d->options->again) { keep_file(d, path, before); }
+  d->file = 0;
+  return d->err;
+}
+
+static bool ends_in(const char *path, const char *end) {
+  size_t n = strlen(path), m = strlen(end);
+  return n > m && strcmp(path + n - m, end) == 0;
+}
+
+/* All files of a directory that say by their name what they are, or all a pattern names. None at all is no mistake: they may come. */
+static enum moon_err add_files(struct moon_draft *d, const struct moon_inventory *in, const char *pattern, bool directory) {
+  glob_t found;
+  struct stat st;
+  if (!note_file(d, pattern)) { return d->err; }
+  int failed = glob(pattern, 0, NULL, &found);
+  if (failed == GLOB_NOMATCH) {
+    moon_draft_warn(d, "%s: there is no such file yet", pattern);
+    return d->err;
+  }
+  if (failed) { return failed == GLOB_NOSPACE ? moon_draft_nomem(d) : moon_draft_fail(d, "%s: %s", pattern, strerror(errno)); }
+  for (size_t i = 0; i < found.gl_pathc && !d->err; i++) {
+    const char *path = found.gl_pathv[i];
+    if (directory && !ends_in(path, ".json") && !ends_in(path, ".txt")) { continue; }
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) { (void)add_file(d, in, path); }
+  }
+  globfree(&found);
+  return d->err;
+}
+
+enum moon_err moon_inventory_file(struct moon_draft *d, const struct moon_inventory *in, const char *path) {
+  struct stat st;
+  if (stat(path, &st) == 0) {
+    if (!S_ISDIR(st.st_mode)) { return add_file(d, in, path); }
+    size_t n = strlen(path);
+    const char *pattern = moon_draft_format(d, "%s%s*", path, n && path[n - 1] == '/' ? "" : "/");
+    return pattern ? add_files(d, in, pattern, true) : d->err;
+  }
+  return strpbrk(path, "*?[") ? add_files(d, in, path, false) : add_file(d, in, path);
 }
 
 enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_inventory *in, const char *text) {
@@ -425,7 +507,7 @@ enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_in
   if (!strchr(text, ',')) {
     bool there = stat(text, &st) == 0;
     bool recording = strncmp(text, RECORDING, RECORDING_LEN) == 0;
-    if ((there && !S_ISDIR(st.st_mode)) || (strchr(text, '/') && !recording)) { return moon_inventory_file(d, in, text); }
+    if ((there && (!S_ISDIR(st.st_mode) || strchr(text, '/'))) || (strchr(text, '/') && !recording)) { return moon_inventory_file(d, in, text); }
     size_t n = strlen(text);
     if (n > 5 && !recording && (strcmp(text + n - 5, ".json") == 0 || strcmp(text + n - 4, ".txt") == 0)) {
       return moon_inventory_file(d, in, text);

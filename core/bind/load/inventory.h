@@ -29,7 +29,8 @@ struct moon_inventory {
 };
 
 enum moon_err moon_inventory_host(struct moon_draft *d, const struct moon_inventory *in, const char *host, size_t n);
-/* Lines, or file_sd when it ends in .json or looks like it. */
+/* Lines, or file_sd when it ends in .json or looks like it. A directory: all of it that ends in .json or .txt; *, ? and [ make a
+ * pattern. With options.again a file that is empty, broken or not there is kept: its targets are added by who has them. */
 enum moon_err moon_inventory_file(struct moon_draft *d, const struct moon_inventory *in, const char *path);
 /* An argument of --targets: HOST,HOST, a file, or one host. */
 enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_inventory *in, const char *text);

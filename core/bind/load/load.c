@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,7 +17,6 @@
 #include "draft.h"
 #include "pack.h"
 
-#define LOAD_S 30           /* then the child is ended */
 #define PIPE_LEN (1 << 20)  /* fewer switches between the two; what the system does not give is done without */
 #define MAGIC 0x6d6f6f6eu
 
@@ -106,7 +106,7 @@ static enum moon_err take(const struct moon_load_options *o, int fd, struct moon
   struct verdict v;
   int heard;
   for (;;) {
-    deadline_ms = now_ms() + LOAD_S * 1000;
+    deadline_ms = now_ms() + MOON_LOAD_S * 1000;
     heard = hear(fd, &v, sizeof v, deadline_ms);
     if (heard <= 0 || v.magic != MAGIC_WAIT) { break; }
     if (o->progress) { o->progress(o->progress_arg, v.err, (uint32_t)v.n); }
@@ -132,6 +132,19 @@ static enum moon_err take(const struct moon_load_options *o, int fd, struct moon
   }
   moon_pack_free(p, (size_t)v.n);
   return e;
+}
+
+/* It ended without a word. */
+static enum moon_err silent(char *error, size_t cap, bool late, int status) {
+  char cause[160];
+  if (late) {
+    (void)snprintf(cause, sizeof cause, "loading took over %d s and was given up", MOON_LOAD_S);
+  } else if (WIFSIGNALED(status)) {
+    (void)snprintf(cause, sizeof cause, "loading crashed: %s", strsignal(WTERMSIG(status)));
+  } else {
+    (void)snprintf(cause, sizeof cause, "loading ended without an answer");
+  }
+  return tell(error, cap, MOON_E_CONFIG, cause);
 }
 
 enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **out, char *error, size_t cap) {
@@ -163,15 +176,35 @@ enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **ou
   if (e) { kill(pid, SIGKILL); } /* it may still be at it */
   pid_t reaped;
   do { reaped = waitpid(pid, &status, 0); } while (reaped < 0 && errno == EINTR);
-  if (e && !error[0]) {
-    if (late) {
-      (void)snprintf(cause, sizeof cause, "loading took over %d s and was given up", LOAD_S);
-    } else if (reaped == pid && WIFSIGNALED(status)) {
-      (void)snprintf(cause, sizeof cause, "loading crashed: %s", strsignal(WTERMSIG(status)));
-    } else {
-      (void)snprintf(cause, sizeof cause, "loading ended without an answer");
-    }
-    tell(error, cap, e, cause);
+  return e && !error[0] ? silent(error, cap, late, reaped == pid ? status : 0) : e;
+}
+
+enum moon_err moon_load_begin(const struct moon_load_options *o, struct moon_loading *l, char *error, size_t cap) {
+  pid_t self = getpid();
+  *l = (struct moon_loading){.fd = memfd_create("plan", MFD_CLOEXEC)};
+  l->pid = l->fd < 0 ? -1 : fork();
+  if (l->pid == 0) {
+    become_child(self);
+    child(o, l->fd);
+    _exit(0);
   }
-  return e;
+  if (l->pid > 0) { return MOON_OK; }
+  (void)snprintf(error, cap, "loading: %s", strerror(errno));
+  moon_load_forget(l);
+  return MOON_E_CONFIG;
+}
+
+enum moon_err moon_load_end(struct moon_loading *l, int status, struct moon_plan **out, char *error, size_t cap) {
+  const struct moon_load_options none = {.config = NULL};
+  bool late = false;
+  error[0] = 0;
+  (void)lseek(l->fd, 0, SEEK_SET);
+  enum moon_err e = take(&none, l->fd, out, error, cap, &late);
+  moon_load_forget(l);
+  return e && !error[0] ? silent(error, cap, false, status) : e;
+}
+
+void moon_load_forget(struct moon_loading *l) {
+  if (l->fd >= 0) { close(l->fd); }
+  *l = (struct moon_loading){.fd = -1};
 }

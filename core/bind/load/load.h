@@ -3,6 +3,8 @@
 #ifndef MOON_BIND_LOAD_LOAD_H
 #define MOON_BIND_LOAD_LOAD_H
 
+#include <sys/types.h>
+
 #include "plan.h"
 #include "login.h"
 
@@ -25,6 +27,7 @@ struct moon_load_options {
   uint32_t n_probes, n_targets, n_args, n_outputs;
   uint32_t workers, max_coroutines, max_in_flight, per_device, packets_per_s, device_packets_per_s;
   bool once;
+  bool again;                       /* while it runs: a target file that cannot be used is kept as it was, and said so */
   /* Passwords become keys: this many of n. Called once a second while that takes long. NULL: nobody wants to know. */
   void (*progress)(void *arg, uint32_t made, uint32_t n);
   void *progress_arg;
@@ -33,5 +36,18 @@ struct moon_load_options {
 /* *out belongs to the caller (moon_plan_free). On failure `error` holds one line: file, line or key, what is wrong.
  * MOON_E_CONFIG: somebody must mend something; MOON_E_NOMEM. May block: reads files, resolves names. */
 MOON_API enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **out, char *error, size_t cap);
+
+/* The same without waiting: a child that works on its own. */
+struct moon_loading {
+  pid_t pid; /* to be waited for; 0: none */
+  int fd;    /* what it said */
+};
+/* MOON_E_CONFIG with a line in error. */
+MOON_API enum moon_err moon_load_begin(const struct moon_load_options *o, struct moon_loading *l, char *error, size_t cap);
+/* The child ended, was waited for, and this was its status. As moon_load. */
+MOON_API enum moon_err moon_load_end(struct moon_loading *l, int status, struct moon_plan **out, char *error, size_t cap);
+/* Its child is none of this process's any more, or nothing is wanted of it. */
+MOON_API void moon_load_forget(struct moon_loading *l);
+#define MOON_LOAD_S 30 /* then the child is to be ended */
 
 #endif

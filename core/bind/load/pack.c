@@ -18,7 +18,7 @@ static const size_t SIZE[TOTALS] = {
 };
 /* No such thing is packed into fewer octets: bounds the totals before memory is asked for. */
 static const size_t PACKED_MIN[TOTALS] = {
-  [CREDENTIALS] = 66, [PROBES] = 44, [SOURCES] = 12, [JOBS] = 21, [ARGS] = 8, [TEXTS] = 4, [TARGETS] = 61, [LABELS] = 10, [INDEXES] = 2,
+  [CREDENTIALS] = 66, [PROBES] = 44, [SOURCES] = 12, [JOBS] = 21, [ARGS] = 8, [TEXTS] = 4, [TARGETS] = 65, [LABELS] = 10, [INDEXES] = 2,
 };
 
 /* Counts when p is NULL, writes when not. */
@@ -72,6 +72,7 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_text(s, p->run_dir);
   put_text(s, p->engine_cache);
   put_u8(s, p->once);
+  put_u8(s, p->unsettled);
 }
 
 static void put_short(struct sink *s, const void *p, uint8_t n) {
@@ -134,6 +135,7 @@ static void put_probe(struct sink *s, const struct moon_plan_probe *p) {
 static void put_target(struct sink *s, const struct moon_plan_target *t) {
   put_u32(s, t->n_labels);
   put_u32(s, t->n_credentials);
+  put_u32(s, t->file);
   put(s, &t->addr, sizeof t->addr);
   put(s, &t->source, sizeof t->source);
   put_u8(s, t->strict_source);
@@ -151,7 +153,7 @@ static void put_target(struct sink *s, const struct moon_plan_target *t) {
 
 static void put_plan(struct sink *s, const struct moon_plan *p) {
   uint32_t totals[TOTALS] = {[CREDENTIALS] = p->n_credentials, [PROBES] = p->n_probes, [TARGETS] = p->n_targets};
-  totals[TEXTS] = p->n_outputs + p->n_warnings + p->n_env;
+  totals[TEXTS] = p->n_outputs + p->n_warnings + p->n_files + p->n_kept + p->n_gone + p->n_env;
   for (uint32_t i = 0; i < p->n_probes; i++) {
     totals[SOURCES] += p->probes[i].n_sources;
     totals[JOBS] += p->probes[i].n_jobs;
@@ -169,6 +171,9 @@ static void put_plan(struct sink *s, const struct moon_plan *p) {
   for (uint32_t i = 0; i < p->n_targets; i++) { put_target(s, &p->targets[i]); }
   put_texts(s, p->outputs, p->n_outputs);
   put_texts(s, p->warnings, p->n_warnings);
+  put_texts(s, p->files, p->n_files);
+  put_texts(s, p->kept, p->n_kept);
+  put_texts(s, p->gone, p->n_gone);
   put_texts(s, p->env, p->n_env);
 }
 
@@ -292,6 +297,7 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   p->run_dir = get_text_or_null(s);
   p->engine_cache = get_text_or_null(s);
   p->once = get_bool(s);
+  p->unsettled = get_bool(s);
   if (!y->timeout_us || y->rto_floor_us > y->timeout_us || !y->window || !p->workers || !p->max_coroutines || !p->max_in_flight) {
     moon_reader_fail(&s->r, MOON_E_RANGE);
   }
@@ -393,6 +399,7 @@ static void get_probe(struct source *s, struct moon_plan_probe *p) {
 static void get_target(struct source *s, struct moon_plan_target *t, uint32_t n_credentials) {
   t->n_labels = get_u32(s);
   t->n_credentials = get_u32(s);
+  t->file = get_u32(s);
   get_addr(s, &t->addr);
   get_addr(s, &t->source);
   t->strict_source = get_bool(s);
@@ -435,7 +442,13 @@ static void get_plan(struct source *s, struct moon_plan *p) {
   for (uint32_t i = 0; i < p->n_targets && !s->r.err; i++) { get_target(s, &targets[i], p->n_credentials); }
   get_texts(s, &p->outputs, &p->n_outputs);
   get_texts(s, &p->warnings, &p->n_warnings);
+  get_texts(s, &p->files, &p->n_files);
+  get_texts(s, &p->kept, &p->n_kept);
+  get_texts(s, &p->gone, &p->n_gone);
   get_texts(s, &p->env, &p->n_env);
+  for (uint32_t i = 0; i < p->n_targets && !s->r.err; i++) {
+    if (targets[i].file > p->n_files) { moon_reader_fail(&s->r, MOON_E_RANGE); }
+  }
   for (int k = 0; k < TOTALS; k++) {
     if (s->left[k]) { moon_reader_fail(&s->r, MOON_E_RANGE); }
   }

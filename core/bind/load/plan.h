@@ -45,6 +45,7 @@ struct moon_plan_target {
   const uint16_t *credentials; /* tried in order */
   struct moon_addr source; /* bind address; family 0: any */
   uint32_t n_labels, n_credentials;
+  uint32_t file;           /* 1 + which of the plan's files it stands in; 0: none */
   uint8_t family;          /* of lookup: 4 or 6; 0: both */
   bool strict_source;
 };
@@ -55,9 +56,11 @@ struct moon_plan {
   const struct moon_plan_target *targets;
   const char *const *outputs;  /* "json", "table", "null"; none: nothing was said */
   const char *const *warnings; /* one line each: the same agent under two names, a target given twice, ... */
+  const char *const *files;    /* of targets; directories end in "/" and a star, other patterns stand as they were given */
+  const char *const *kept;     /* those that could not be read: their targets stay what they were. See moon_load_options.again */
   const char *const *gone;     /* names of targets, in what is handed to a process that has the rest, see moon_host_change */
   const char *const *env;      /* variables that secrets were taken from: to be wiped by who has them */
-  uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings, n_gone, n_env;
+  uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings, n_files, n_kept, n_gone, n_env;
   struct moon_policy policy;
   uint32_t workers;            /* 1 */
   uint16_t cpus[MOON_PLAN_CPUS_MAX]; /* processors the workers keep to, one each, in turn */
@@ -73,6 +76,7 @@ struct moon_plan {
   const char *engine_cache;    /* file for what is known of SNMPv3 engines; "": none; NULL: in the run directory, unless once */
   const char *run_dir;         /* control socket and counters; NULL: none */
   bool once;
+  bool unsettled;              /* a file may still be being written: to be read again soon */
 };
 
 MOON_API void moon_plan_free(struct moon_plan *p); /* wipes credentials */

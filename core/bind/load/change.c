@@ -1,0 +1,224 @@
+#include "change.h"
+
+#include <string.h>
+
+#include "../../base/mem.h"
+#include "pack.h"
+
+/* Targets by name: index + 1, 0 free. */
+struct names {
+  const struct moon_plan *plan;
+  uint32_t *slots;
+  uint32_t mask;
+};
+
+static uint32_t *slot_of(const struct names *t, const char *name) {
+  uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+  for (const char *p = name; *p; p++) { hash = (hash ^ (uint8_t)*p) * 0x100000001b3u; }
+  uint32_t at = (uint32_t)(hash ^ hash >> 32) & t->mask;
+  while (t->slots[at] && strcmp(t->plan->targets[t->slots[at] - 1].name, name) != 0) { at = (at + 1) & t->mask; }
+  return &t->slots[at];
+}
+
+static enum moon_err read_names(const struct moon_plan *plan, struct names *out) {
+  uint32_t cap = 16;
+  while (cap / 2 < plan->n_targets) { cap *= 2; }
+  *out = (struct names){.plan = plan, .slots = moon_mem_array(cap, sizeof *out->slots), .mask = cap - 1};
+  for (uint32_t i = 0; out->slots && i < plan->n_targets; i++) { *slot_of(out, plan->targets[i].name) = i + 1; }
+  return out->slots ? MOON_OK : MOON_E_NOMEM;
+}
+
+/* ---- files that could not be read ---- */
+
+static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+static int find_credential(const struct moon_plan *in, const struct moon_credential *c) {
+  for (uint32_t i = 0; i < in->n_credentials; i++) {
+    if (memcmp(&in->credentials[i], c, sizeof *c) == 0) { return (int)i; }
+  }
+  for (uint32_t i = 0; i < in->n_credentials; i++) { /* its secret is another by now */
+    if (strcmp(in->credentials[i].name, c->name) == 0) { return (int)i; }
+  }
+  return -1;
+}
+
+static bool is_kept(const struct moon_plan *fresh, const char *path) {
+  for (uint32_t i = 0; i < fresh->n_kept; i++) {
+    if (strcmp(fresh->kept[i], path) == 0) { return true; }
+  }
+  return false;
+}
+
+static uint32_t find_file(const struct moon_plan *in, const char *path) {
+  for (uint32_t i = 0; i < in->n_files; i++) {
+    if (strcmp(in->files[i], path) == 0) { return i + 1; }
+  }
+  return 0;
+}
+
+/* Those of its credentials that there still are. */
+static uint32_t keep_credentials(const struct moon_plan *was, const struct moon_plan *fresh, const struct moon_plan_target *t, uint16_t *out) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < t->n_credentials; i++) {
+    int at = find_credential(fresh, &was->credentials[t->credentials[i]]);
+    if (at >= 0) { out[n++] = (uint16_t)at; }
+  }
+  return n;
+}
+
+enum moon_err moon_change_keep(const struct moon_plan *was, struct moon_plan **fresh) {
+  struct moon_plan plan = **fresh, *made;
+  struct names names = {0};
+  uint8_t *packed = NULL;
+  size_t room = 1, n;
+  if (!plan.n_kept) { return MOON_OK; }
+  for (uint32_t i = 0; i < was->n_targets; i++) { room += was->targets[i].n_credentials; }
+  struct moon_plan_target *targets = moon_mem_array((size_t)plan.n_targets + was->n_targets + 1, sizeof *targets);
+  uint16_t *credentials = moon_mem_array(room, sizeof *credentials), *next = credentials;
+  bool *kept = moon_mem_array((size_t)was->n_files + 1, sizeof *kept);
+  enum moon_err e = targets && credentials && kept ? read_names(&plan, &names) : MOON_E_NOMEM;
+  if (e) { goto out; }
+  for (uint32_t i = 0; i < was->n_files; i++) { kept[i + 1] = is_kept(&plan, was->files[i]); }
+  if (plan.n_targets) { memcpy(targets, plan.targets, plan.n_targets * sizeof *targets); }
+  for (uint32_t i = 0; i < was->n_targets; i++) {
+    const struct moon_plan_target *t = &was->targets[i];
+    if (!kept[t->file] || *slot_of(&names, t->name)) { continue; }
+    uint32_t count = keep_credentials(was, &plan, t, next);
+    if (!count) { continue; } /* it could not be asked */
+    targets[plan.n_targets] = *t;
+    targets[plan.n_targets].credentials = next;
+    targets[plan.n_targets].n_credentials = count;
+    targets[plan.n_targets++].file = find_file(&plan, was->files[t->file - 1]);
+    next += count;
+  }
+  plan.targets = targets;
+  e = moon_pack(&plan, &packed, &n);
+  if (!e) { e = moon_unpack(packed, n, &made); }
+  moon_pack_free(packed, e && !packed ? 0 : n);
+  if (!e) {
+    moon_plan_free(*fresh);
+    *fresh = made;
+  }
+out:
+  moon_mem_free(names.slots);
+  moon_mem_free(kept);
+  moon_mem_free(credentials);
+  moon_mem_free(targets);
+  return e;
+}
+
+/* ---- what differs ---- */
+
+static bool same_labels(const struct moon_plan_target *a, const struct moon_plan_target *b) {
+  bool same = a->n_labels == b->n_labels;
+  for (uint32_t i = 0; same && i < a->n_labels; i++) {
+    const struct moon_label *x = &a->labels[i], *y = &b->labels[i];
+    same = x->key.n == y->key.n && x->value.n == y->value.n && memcmp(x->key.p, y->key.p, x->key.n) == 0 &&
+           memcmp(x->value.p, y->value.p, x->value.n) == 0;
+  }
+  return same;
+}
+
+static bool same_addr(const struct moon_addr *a, const struct moon_addr *b) {
+  return a->family == b->family && a->port == b->port && a->stream == b->stream && (!a->family || moon_addr_equal(a, b));
+}
+
+static bool same_target(const struct moon_plan *pa, const struct moon_plan_target *a, const struct moon_plan *pb,
+                        const struct moon_plan_target *b) {
+  bool same = same_text(a->host, b->host) && same_text(a->lookup, b->lookup) && same_text(a->recording, b->recording) &&
+              (a->recording || same_addr(&a->addr, &b->addr)) && same_addr(&a->source, &b->source) && a->family == b->family &&
+              a->strict_source == b->strict_source && a->n_credentials == b->n_credentials && same_labels(a, b);
+  for (uint32_t i = 0; same && i < a->n_credentials; i++) {
+    same = memcmp(&pa->credentials[a->credentials[i]], &pb->credentials[b->credentials[i]], sizeof *pa->credentials) == 0;
+  }
+  return same;
+}
+
+static bool same_jobs(const struct moon_plan *a, const struct moon_plan *b) {
+  bool same = a->n_probes == b->n_probes;
+  for (uint32_t i = 0; same && i < a->n_probes; i++) {
+    same = a->probes[i].n_jobs == b->probes[i].n_jobs;
+    for (uint32_t j = 0; same && j < a->probes[i].n_jobs; j++) {
+      const struct moon_plan_job *x = &a->probes[i].jobs[j], *y = &b->probes[i].jobs[j];
+      same = x->every_s == y->every_s && x->timeout_s == y->timeout_s;
+    }
+  }
+  return same;
+}
+
+static bool same_settings(const struct moon_plan *a, const struct moon_plan *b) {
+  const struct moon_policy *x = &a->policy, *y = &b->policy;
+  return x->timeout_us == y->timeout_us && x->rto_floor_us == y->rto_floor_us && x->trial_us == y->trial_us && x->retries == y->retries &&
+         x->breaker_after == y->breaker_after && x->window == y->window && x->packets_per_s == y->packets_per_s &&
+         a->max_coroutines == b->max_coroutines && a->max_children == b->max_children && same_jobs(a, b);
+}
+
+bool moon_change_same_probes(const struct moon_plan *a, const struct moon_plan *b) {
+  bool same = a->n_probes == b->n_probes;
+  for (uint32_t i = 0; same && i < a->n_probes; i++) {
+    const struct moon_plan_probe *x = &a->probes[i], *y = &b->probes[i];
+    same = strcmp(x->name, y->name) == 0 && x->version == y->version && x->n_jobs == y->n_jobs && x->n_args == y->n_args &&
+           x->n_match == y->n_match && x->trusted == y->trusted && x->allow_set == y->allow_set;
+    for (uint32_t k = 0; same && k < x->n_jobs; k++) { same = strcmp(x->jobs[k].name, y->jobs[k].name) == 0; }
+    for (uint32_t k = 0; same && k < x->n_args; k++) {
+      same = strcmp(x->args[k].key, y->args[k].key) == 0 && strcmp(x->args[k].value, y->args[k].value) == 0;
+    }
+    for (uint32_t k = 0; same && k < x->n_match; k++) { same = strcmp(x->match[k], y->match[k]) == 0; }
+  }
+  return same;
+}
+
+enum moon_err moon_change_make(const struct moon_plan *was, const struct moon_plan *now, struct moon_change *out) {
+  struct names names;
+  *out = (struct moon_change){.was = was, .now = now, .settings = !same_settings(was, now)};
+  out->is = moon_mem_array((size_t)now->n_targets + 1, 1);
+  out->stays = moon_mem_array((size_t)was->n_targets + 1, 1);
+  if (!out->is || !out->stays || read_names(was, &names)) {
+    moon_change_fini(out);
+    return MOON_E_NOMEM;
+  }
+  for (uint32_t i = 0; i < now->n_targets; i++) {
+    uint32_t at = *slot_of(&names, now->targets[i].name);
+    if (!at) {
+      out->is[i] = MOON_CHANGED_NEW;
+      out->n_new++;
+      continue;
+    }
+    out->stays[at - 1] = 1;
+    if (same_target(was, &was->targets[at - 1], now, &now->targets[i])) { continue; }
+    out->is[i] = MOON_CHANGED_OTHER;
+    out->n_other++;
+  }
+  for (uint32_t i = 0; i < was->n_targets; i++) { out->n_gone += !out->stays[i]; }
+  moon_mem_free(names.slots);
+  return MOON_OK;
+}
+
+void moon_change_fini(struct moon_change *c) {
+  moon_mem_free(c->is);
+  moon_mem_free(c->stays);
+  *c = (struct moon_change){0};
+}
+
+enum moon_err moon_change_pack(const struct moon_change *c, bool (*mine)(void *arg, const char *name), void *arg, uint8_t **out, size_t *n) {
+  struct moon_plan plan = *c->now;
+  struct moon_plan_target *targets = moon_mem_array((size_t)c->n_new + c->n_other + 1, sizeof *targets);
+  const char **gone = moon_mem_array((size_t)c->n_gone + 1, sizeof *gone);
+  enum moon_err e = targets && gone ? MOON_OK : MOON_E_NOMEM;
+  plan.targets = targets;
+  plan.gone = gone;
+  plan.n_targets = plan.n_gone = plan.n_files = plan.n_kept = plan.n_warnings = plan.n_env = 0;
+  if (!c->settings) { plan.n_probes = 0; }
+  for (uint32_t i = 0; !e && i < c->now->n_targets; i++) {
+    if (!c->is[i] || !mine(arg, c->now->targets[i].name)) { continue; }
+    targets[plan.n_targets] = c->now->targets[i];
+    targets[plan.n_targets++].file = 0;
+  }
+  for (uint32_t i = 0; !e && i < c->was->n_targets; i++) {
+    if (!c->stays[i] && mine(arg, c->was->targets[i].name)) { gone[plan.n_gone++] = c->was->targets[i].name; }
+  }
+  if (!e) { e = moon_pack(&plan, out, n); }
+  moon_mem_free(targets);
+  moon_mem_free(gone);
+  return e;
+}

@@ -1,0 +1,107 @@
+#include "watch.h"
+
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define POLL_US UINT64_C(5000000)  /* without a word of the kernel */
+#define AGAIN_US UINT64_C(1000000) /* to see a change found that way a second time */
+#define SETTLE_US UINT64_C(50000)  /* after a word of it */
+#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
+
+static void mix(uint64_t *h, const void *p, size_t n) {
+  const uint8_t *o = p;
+  for (size_t i = 0; i < n; i++) { *h = (*h ^ o[i]) * 0x100000001b3u; }
+}
+
+static void mix_file(uint64_t *h, const char *path) {
+  struct stat st;
+  mix(h, path, strlen(path) + 1);
+  if (stat(path, &st)) { return; }
+  const uint64_t facts[] = {(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
+                            (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec, (uint64_t)st.st_ctim.tv_nsec};
+  mix(h, facts, sizeof facts);
+}
+
+static uint64_t fingerprint(const struct moon_watch *w) {
+  uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+  for (uint32_t i = 0; i < w->n; i++) {
+    glob_t found;
+    if (!strpbrk(w->paths[i], "*?[") || access(w->paths[i], F_OK) == 0) {
+      mix_file(&h, w->paths[i]);
+    } else if (glob(w->paths[i], 0, NULL, &found) == 0) {
+      for (size_t k = 0; k < found.gl_pathc; k++) { mix_file(&h, found.gl_pathv[k]); }
+      globfree(&found);
+    }
+  }
+  return h;
+}
+
+static void watch_directory_of(const struct moon_watch *w, const char *path) {
+  char dir[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  size_t n = slash ? (size_t)(slash - path) + (slash == path) : 1;
+  if (n >= sizeof dir) { return; }
+  memcpy(dir, slash ? path : ".", n);
+  dir[n] = 0;
+  (void)inotify_add_watch(w->fd, dir, EVENTS | IN_ONLYDIR); /* one that cannot be watched is looked at by time */
+}
+
+void moon_watch_init(struct moon_watch *w) { *w = (struct moon_watch){.fd = -1, .look_us = UINT64_MAX}; }
+
+void moon_watch_set(struct moon_watch *w, const char *const *paths, uint32_t n, uint64_t now_us) {
+  char *real;
+  bool same = w->n == n && n;
+  uint64_t known = w->known;
+  for (uint32_t i = 0; same && i < n; i++) { same = strcmp(w->paths[i], paths[i]) == 0; }
+  moon_watch_fini(w);
+  w->paths = paths;
+  w->n = n;
+  if (!n) { return; }
+  w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  for (uint32_t i = 0; w->fd >= 0 && i < n; i++) {
+    watch_directory_of(w, paths[i]);
+    real = realpath(paths[i], NULL);
+    if (real && strcmp(real, paths[i]) != 0) { watch_directory_of(w, real); }
+    free(real);
+  }
+  w->known = w->seen = fingerprint(w);
+  w->look_us = now_us + (same && known != w->known ? SETTLE_US : POLL_US);
+  if (same) { w->known = known; }
+}
+
+void moon_watch_mark(struct moon_watch *w) { w->known = w->seen = fingerprint(w); }
+
+void moon_watch_fini(struct moon_watch *w) {
+  if (w->fd >= 0) { close(w->fd); }
+  moon_watch_init(w);
+}
+
+void moon_watch_heard(struct moon_watch *w, uint64_t now_us) {
+  _Alignas(struct inotify_event) char events[4096];
+  while (read(w->fd, events, sizeof events) > 0) { } /* which file it was shows when all are looked at */
+  if (!w->heard || w->look_us > now_us + SETTLE_US) { w->look_us = now_us + SETTLE_US; }
+  w->heard = true;
+}
+
+bool moon_watch_look(struct moon_watch *w, uint64_t now_us) {
+  if (now_us < w->look_us) { return false; }
+  uint64_t now = fingerprint(w);
+  bool settled = now == w->seen;
+  w->seen = now;
+  if (now == w->known) {
+    w->heard = false;
+    w->look_us = now_us + POLL_US;
+    return false;
+  }
+  w->look_us = now_us + (w->heard ? SETTLE_US : AGAIN_US);
+  if (!settled) { return false; }
+  w->known = now;
+  w->heard = false;
+  w->look_us = now_us + POLL_US;
+  return true;
+}
