@@ -187,7 +187,9 @@ describe("An agent in trouble", function()
       end },
       { "restarts", '{ "reboot", period = 1 }', function(c) return c.reports_time >= 2 and c.discoveries == 1 end },
       { "replays", '"replay"', function(c) return c.duplicate + c.late + c.unknown + c.auth_failed > 0 and c.discoveries == 1 end },
-      { "well", "", function(c) return c.resyncs + c.duplicate + c.unknown + c.auth_failed == 0 and c.reports_time == 1 and c.datagrams_out == c.requests + 2 end },
+      { "well", "", function(c)
+        return c.resyncs + c.duplicate + c.unknown + c.auth_failed == 0 and c.reports_time == 1 and c.datagrams_out == c.requests + 2
+      end },
     }
     local text, list = {}, {}
     for i, case in ipairs(cases) do
