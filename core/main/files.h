@@ -4,11 +4,9 @@
 
 #include "../bind/load/plan.h"
 
-/* Of one process of the tree: a worker whose targets need most, or the master. Sockets serve all targets of UDP; one of TCP needs its
- * own. */
-uint64_t moon_files_needed(const struct moon_plan *plan);
-/* Raises this process's limit, which its children inherit, to n if it is lower. Told by log when the hard limit does not allow it: what
- * then does not get a socket fails as "unreachable". */
-void moon_files_allow(uint64_t n);
+/* Raises this process's limit, which its children inherit, if it is lower than what one process of the tree may need: a worker whose
+ * targets need most, or the master. Sockets serve all targets of UDP; one of TCP, or a source address, needs its own. Told by log
+ * when the hard limit does not allow these: what then does not get a socket fails as "unreachable". */
+void moon_files_allow(const struct moon_plan *plan);
 
 #endif

@@ -39,15 +39,19 @@ static enum moon_err read_file(struct moon_inhouse *h, const char *path, struct 
     return MOON_E_NOMEM;
   }
   moon_draft_init(&d, NULL);
-  f->path = path;
-  f->recording = moon_recorded_read(&d, NULL, path, false);
+  f->path = moon_mem_alloc(strlen(path) + 1);
+  if (f->path) { memcpy(f->path, path, strlen(path) + 1); }
+  f->recording = f->path ? moon_recorded_read(&d, NULL, path, false) : NULL;
   if (f->recording) {
     f->profile = (struct moon_profile){.recording = f->recording, .any_write = true};
     *out = h->files[h->n_files++] = f;
     err = MOON_OK;
   } else {
-    moon_log(MOON_LOG_ERROR, "%s", d.error);
-    err = d.err;
+    if (f->path) {
+      moon_log(MOON_LOG_ERROR, "%s", d.error);
+      err = d.err;
+    }
+    moon_mem_free(f->path);
     moon_mem_free(f);
   }
   moon_draft_fini(&d);
@@ -71,6 +75,7 @@ void moon_inhouse_fini(struct moon_inhouse *h) {
   }
   for (uint32_t i = 0; i < h->n_files; i++) {
     moon_recording_free(h->files[i]->recording);
+    moon_mem_free(h->files[i]->path);
     moon_mem_free(h->files[i]);
   }
   moon_mem_free(h->files);

@@ -12,7 +12,7 @@
 struct moon_inhouse_agent; /* opaque */
 
 struct moon_inhouse_file {
-  const char *path;                 /* the plan's */
+  char *path;                       /* a copy: the target it came with may go first */
   struct moon_recording *recording;
   struct moon_profile profile;      /* as recorded, any community reads and writes */
 };

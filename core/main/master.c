@@ -597,7 +597,7 @@ static void keep_engines(struct master *m, const char *base) {
 static bool set_up(struct master *m) {
   char base[MOON_RUNDIR_MAX], path[MOON_RUNDIR_MAX + 16];
   uint32_t n = m->plan->workers;
-  moon_files_allow(moon_files_needed(m->plan));
+  moon_files_allow(m->plan);
   m->workers = moon_mem_array(n, sizeof *m->workers);
   if (!m->workers) { return cannot("start"); }
   for (uint32_t i = 0; i < n; i++) { m->workers[i].order_fd = m->workers[i].handover_fd = -1; }

@@ -18,8 +18,9 @@ describe("moonpoll run", function()
   end)
 
   local function command(probe, ...)
-    local words = { t.program, "run", probe:find "/" and probe or "tests/e2e/probes/" .. probe .. ".lua", "--targets", host, "-c", "public",
-      "-t", "0.5" }
+    local words = { t.program, "run", "--targets", host, "-c", "public", "-t", "0.5" }
+    if probe:find "%.conf$" then words[#words + 1] = "--config" end
+    words[#words + 1] = probe:find "/" and probe or "tests/e2e/probes/" .. probe .. ".lua"
     for _, w in ipairs { ... } do words[#words + 1] = w end
     for i, w in ipairs(words) do words[i] = t.quote(w) end
     return table.concat(words, " ")
@@ -50,6 +51,11 @@ describe("moonpoll run", function()
       if tonumber(pid) ~= worker then writer = tonumber(pid) end
     end
     return p, worker, assert(writer), dir
+  end
+  -- A probe that no watchdog stops, in a configuration.
+  local function endless()
+    local probe = t.write("endless.lua", "return { every = 1, timeout = 5, run = function() while true do end end }\n")
+    return t.write("endless.conf", ("return { probes = { { file = %q, trusted = true } } }\n"):format(probe))
   end
   local function gone(pid) return t.read("/proc/" .. pid .. "/stat"):match "%) (%a)" == nil end
 
@@ -136,7 +142,8 @@ describe("moonpoll run", function()
   it("tells what a run prints, and what is too much for one", function()
     local probe = t.write("much.lua", [[return { timeout = 20, run = function(device, out)
       print("on", device)
-      for i = 1, 2e5 do out:with { i = tostring(i) }:gauge("x", i) end
+      local long = ("x"):rep(4000)
+      for i = 1, 2000 do out:with { i = i .. long }:gauge("x", i) end
     end }
 ]])
     local code, out, err = shell("", probe, "--once", "-o", "json")
@@ -166,8 +173,7 @@ describe("moonpoll run", function()
   end)
 
   it("kills what does not end, and says so once", function()
-    local probe = t.write("endless.lua", "return { every = 1, timeout = 5, run = function() while true do end end }\n")
-    local p, worker = started(probe)
+    local p, worker = started(endless())
     p:signal(15)
     t.sleep(0.1)
     p:signal(15)
@@ -178,8 +184,7 @@ describe("moonpoll run", function()
   end)
 
   it("leaves no process behind when the master is killed, whatever the others do", function()
-    local endless = t.write("endless.lua", "return { every = 1, timeout = 5, run = function() while true do end end }\n")
-    for _, probe in ipairs { "ticks", endless } do
+    for _, probe in ipairs { "ticks", endless() } do
       local p, worker, writer, dir = started(probe)
       if probe == "ticks" then
         ffi.C.kill(worker, 19)
