@@ -112,11 +112,7 @@ static void become_child(struct master *m, pid_t master, int order_fd, int other
   if (m->writer.order_fd >= 0 && m->writer.order_fd != order_fd) { close(m->writer.order_fd); }
   if (m->has_dir) { moon_control_fini(&m->control); }
   moon_reload_leave(&m->reload);
-  if (m->c->options) { moon_options_wipe(m->c->options); }
-  for (uint32_t i = 0; i < m->c->plan->n_env; i++) { /* what the master keeps to read again */
-    char *value = getenv(m->c->plan->env[i]);
-    if (value) { moon_mem_wipe(value, strlen(value)); }
-  }
+  moon_shield_fini(m->c->shield);
 }
 
 /* What to do about it, for the errors an operator can do something about. */

@@ -8,6 +8,7 @@
 #define MOON_MAIN_MASTER_H
 
 #include "options.h"
+#include "shield.h"
 
 enum moon_exit { /* of the program */
   MOON_EXIT_OK = 0,
@@ -19,8 +20,8 @@ enum moon_exit { /* of the program */
 struct moon_master_config {
   struct moon_plan *plan;     /* borrowed; kept whole, as a worker may have to be replaced, but for the writer's copy: its
                                  credentials are wiped */
-  struct moon_options *options; /* what it was loaded with, secrets included, to load it again: borrowed, children wipe their copy; NULL:
-                                   nothing is read again */
+  struct moon_options *options; /* what it was loaded with, to load it again: borrowed; NULL: nothing is read again */
+  struct moon_shield *shield; /* of their secrets; borrowed, children end theirs */
   const char *format;         /* "json", "table", or NULL: no output, no writer */
   const char *run_dir;        /* base directory; NULL: the default, and only a remark when it cannot be used */
   int stats_fd;               /* the counters as JSON go there at the end; -1: nowhere */

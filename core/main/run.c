@@ -12,20 +12,20 @@
 #include "log.h"
 #include "master.h"
 #include "options.h"
+#include "shield.h"
 
-/* /proc/PID/environ shows the memory the environment came in. keep: in other memory, to be read again. */
-static void wipe_environment(const struct moon_plan *plan, bool keep) {
-  for (uint32_t i = 0; i < plan->n_env; i++) {
-    char *value = getenv(plan->env[i]), *copy = value && keep ? strdup(value) : NULL;
-    if (!value) { continue; }
-    size_t n = strlen(value);
-    moon_mem_wipe(value, n);
-    if (!copy) { continue; }
-    setenv(plan->env[i], copy, 1);
-    moon_mem_wipe(copy, n);
-    free(copy);
+/* Secrets are kept only to be read again, and not in clear. */
+static void put_away(struct moon_shield *shield, const struct moon_plan *plan, struct moon_options *o) {
+  if (plan->once) {
+    moon_options_wipe(o);
+  } else {
+    (void)moon_shield_put(shield, o->community, o->community ? strlen(o->community) : 0);
+    (void)moon_shield_put(shield, o->login.secrets, o->login.secrets ? o->login.secrets_len : 0);
   }
+  for (uint32_t i = 0; i < plan->n_env; i++) { (void)moon_shield_env(shield, plan->env[i]); }
 }
+
+static void lift(void *arg) { moon_shield_lift(arg); }
 
 /* The one format stdout gets; NULL for null. false: two want it. */
 static bool choose_format(const struct moon_plan *plan, const char **format) {
@@ -45,8 +45,8 @@ static int fail(int status, const char *line) {
   return status;
 }
 
-static int poll_plan(struct moon_plan *plan, struct moon_options *o, int stats_fd, const char *run_dir) {
-  struct moon_master_config c = {.plan = plan, .options = plan->once ? NULL : o, .run_dir = run_dir, .stats_fd = stats_fd};
+static int poll_plan(struct moon_plan *plan, struct moon_options *o, struct moon_shield *shield, int stats_fd, const char *run_dir) {
+  struct moon_master_config c = {.plan = plan, .options = plan->once ? NULL : o, .shield = shield, .run_dir = run_dir, .stats_fd = stats_fd};
   if (!choose_format(plan, &c.format)) { return fail(MOON_EXIT_CONFIG, "outputs: stdout has room for one format only"); }
   bool terminal = isatty(STDERR_FILENO);
   c.live = c.format && strcmp(c.format, "table") == 0 && terminal && isatty(STDOUT_FILENO);
@@ -97,9 +97,12 @@ int moon_run_main(int argc, char **argv) {
     snprintf(error, sizeof error, "--stats %s: %m", o.stats);
     status = fail(MOON_EXIT_CONFIG, error);
   } else {
-    if (plan->once) { moon_options_wipe(&o); }
-    wipe_environment(plan, !plan->once);
-    status = poll_plan(plan, &o, stats_fd, plan->run_dir);
+    struct moon_shield shield = {0};
+    put_away(&shield, plan, &o);
+    o.load.begun = lift;
+    o.load.begun_arg = &shield;
+    status = poll_plan(plan, &o, &shield, stats_fd, plan->run_dir);
+    moon_shield_fini(&shield);
   }
   if (plan) { moon_plan_free(plan); }
   if (stats_fd >= 0) { close(stats_fd); }

@@ -45,6 +45,7 @@ static void child(const struct moon_load_options *o, int fd) {
   struct moon_draft d;
   uint8_t *packed = NULL;
   size_t n = 0;
+  if (o->begun) { o->begun(o->begun_arg); }
   moon_draft_init(&d, o);
   d.told = told;
   d.told_arg = &fd;

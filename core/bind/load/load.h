@@ -31,6 +31,8 @@ struct moon_load_options {
   /* Passwords become keys: this many of n. Called once a second while that takes long. NULL: nobody wants to know. */
   void (*progress)(void *arg, uint32_t made, uint32_t n);
   void *progress_arg;
+  void (*begun)(void *arg);         /* in the child, before it reads anything: what it needs of secrets is put in place. May be NULL */
+  void *begun_arg;
 };
 
 /* *out belongs to the caller (moon_plan_free). On failure `error` holds one line: file, line or key, what is wrong.
