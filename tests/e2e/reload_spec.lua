@@ -43,7 +43,7 @@ describe("targets while it runs", function()
     runs = runs + 1
     local dir = t.path("run" .. runs)
     assert(os.execute("mkdir -p " .. dir) == 0)
-    local words = { t.program, "run", "tests/e2e/probes/count.lua", "--targets", file, "--run-dir", dir, "-o", "json" }
+    local words = { t.program, "run", "tests/e2e/probes/count.lua", "--targets", file, "--run-dir", dir, "-c", "public", "-o", "json" }
     for _, w in ipairs { ... } do words[#words + 1] = w end
     local p = t.start(words, {})
     local self = { process = p, dir = dir }
@@ -206,9 +206,9 @@ describe("targets while it runs", function()
     t.sleep(1.2)
     assert.equal(had, count "x")
     put(config, "return {")
-    code, _, err = t.run { t.program, "reload", "--run-dir", dir }
-    assert.equal(1, code)
-    assert.truthy(err:find("moon.lua", 1, true), err)
+    local status, _, why = t.run { t.program, "reload", "--run-dir", dir }
+    assert.equal(1, status)
+    assert.truthy(why:find("moon.lua", 1, true), why)
     p:stop()
   end)
 end)
