@@ -2,7 +2,8 @@
  *
  *   watchdog thread: the resume of this number took 50 ms of processor time  ->  signal to the host's thread
  *   signal handler:  moon_host_stop_resume(host, number, when it began)       sets Lua's hook
- *   hook:            raises before the next instruction, and again before each that follows
+ *   hook:            yields before the next instruction and is not resumed; raises where a C function is in between, and
+ *                    again before each instruction that follows
  *
  * The hook stays until the resume is over, so no pcall of the script outlives it; it goes before anybody else's begins. Code in C
  * sees no hook: whoever watches has to end the process then. Probes whose configuration trusts them are left alone. */
@@ -16,7 +17,7 @@
 struct moon_guard {
   volatile sig_atomic_t armed; /* set by the handler: the hook is there */
   uint64_t since_ns;           /* processor time of the thread when the resume was first seen */
-  char told[320];              /* what was raised first; "" not yet */
+  char told[320];              /* what was told first; "" not yet */
 };
 
 struct moon_host;
@@ -24,8 +25,7 @@ struct moon_task;
 
 /* Once for a host. [-0, +0, m] */
 void moon_guard_setup(lua_State *L, struct moon_host *h);
-/* After a resume that was to be stopped, which came to this end. Returns the end it has: whatever the script made of the error, it
- * is one. */
+/* After a resume that was to be stopped, which came to this end. Returns the end it has: whatever the script made of it, an error. */
 int moon_guard_disarm(struct moon_host *h, struct moon_task *t, int end);
 
 #endif
