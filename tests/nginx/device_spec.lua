@@ -329,15 +329,17 @@ describe("a worker", function()
     for _, r in ipairs(replies) do if r.body == "up\n" then good = good + 1 end end
     return good, seconds
   end
-  it("serves 1,000 requests at once", function()
-    local best = 99
-    for _ = 1, 4 do -- other programs run too
+  it("serves 1,000 requests at once in a quarter of a second", function()
+    local least, best = 99, 99
+    for _ = 1, 5 do
+      local before = nginx:cpu_seconds()
       local good, seconds = all()
       assert.equal(1000, good)
-      best = math.min(best, seconds)
+      -- Where other programs have the processors too: what the worker took of one, and what agents take to answer.
+      least, best = math.min(least, seconds), math.min(best, seconds, nginx:cpu_seconds() - before + 0.05)
     end
-    assert.is_true(best < (rig.build:find "san" and 2 or 1), best)
-    if os.getenv "SHOW" then print("1,000 at once: " .. best .. " s") end
+    assert.is_true(best < 0.25, best)
+    assert.is_true(least < (rig.build:find "san" and 2 or 1), least)
   end)
   it("can be killed while they wait: the next one goes on", function()
     local pid = nginx:workers()[1]

@@ -107,6 +107,8 @@ function nginx:fds()
   for _ in io.popen("ls /proc/" .. self:workers()[1] .. "/fd"):lines() do n = n + 1 end
   return n
 end
+--- Processor time of a worker.
+function nginx:cpu_seconds() return tonumber(t.read("/proc/" .. self:workers()[1] .. "/schedstat"):match "%d+") / 1e9 end
 function nginx:rss_mb() return tonumber(t.read("/proc/" .. self:workers()[1] .. "/status"):match "VmRSS:%s*(%d+)") / 1024 end
 function nginx:reload() self.process:signal(1) end
 function nginx:stop()
