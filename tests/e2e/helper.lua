@@ -79,13 +79,15 @@ function process:stop(seconds)
   return self:wait(seconds)
 end
 
---- Starts a program. words: list. opts.env: {NAME = value}, opts.stdin: a file, opts.shell: a pipeline instead of words.
+--- Starts a program. words: list. opts.env: {NAME = value}, opts.before: words in front of it, opts.stdin: a file,
+-- opts.shell: a pipeline instead of words.
 function _M.start(words, opts)
   opts = opts or {}
   local out, err, rc, pid = _M.path "out", _M.path "err", _M.path "rc", _M.path "pid"
   -- A program that needs the first two is not whole; what is kept from run to run is this test's own.
   local parts = { "env -u LUA_PATH -u LUA_CPATH XDG_RUNTIME_DIR=" .. base }
   for k, v in pairs(opts.env or {}) do parts[#parts + 1] = k .. "=" .. quote(v) end
+  for _, w in ipairs(opts.before or {}) do parts[#parts + 1] = quote(w) end
   for _, w in ipairs(words) do parts[#parts + 1] = quote(w) end
   local command = opts.shell or ("exec " .. table.concat(parts, " "))
   -- The inner shell becomes the program, so that the pid is its own.
