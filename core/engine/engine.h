@@ -86,7 +86,7 @@ MOON_API enum moon_err moon_peer_new_named(struct moon_engine *e, const char *ho
 /* What the resolver last said against its name, one clause; NULL: nothing. Valid until the next turn. */
 MOON_API const char *moon_peer_trouble(const struct moon_peer *p);
 #define MOON_SOURCES_MAX 16u /* addresses asked from, beside the engine's own */
-/* Its requests leave from this address of the host; peers of one source share a socket. Of source only address and zone count.
+/* Its requests leave from this address of the host and by this interface, the scope (0: any); peers of one source share a socket.
  * Of a peer known by name: those to addresses of the same family.
  * To be called before the first request. MOON_E_CONFIG, errno tells: not of the peer's family, or none of this host's
  * addresses; MOON_E_LIMIT: too many sources; MOON_E_NOMEM. */

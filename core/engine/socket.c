@@ -72,6 +72,14 @@ static uint32_t set_receive_buffer(int fd, uint32_t octets) {
   return (uint32_t)got / 2; /* the kernel doubles what was asked, for its own bookkeeping, and reports that */
 }
 
+int moon_socket_bind(int fd, const struct moon_addr *source) {
+  union moon_sockaddr sa;
+  socklen_t len = moon_sockaddr_put(&sa, source);
+  int index = (int)source->scope;
+  if (index && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof index)) { return -1; }
+  return bind(fd, &sa.any, len);
+}
+
 enum moon_err moon_socket_open(struct moon_socket *s, uint8_t family, const struct moon_addr *source, uint32_t receive_buffer,
                                uint32_t *granted) {
   memset(s, 0, sizeof *s);
@@ -80,8 +88,6 @@ enum moon_err moon_socket_open(struct moon_socket *s, uint8_t family, const stru
   s->fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s->fd < 0) { return MOON_E_CONFIG; }
   struct moon_addr any = { .family = family };
-  union moon_sockaddr sa;
-  socklen_t len = moon_sockaddr_put(&sa, source->family == family ? source : &any);
   if (family == 6) {
     set_int(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     set_int(s->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
@@ -92,7 +98,7 @@ enum moon_err moon_socket_open(struct moon_socket *s, uint8_t family, const stru
   }
   *granted = set_receive_buffer(s->fd, receive_buffer);
   set_int(s->fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
-  if (bind(s->fd, &sa.any, len)) {
+  if (moon_socket_bind(s->fd, source->family == family ? source : &any)) {
     int saved = errno;
     close(s->fd);
     s->fd = -1;

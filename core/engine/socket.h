@@ -56,8 +56,10 @@ struct moon_socket {
   struct moon_outbox out;
 };
 
+/* Binds to the address of source and, with a scope, to that interface: what another one brings is not heard. 0, or -1 with errno. */
+int moon_socket_bind(int fd, const struct moon_addr *source);
 /* *granted: the receive buffer in octets, without the kernel's doubling. MOON_E_CONFIG with errno: no such family, or the
- * address cannot be bound. */
+ * source cannot be bound. */
 enum moon_err moon_socket_open(struct moon_socket *s, uint8_t family, const struct moon_addr *source, uint32_t receive_buffer,
                                uint32_t *granted);
 void moon_socket_close(struct moon_socket *s);

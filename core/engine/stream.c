@@ -132,7 +132,6 @@ static void want(struct moon_engine *e, struct moon_stream *s, int op) {
 }
 
 static int connect_to(const struct moon_peer *p, bool *connecting) {
-  union moon_sockaddr sa;
   int fd = socket(p->target.addr.family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) { return -1; }
   uint64_t dead_us = ((uint64_t)p->target.policy->retries + 1) * p->target.policy->timeout_us;
@@ -141,7 +140,7 @@ static int connect_to(const struct moon_peer *p, bool *connecting) {
   set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, dead_us > INT32_MAX ? INT32_MAX : (int)(dead_us / 1000)); /* or it lasts a quarter of an hour */
   set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   const struct moon_addr *source = &p->socket->source;
-  bool failed = source->family == p->target.addr.family && bind(fd, &sa.any, moon_sockaddr_put(&sa, source));
+  bool failed = source->family == p->target.addr.family && moon_socket_bind(fd, source);
   failed = failed || (connect(fd, &p->to.any, p->to_len) && errno != EINPROGRESS);
   if (failed) {
     int cause = errno;

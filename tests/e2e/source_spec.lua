@@ -16,7 +16,8 @@ describe("source of a target", function()
   local function config(sources)
     local lines = { 'return { auth = { a = { community = "public" } }, targets = {' }
     for i, source in ipairs(sources) do
-      lines[#lines + 1] = ('  { host = "127.0.0.1:%d", name = "t%d", auth = "a"%s },'):format(ports[i], i, source and (", source = %q"):format(source) or "")
+      local own = source and (source:find "=" and ", " .. source or (", source = %q"):format(source)) or ""
+      lines[#lines + 1] = ('  { host = "127.0.0.1:%d", name = "t%d", auth = "a"%s },'):format(ports[i], i, own)
     end
     lines[#lines + 1] = "}, request = { timeout = 0.2, retries = 0 } }"
     return t.write("source.lua", table.concat(lines, "\n"))
@@ -38,5 +39,37 @@ describe("source of a target", function()
     assert.equal("", out)
     assert.truthy(err:find('^moonpoll: .*source.lua:3: targets%[2%].source: "192.0.2.99": Cannot assign requested address\n$'), err)
     for i = 1, 3 do assert.is_nil((net.receive(fds[i]))) end
+  end)
+
+  local function interfaces()
+    local found = {}
+    for name in t.read "/proc/net/dev":gmatch "\n%s*([^%s:]+):" do
+      if name ~= "lo" then found[#found + 1] = name end
+    end
+    return found
+  end
+
+  it("is an interface too: by another one this host does not reach itself", function()
+    local other = interfaces()[1]
+    if not other then return pending "this host has no interface but lo" end
+    local r = t.poll { "tests/e2e/probes/ticks.lua", "--config", config { 'interface = "lo"', ("interface = %q"):format(other), false }, "--once" }
+    assert.equal(3, r.status, r.stderr)
+    assert.truthy((net.receive(fds[1])))
+    assert.is_nil((net.receive(fds[2])))
+    assert.truthy((net.receive(fds[3])))
+  end)
+
+  it("goes with an address", function()
+    local r = t.poll { "tests/e2e/probes/ticks.lua", "--config", config { 'source = "127.0.0.79", interface = "lo"' }, "--once" }
+    assert.equal(3, r.status, r.stderr)
+    local data, from = net.receive(fds[1])
+    assert.truthy(data)
+    assert.equal("127.0.0.79", net.text(from.addr))
+  end)
+
+  it("is told when there is no such interface", function()
+    local code, _, err = t.run { t.program, "run", "tests/e2e/probes/ticks.lua", "--config", config { 'interface = "nowhere0"' }, "--once" }
+    assert.equal(2, code)
+    assert.truthy(err:find('targets%[1%].interface: "nowhere0": No such device\n$'), err)
   end)
 end)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -304,8 +305,8 @@ static bool is_here(const struct moon_addr *a) {
 
 /* One entry of targets, a table, at the top. */
 static void read_target(struct moon_fields *f, struct moon_inventory *in) {
-  static const char *const KEYS[] = {"host", "hosts", "file", "name", "auth", "labels", "port", "family", "source", "strict_source", NULL};
-  const char *host = NULL, *file = NULL, *source = NULL, *name;
+  static const char *const KEYS[] = {"host", "hosts", "file", "name", "auth", "labels", "port", "family", "source", "interface", "strict_source", NULL};
+  const char *host = NULL, *file = NULL, *source = NULL, *interface = NULL, *name;
   const char *const *hosts = NULL;
   uint32_t n_hosts = 0, port = 0;
   size_t name_n;
@@ -318,6 +319,7 @@ static void read_target(struct moon_fields *f, struct moon_inventory *in) {
   read_family(f, &in->family);
   moon_fields_bool(f, "strict_source", &in->strict_source);
   moon_fields_text(f, "source", &source);
+  moon_fields_text(f, "interface", &interface);
   in->port = (uint16_t)port;
   if ((host != NULL) + (hosts != NULL) + (file != NULL) != 1) { moon_fields_fail(f, "one of host, hosts and file is expected"); }
   if (in->name && !host) { moon_fields_fail(f, "name goes with host; a file names its targets by device="); }
@@ -330,6 +332,12 @@ static void read_target(struct moon_fields *f, struct moon_inventory *in) {
     bool address = moon_addr_parse(source, 0, &in->source, &name, &name_n) == MOON_OK;
     if (!address || in->source.port) { moon_fields_fail(f, "\"%.80s\" is no address%s", source, address ? " without a port" : ""); }
     if (!is_here(&in->source)) { moon_fields_fail(f, "\"%.80s\": %s", source, strerror(errno)); }
+    moon_fields_leave(f, was);
+  }
+  if (interface) {
+    size_t was = moon_fields_enter(f, "interface");
+    in->source.scope = if_nametoindex(interface);
+    if (!in->source.scope) { moon_fields_fail(f, "\"%.80s\": %s", interface, strerror(errno)); }
     moon_fields_leave(f, was);
   }
   read_labels(f, in);

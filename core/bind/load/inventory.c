@@ -189,6 +189,7 @@ static enum moon_err set_address(struct moon_draft *d, const struct moon_invento
   }
   if (err == MOON_E_DNS) {
     t->family = t->addr.family ? t->addr.family : in->family ? in->family : in->source.family ? in->source.family : d->family;
+    if (!t->family && in->source.scope) { t->family = 4; }
     t->addr.family = 0;
     t->lookup = moon_draft_text(d, host, host_n);
     return d->err;
@@ -209,6 +210,7 @@ static const char *base_name(struct moon_draft *d, const char *path) {
 static enum moon_err add(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e) {
   struct moon_plan_target t = {.file = d->file, .source = in->source, .strict_source = in->strict_source};
   if (set_address(d, in, e, &t) || set_credentials(d, in, e, &t) || merge_labels(d, in, e, &t)) { return d->err; }
+  if (t.source.scope && !t.source.family) { t.source.family = t.lookup ? t.family : t.addr.family; }
   if (e->name.p && !clean(e->name)) {
     return moon_draft_fail(d, "%s: device: a name is 1 to %u characters without blanks", place_of(d, in, e), NAME_MAX_LEN);
   }

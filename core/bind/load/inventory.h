@@ -21,7 +21,7 @@ struct moon_inventory {
   const struct moon_label *labels; /* those beside a host win over these */
   const uint16_t *credentials;     /* NULL: the default ones */
   const char *beside;              /* file whose directory recordings are relative to; NULL: the working directory */
-  struct moon_addr source;         /* family 0: any */
+  struct moon_addr source;         /* family 0: any; its scope may name an interface all the same */
   uint32_t n_labels, n_credentials;
   uint16_t port;                   /* where none is written; 0: 161 */
   uint8_t family;                  /* of names that say none: 4 or 6; 0: as the draft says */

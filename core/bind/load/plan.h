@@ -43,7 +43,7 @@ struct moon_plan_target {
   const char *recording;   /* file that answers instead of an agent; addr is made up, no two alike. NULL: addr is asked */
   const struct moon_label *labels;
   const uint16_t *credentials; /* tried in order */
-  struct moon_addr source; /* bind address; family 0: any */
+  struct moon_addr source; /* bind address, scope: by this interface; family 0: any */
   uint32_t n_labels, n_credentials;
   uint32_t file;           /* 1 + which of the plan's files it stands in; 0: none */
   uint8_t family;          /* of lookup: 4 or 6; 0: both */
