@@ -22,6 +22,7 @@ return function(c)
       local index, row = walk_next(walk)
       if index == nil then
         if row == nil then return nil end
+        if type(row) == "string" then error(row, 0) end -- a limit of the run
         row.rows = walk_given(walk)
         error(row, 0)
       end

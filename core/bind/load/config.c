@@ -108,15 +108,18 @@ static void read_request(struct moon_fields *f) {
 }
 
 static void read_limits(struct moon_fields *f) {
-  static const char *const KEYS[] = {"max_coroutines", "max_in_flight", "max_children", "packets_per_s", "cpu_ms", NULL};
+#define NAME(name, otherwise, least, most, what) #name,
+  static const char *const KEYS[] = {"max_coroutines", "max_in_flight", "packets_per_s", MOON_LIMITS(NAME) NULL};
+#undef NAME
   struct moon_plan *p = &f->d->plan;
   size_t was;
   if (!moon_fields_get(f, "limits", &was)) { return; }
   moon_fields_keys(f, KEYS);
   moon_fields_uint(f, "max_coroutines", 1, 1000000, &p->max_coroutines);
   moon_fields_uint(f, "max_in_flight", 1, 1000000, &p->max_in_flight);
-  moon_fields_uint(f, "max_children", 0, 1000000, &p->max_children);
-  moon_fields_uint(f, "cpu_ms", 1, MOON_CPU_MS_MAX, &p->cpu_ms);
+#define READ(name, otherwise, least, most, what) moon_fields_uint(f, #name, least, most, &p->name);
+  MOON_LIMITS(READ)
+#undef READ
   moon_fields_uint(f, "packets_per_s", 0, 10000000, &p->packets_per_s);
   lua_pop(f->L, 1);
   moon_fields_leave(f, was);

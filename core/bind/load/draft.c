@@ -27,8 +27,9 @@ void moon_draft_init(struct moon_draft *d, const struct moon_load_options *o) {
   p->workers = 1;
   p->max_coroutines = 1000;
   p->max_in_flight = 10000;
-  p->max_children = 64;
-  p->cpu_ms = MOON_CPU_MS;
+#define SET(name, otherwise, least, most, what) p->name = otherwise;
+  MOON_LIMITS(SET)
+#undef SET
   p->grace_s = 5;
   p->loop = "libev";
 }

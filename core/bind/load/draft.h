@@ -9,8 +9,6 @@
 #define MOON_FILE_MAX (64u << 20)  /* octets of a target file: a million lines */
 #define MOON_SCRIPT_MAX (1u << 20) /* octets of a probe file, a module, the configuration */
 #define MOON_CREDENTIALS_MAX 16384u /* indexes have 16 bits */
-#define MOON_CPU_MS 50u            /* a script without a wait */
-#define MOON_CPU_MS_MAX 2000u      /* past 3 s the worker is given up */
 #define MOON_WARNINGS_MAX 50u      /* then they are only counted */
 
 struct moon_draft_block;   /* of the arena */

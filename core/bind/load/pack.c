@@ -5,6 +5,9 @@
 #include "../../base/buf.h"
 #include "../../base/mem.h"
 
+#define PUT_LIMIT(name, otherwise, least, most, what) put_u32(s, p->name);
+#define GET_LIMIT(name, otherwise, least, most, what) p->name = get_u32(s);
+
 #define NO_TEXT UINT32_MAX
 #define SECONDS_MAX 1e9
 
@@ -62,8 +65,7 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_u32(s, p->max_coroutines);
   put_u32(s, p->max_in_flight);
   put_u32(s, p->packets_per_s);
-  put_u32(s, p->max_children);
-  put_u32(s, p->cpu_ms);
+  MOON_LIMITS(PUT_LIMIT)
   put(s, &p->grace_s, 8);
   put_text(s, p->resolver.servers);
   put(s, &p->resolver.timeout_us, 8);
@@ -107,8 +109,7 @@ static void put_probe(struct sink *s, const struct moon_plan_probe *p) {
   put_u32(s, p->n_sources);
   put_u32(s, p->n_jobs);
   put_u32(s, p->n_args);
-  put_u32(s, p->max_children);
-  put_u32(s, p->cpu_ms);
+  MOON_LIMITS(PUT_LIMIT)
   put(s, &p->version, 8);
   put_u8(s, p->trusted);
   put_u8(s, p->allow_set);
@@ -287,8 +288,7 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   p->max_coroutines = get_u32(s);
   p->max_in_flight = get_u32(s);
   p->packets_per_s = get_u32(s);
-  p->max_children = get_u32(s);
-  p->cpu_ms = get_u32(s);
+  MOON_LIMITS(GET_LIMIT)
   p->grace_s = get_seconds(s);
   p->resolver.servers = get_text_or_null(s);
   get(s, &p->resolver.timeout_us, 8);
@@ -358,8 +358,7 @@ static void get_probe(struct source *s, struct moon_plan_probe *p) {
   p->n_sources = get_u32(s);
   p->n_jobs = get_u32(s);
   p->n_args = get_u32(s);
-  p->max_children = get_u32(s);
-  p->cpu_ms = get_u32(s);
+  MOON_LIMITS(GET_LIMIT)
   get(s, &p->version, 8);
   p->trusted = get_bool(s);
   p->allow_set = get_bool(s);

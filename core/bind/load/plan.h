@@ -14,6 +14,19 @@ struct moon_pair { const char *key, *value; };
 
 #define MOON_PLAN_CPUS_MAX 64 /* as many as there may be workers */
 
+/* X(name, when nothing is said, least, most, what of): what a script may take, of one run unless it says otherwise. A probe may only
+ * ask for less than the configuration gives. 0 where a plan was not read from anywhere: no limit. */
+#define MOON_LIMITS(X)                                                                             \
+  X(cpu_ms, 50, 1, 2000, "ms of processor time without a wait") /* past 3 s the worker is given up */ \
+  X(memory_mb, 32, 1, 1u << 20, "MiB alive in Lua of all its runs in one worker")                  \
+  X(max_children, 64, 0, 1000000, "children at a time")                                            \
+  X(max_requests, 100000, 1, 1000000000, "requests")                                               \
+  X(max_rows, 1000000, 1, 1000000000, "rows")                                                      \
+  X(max_samples, 100000, 1, 1000000000, "samples")                                                 \
+  X(max_log_lines, 100, 1, 1000000000, "lines of the log")
+#define MOON_LIMIT_FIELD(name, otherwise, least, most, what) uint32_t name;
+#define MOON_MEMORY_TARGET (16u << 10) /* octets more than memory_mb for each target of the worker: what is kept of it */
+
 struct moon_plan_job {
   const char *name;        /* "" for a probe without jobs */
   double every_s;          /* 0: only once */
@@ -29,8 +42,7 @@ struct moon_plan_probe {
   const char *const *match; /* sysObjectID prefixes from the configuration, or NULL */
   uint64_t version;        /* hash of all sources */
   uint32_t n_sources, n_jobs, n_args, n_match;
-  uint32_t max_children;   /* of one run: the plan's, or less as the probe's limits say */
-  uint32_t cpu_ms;         /* of processor time without a wait: likewise */
+  MOON_LIMITS(MOON_LIMIT_FIELD) /* the plan's, or less as the probe's limits say */
   bool trusted;
   bool allow_set;
 };
@@ -68,8 +80,7 @@ struct moon_plan {
   uint32_t max_coroutines;     /* runs at once a worker: 1,000 */
   uint32_t max_in_flight;      /* requests on the wire a worker: 10,000 */
   uint32_t packets_per_s;      /* a worker; 0: no limit */
-  uint32_t max_children;       /* of one run: 64 */
-  uint32_t cpu_ms;             /* of processor time a script may take without a wait: 50 */
+  MOON_LIMITS(MOON_LIMIT_FIELD)
   double grace_s;              /* at SIGTERM: 5 */
   struct moon_resolver_config resolver;
   const char *loop;            /* "libev" or "epoll" */

@@ -18,6 +18,7 @@
 #define JOBS_MAX 32u
 #define NAME_LEN_MAX 64u
 #define CALL_S 2.0
+#define LOOK_AFTER 20000 /* instructions: some 200 us */
 #define YEAR_S (366.0 * 86400)
 
 struct check {
@@ -34,29 +35,36 @@ static double cpu_s(void) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+struct within { double seconds, until; const char *why; };
+
+/* Past the limit it raises before each instruction, so that the pcalls of the script end one after the other. */
 static void too_long(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_pushlightuserdata(L, (void *)(uintptr_t)too_long);
   lua_rawget(L, LUA_REGISTRYINDEX);
-  double until = lua_tonumber(L, -1);
+  const struct within *w = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (cpu_s() < until) { return; }
+  if (cpu_s() < w->until) { return; }
+  lua_sethook(L, too_long, LUA_MASKCOUNT, 1);
   luaL_where(L, 0);
-  lua_pushfstring(L, "still running after %d s: loading a file only describes it", (int)CALL_S);
+  lua_pushfstring(L, "still running after %f s: %s", w->seconds, w->why);
   lua_concat(L, 2);
   lua_error(L);
 }
 
-int moon_script_call(lua_State *L, int nargs) {
+int moon_script_call_within(lua_State *L, int nargs, double seconds, const char *why) {
+  struct within w = {seconds, cpu_s() + seconds, why};
   luaL_checkstack(L, 4, NULL);
   lua_pushlightuserdata(L, (void *)(uintptr_t)too_long);
-  lua_pushnumber(L, cpu_s() + CALL_S);
+  lua_pushlightuserdata(L, &w);
   lua_rawset(L, LUA_REGISTRYINDEX);
-  lua_sethook(L, too_long, LUA_MASKCOUNT, 1000000);
+  lua_sethook(L, too_long, LUA_MASKCOUNT, LOOK_AFTER);
   int failed = lua_pcall(L, nargs, 1, 0);
   lua_sethook(L, NULL, 0, 0);
   return failed;
 }
+
+int moon_script_call(lua_State *L, int nargs) { return moon_script_call_within(L, nargs, CALL_S, "loading a file only describes it"); }
 
 const char *moon_script_prefix(struct moon_draft *d, const char *text, size_t n) {
   uint8_t octets[MOON_OID_MAX_LEN];
@@ -352,19 +360,25 @@ static void read_metrics(struct moon_fields *f) {
 }
 
 static void read_limits(struct moon_fields *f, struct moon_plan_probe *p) {
-  static const char *const KEYS[] = {"max_children", "cpu_ms", NULL};
+#define NAME(name, otherwise, least, most, what) #name,
+  static const char *const KEYS[] = {MOON_LIMITS(NAME) NULL};
+#undef NAME
+  const struct moon_plan *all = &f->d->plan;
+  uint32_t own;
   size_t was;
-  p->max_children = f->d->plan.max_children;
-  p->cpu_ms = f->d->plan.cpu_ms;
+#define TAKE(name, otherwise, least, most, what) p->name = all->name;
+  MOON_LIMITS(TAKE)
+#undef TAKE
   if (!moon_fields_get(f, "limits", &was)) { return; }
-  uint32_t children = p->max_children, cpu_ms = p->cpu_ms;
   moon_fields_keys(f, KEYS);
-  moon_fields_uint(f, "max_children", 0, 1000000, &children);
-  moon_fields_uint(f, "cpu_ms", 1, MOON_CPU_MS_MAX, &cpu_ms);
+#define LOWER(name, otherwise, least, most, what) \
+  own = p->name;                                  \
+  moon_fields_uint(f, #name, least, most, &own);  \
+  p->name = own < p->name ? own : p->name;
+  MOON_LIMITS(LOWER)
+#undef LOWER
   lua_pop(f->L, 1);
   moon_fields_leave(f, was);
-  if (children < p->max_children) { p->max_children = children; }
-  if (cpu_ms < p->cpu_ms) { p->cpu_ms = cpu_ms; }
 }
 
 /* The table the file returned is at the top. */

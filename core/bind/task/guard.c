@@ -1,10 +1,14 @@
 #include "guard.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "task.h"
+
+#define PLACE_MAX 96 /* short_src is 60 at most */
 
 static uint64_t thread_ns(void) {
   struct timespec t;
@@ -29,23 +33,54 @@ void moon_guard_setup(lua_State *L, struct moon_host *h) {
   lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-/* "file:line: what", of the innermost line that is the script's. */
-static void tell(lua_State *L, struct moon_host *h) {
-  struct moon_guard *g = &h->guard;
+/* "file:line: " of the innermost line that is the script's; "" when there is none any more. */
+static void place(lua_State *L, char *out, size_t cap) {
   lua_Debug at;
-  const char *where = "";
-  int line = 0;
+  out[0] = 0;
   for (int level = 0; lua_getstack(L, level, &at); level++) {
     if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0 || moon_task_is_library(&at)) { continue; }
-    where = at.short_src;
-    line = at.currentline;
-    break;
+    snprintf(out, cap, "%s:%d: ", at.short_src, at.currentline);
+    return;
   }
-  unsigned ms = (unsigned)((thread_ns() - g->since_ns) / 1000000u);
-  char place[80] = "";
-  if (line) { snprintf(place, sizeof place, "%s:%d: ", where, line); }
-  snprintf(g->told, sizeof g->told, "%sstopped after %u ms of processor time without a wait, %u are allowed", place, ms,
-           (unsigned)h->current->probe->plan->cpu_ms);
+}
+
+static void tell(lua_State *L, struct moon_host *h, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void tell(lua_State *L, struct moon_host *h, const char *format, ...) {
+  struct moon_guard *g = &h->guard;
+  const struct moon_plan_probe *p = h->current->probe->plan;
+  va_list args;
+  place(L, g->told, PLACE_MAX);
+  size_t n = strlen(g->told);
+  va_start(args, format);
+  n += (size_t)vsnprintf(g->told + n, sizeof g->told - n, format, args);
+  va_end(args);
+  if (n < sizeof g->told) { snprintf(g->told + n, sizeof g->told - n, " (%s, version %016" PRIx64 ")", p->name, p->version); }
+  h->counters->scripts_stopped++;
+}
+
+static void tell_time(lua_State *L, struct moon_host *h) {
+  unsigned ms = (unsigned)((thread_ns() - h->guard.since_ns) / 1000000u);
+  tell(L, h, "stopped after %u ms of processor time without a wait, %u are allowed", ms, (unsigned)h->current->probe->plan->cpu_ms);
+}
+
+static double mib(size_t n) { return (double)n / 0x1p20; }
+
+static void tell_memory(lua_State *L, struct moon_host *h) {
+  const struct moon_heap *m = &h->heap;
+  if (m->wanted) {
+    tell(L, h, "stopped, it wanted %.1f MiB of memory more in one call and had %.1f, %.1f are allowed", mib(m->wanted), mib(m->account->alive),
+         mib(m->limit));
+  } else {
+    tell(L, h, "stopped with %.1f MiB of memory alive in this worker, %.1f are allowed", mib(m->account->alive), mib(m->limit));
+  }
+}
+
+static void arm(struct moon_host *h);
+
+void moon_guard_crossed(void *host) {
+  struct moon_host *h = host;
+  if (h->heap.wanted && !*h->guard.told) { tell_memory(h->current->co, h); } /* while the line is known */
+  if (!h->guard.armed) { arm(h); }
 }
 
 static void hook(lua_State *L, lua_Debug *ar) {
@@ -53,8 +88,15 @@ static void hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   if (!h || !h->guard.armed || !h->current) { return; }
   if (!*h->guard.told) {
-    tell(L, h);
-    h->counters->scripts_stopped++;
+    if (h->guard.late) {
+      tell_time(L, h);
+    } else if (moon_heap_judge(&h->heap, L)) {
+      tell_memory(L, h);
+    } else { /* a time that is over meanwhile is told again */
+      lua_sethook(L, NULL, 0, 0);
+      h->guard.armed = 0;
+      return;
+    }
   }
   if (lua_isyieldable(L)) { /* past all pcalls at once: thousands, one in the other, would each be unwound by an error */
     lua_yield(L, 0);
@@ -64,20 +106,27 @@ static void hook(lua_State *L, lua_Debug *ar) {
   lua_error(L);
 }
 
+static void arm(struct moon_host *h) {
+  h->guard.armed = 1;
+  lua_sethook(h->L, hook, LUA_MASKCOUNT, 1);
+}
+
 void moon_host_stop_resume(struct moon_host *h, uint64_t resume, uint64_t since_ns) {
   if (!(resume & 1) || moon_pulse_load(&h->pulse->resume) != resume || h->guard.armed) { return; }
   const struct moon_plan_probe *p = h->current->probe->plan;
   if (p->trusted || thread_ns() - since_ns < (uint64_t)p->cpu_ms * 1000000u) { return; }
   h->guard.since_ns = since_ns;
-  h->guard.armed = 1;
-  lua_sethook(h->L, hook, LUA_MASKCOUNT, 1);
+  h->guard.late = 1;
+  arm(h);
 }
 
 int moon_guard_disarm(struct moon_host *h, struct moon_task *t, int end) {
   bool stopped = *h->guard.told != 0;
   lua_sethook(h->L, NULL, 0, 0);
   h->guard.armed = 0;
-  if (stopped && (end == 0 || end == LUA_YIELD)) { /* by `return pcall(...)`, after which no instruction comes */
+  h->guard.late = 0;
+  h->heap.wanted = 0;
+  if (stopped && (end == 0 || end == LUA_YIELD || end == LUA_ERRMEM)) { /* by `return pcall(...)`, after which no instruction comes */
     lua_settop(t->co, 0);
     lua_pushstring(t->co, h->guard.told);
     end = LUA_ERRRUN;

@@ -70,7 +70,8 @@ static enum moon_err make_probes(struct moon_host *h) {
     p->jobs = moon_mem_array(n + 1u, sizeof *p->jobs);
     p->order = moon_mem_array(n + 1u, sizeof *p->order);
     n_duties += n;
-    if (!p->run || !p->jobs || !p->order || n_duties >= INT32_MAX) {
+    p->memory = moon_heap_account_new(&h->heap);
+    if (!p->memory || !p->run || !p->jobs || !p->order || n_duties >= INT32_MAX) {
       h->n_probes++;
       return MOON_E_NOMEM;
     }
@@ -95,13 +96,16 @@ static int open_lua(lua_State *L) {
   moon_guard_setup(L, h);
   moon_state_setup(h, L);
   moon_lib_setup(h, L);
-  for (uint32_t i = 0; i < h->n_probes; i++) { good = moon_probe_load(L, &h->probes[i]) && good; }
+  for (uint32_t i = 0; i < h->n_probes; i++) {
+    moon_heap_charge(&h->heap, h->probes[i].memory);
+    good = moon_probe_load(L, &h->probes[i]) && good;
+  }
+  moon_heap_charge(&h->heap, NULL);
   lua_pushboolean(L, good);
   return 1;
 }
 
 static enum moon_err make_lua(struct moon_host *h) {
-  h->L = luaL_newstate();
   if (!h->L) { return MOON_E_NOMEM; }
   lua_pushcfunction(h->L, open_lua);
   lua_pushlightuserdata(h->L, h);
@@ -136,6 +140,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   read_clocks(h);
   h->seed = (uint64_t)(h->clock_offset_s * 1e9);
   if (!(c->epoch_s > 0)) { h->seed ^= (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u; }
+  h->L = moon_heap_open(&h->heap, moon_guard_crossed, h);
   e = make_probes(h);
   if (!e) { e = moon_roster_open(h); }
   if (!e) { e = make_lua(h); }
@@ -160,7 +165,7 @@ void moon_host_free(struct moon_host *h) {
     moon_list_append(&h->free_runs, &r->node);
   }
   moon_sched_close(h);
-  if (h->L) { lua_close(h->L); }
+  moon_heap_close(&h->heap, h->L);
   moon_roster_close(h);
   for (uint32_t i = 0; i < h->n_probes; i++) {
     moon_mem_free(h->probes[i].run);

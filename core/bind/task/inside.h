@@ -13,6 +13,7 @@
 #include "../value/shape.h"
 #include "calm.h"
 #include "guard.h"
+#include "heap.h"
 #include "host.h"
 #include "ramp.h"
 
@@ -42,6 +43,7 @@ struct moon_host_probe {
   const struct moon_plan_probe *plan;
   struct moon_plan_job *jobs;  /* the plan's, with the intervals of now */
   uint32_t *order;             /* of jobs: by falling interval, so that what is chosen once a day is known before what polls it */
+  struct moon_heap_account *memory; /* of Lua: what its runs and its file made */
   int *run;                    /* Lua refs of the run functions, one a job */
   int match;                   /* Lua ref of match: a function, a list or a text; LUA_NOREF: all targets */
   uint32_t first_duty;         /* of a target's duties */
@@ -90,6 +92,7 @@ struct moon_host {
   struct moon_pulse *pulse;
   struct moon_pulse own_pulse;
   struct moon_guard guard;
+  struct moon_heap heap;
   lua_State *L;
   struct moon_values *values;
 

@@ -37,6 +37,7 @@ struct moon_rows {
   uint8_t flags;
   uint8_t err;                 /* why a request could not even be made */
   bool have, begun, oids;
+  bool used_up;                /* err: the run has no request left */
 };
 
 static void close_(struct moon_rows *w) {
@@ -84,6 +85,11 @@ static void on_done(struct moon_query *q, const struct moon_outcome *o);
 static void advance(struct moon_rows *w) {
   const struct moon_request *r;
   if (w->query.out || w->err || !moon_walk_next(w->walk, moon_engine_now(w->query.host->engine), &r)) { return; }
+  if (!moon_limits_take(&w->run->left.requests)) {
+    w->err = MOON_E_BUDGET;
+    w->used_up = true;
+    return;
+  }
   w->err = (uint8_t)moon_query_start(&w->query, w->query.host, w->device->target, r, on_done);
 }
 
@@ -212,17 +218,27 @@ static int push_end(lua_State *L, struct moon_rows *w) {
   return 2;
 }
 
-/* index, row; nothing at the end; nil, err. -1: none yet. [-0, +0..2, m] */
-static int give(lua_State *L, struct moon_rows *w) {
+/* nil, text with the line of the script that goes through the rows on `of`. */
+static int push_limit(lua_State *L, lua_State *of, const struct moon_rows *w, const char *name) {
+  lua_pushnil(L);
+  moon_task_where(L, of);
+  moon_limits_push_text(L, w->device->probe->plan, name);
+  lua_concat(L, 2);
+  return 2;
+}
+
+/* index, row; nothing at the end; nil, err; nil, text when the run has had its fill. -1: none yet. [-0, +0..2, m] */
+static int give(lua_State *L, lua_State *of, struct moon_rows *w) {
   if (!ready(w)) { return -1; }
-  if (!w->have) { return push_end(L, w); }
+  if (!w->have) { return w->used_up ? push_limit(L, of, w, "max_requests") : push_end(L, w); }
+  if (!moon_limits_take(&w->run->left.rows)) { return push_limit(L, of, w, "max_rows"); }
   w->have = false;
   if (!w->begun) { begin(w); }
   return push_row(L, w);
 }
 
 static int wait_results(lua_State *L, struct moon_task *t) {
-  int n = give(L, t->rows);
+  int n = give(L, t->co, t->rows);
   return n < 0 ? 0 : n;
 }
 
@@ -247,7 +263,7 @@ static struct moon_rows *check(lua_State *L) {
 static int walk_next(lua_State *L) {
   struct moon_rows *w = check(L);
   advance(w); /* before a row is taken: it would not be lent any more */
-  int n = give(L, w);
+  int n = give(L, L, w);
   if (n >= 0) { return n; }
   struct moon_task *t = moon_task_check(L);
   if (w->waiter) { return moon_task_error(L, "another child waits for this iterator"); }

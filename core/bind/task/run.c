@@ -48,7 +48,8 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
     return false;
   }
   r->err = MOON_OK;
-  r->timed_out = r->cut = r->unmatched = r->silence = false;
+  r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = false;
+  moon_limits_begin(&r->left, d->device->probe->plan);
   r->labels = r->next_labels = r->skipped_nil = 0;
   r->received_us = r->wall_us = 0;
   r->started_us = moon_engine_now(h->engine);

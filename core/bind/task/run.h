@@ -2,6 +2,7 @@
 #ifndef MOON_BIND_TASK_RUN_H
 #define MOON_BIND_TASK_RUN_H
 
+#include "limits.h"
 #include "task.h"
 
 /* Which samples a run has written: fingerprints of name and labels. */
@@ -33,8 +34,10 @@ struct moon_run {
   uint32_t next_labels;
   uint32_t skipped_nil;
   uint32_t n_children;
+  struct moon_limits left;
   uint8_t err;                  /* enum moon_err; MOON_E_PUBLIC_N: script error */
   bool timed_out : 1, cut : 1, unmatched : 1;
+  bool quiet : 1;               /* it was told that no more lines of it are logged */
   bool silence : 1;             /* a script was told that the agent did not answer */
 };
 

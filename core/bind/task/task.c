@@ -17,6 +17,11 @@
 #define BLOCK 64u           /* tasks allocated together */
 #define ARGS_MAX 200        /* of a spawned function */
 
+/* In octets: grows with what a probe has to keep of each target. */
+static inline size_t memory_limit(const struct moon_host *h, const struct moon_plan_probe *p) {
+  return p->trusted || !p->memory_mb ? MOON_HEAP_UNLIMITED : ((size_t)p->memory_mb << 20) + (size_t)h->n_targets * MOON_MEMORY_TARGET;
+}
+
 /* The one place where Lua code of scripts is entered. [-n, +?, -] on t->co */
 static enum moon_task_end resume(struct moon_task *t, int n) {
   struct moon_host *h = t->host;
@@ -24,7 +29,9 @@ static enum moon_task_end resume(struct moon_task *t, int n) {
   t->wait = NULL;
   t->err = MOON_OK;
   moon_pulse_enter(h->pulse, t->run->duty->device->pair);
+  moon_heap_enter(&h->heap, memory_limit(h, t->probe->plan));
   int how = lua_resume(t->co, n);
+  moon_heap_leave(&h->heap);
   moon_pulse_leave(h->pulse);
   if (h->guard.armed) { how = moon_guard_disarm(h, t, how); }
   switch (how) {
@@ -77,6 +84,7 @@ void moon_task_run(struct moon_task *t) {
   if (begun_us) { moon_histogram_since(&h->histograms->latency, t->woken_us ? t->woken_us : moon_engine_now(h->engine), begun_us); }
   t->woken_us = 0;
   h->current = t;
+  moon_heap_charge(&h->heap, t->probe->memory);
   h->ended = MOON_TASK_NOMEM;
   MOON_USDT2(resume, t, main);
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->pump_ref);
@@ -86,6 +94,7 @@ void moon_task_run(struct moon_task *t) {
     lua_pop(L, 1);
   }
   h->current = NULL;
+  moon_heap_charge(&h->heap, NULL);
   MOON_USDT2(yield, t, h->ended);
   if (begun_us) { moon_histogram_since(&h->histograms->resume, begun_us, moon_engine_clock_us(h->engine)); }
   if (h->ended == MOON_TASK_PARKED) {
@@ -219,14 +228,20 @@ void moon_task_free(struct moon_task *t, bool reuse) {
 
 bool moon_task_is_library(const lua_Debug *at) { return strncmp(at->source, LIBRARY, sizeof LIBRARY - 1) == 0; }
 
-int moon_task_error(lua_State *L, const char *text) {
+void moon_task_where(lua_State *L, lua_State *of) {
   lua_Debug at;
-  for (int level = 1; lua_getstack(L, level, &at); level++) {
-    if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0 || moon_task_is_library(&at)) { continue; }
-    lua_pushfstring(L, "%s:%d: %s", at.short_src, at.currentline, text);
-    return lua_error(L);
+  for (int level = 1; lua_getstack(of, level, &at); level++) {
+    if (!lua_getinfo(of, "Sl", &at) || at.currentline <= 0 || moon_task_is_library(&at)) { continue; }
+    lua_pushfstring(L, "%s:%d: ", at.short_src, at.currentline);
+    return;
   }
+  lua_pushliteral(L, "");
+}
+
+int moon_task_error(lua_State *L, const char *text) {
+  moon_task_where(L, L);
   lua_pushstring(L, text);
+  lua_concat(L, 2);
   return lua_error(L);
 }
 

@@ -91,6 +91,9 @@ void moon_task_wake_grouped(struct moon_task *t);
 
 /* Is this the library's own code, "S" of lua_getinfo? */
 bool moon_task_is_library(const lua_Debug *at);
+/* Pushes on L "file:line: " of the script that called, on the coroutine `of`, a C function that is at work or waits; "" when it
+ * cannot be told. [-0, +1, m] */
+void moon_task_where(lua_State *L, lua_State *of);
 /* Raises text with the line of the script in front, however many of the library's own functions are in between. [-0, +0, e] */
 int moon_task_error(lua_State *L, const char *text);
 /* The task that calls. Raises at the caller's level when nobody can wait. [-0, +0, e] */

@@ -1,0 +1,112 @@
+#include "heap.h"
+
+#include <lauxlib.h>
+#include <stdint.h>
+
+#include "../../base/mem.h"
+
+/* A collection because of an account pays when it leaves so much room that the next is not due at once. */
+#define FULL(limit) ((limit) - (limit) / 8)
+/* What an account of which too much was alive may grow by before a collection is made for it again. */
+#define AGAIN(limit) ((limit) / 4)
+
+struct block { struct moon_heap_account *account; };
+_Static_assert(sizeof(struct block) == 8, "LuaJIT wants what malloc gives it aligned to 8, and so are these");
+
+/* May the account of now have n octets more? */
+static bool refuse(struct moon_heap *h, size_t n) {
+  size_t most = h->line == SIZE_MAX ? SIZE_MAX : 2 * h->limit;
+  if (h->account->alive + n > most) {
+    if (!h->wanted) { h->wanted = n; }
+    h->crossed(h->arg);
+    return true;
+  }
+  if (h->line != most) {
+    h->line = most;
+    h->crossed(h->arg);
+  }
+  return false;
+}
+
+static void *allocate(void *arg, void *p, size_t old_n, size_t n) {
+  struct moon_heap *h = arg;
+  struct block *b = p;
+  if (!b) {
+    if (n == 0 || (h->account->alive + n > h->line && refuse(h, n))) { return NULL; }
+    b = h->stock(h->stock_arg, NULL, 0, n + sizeof *b);
+    if (!b) { return NULL; }
+    b->account = h->account;
+    b->account->alive += n;
+    return b + 1;
+  }
+  struct moon_heap_account *a = (--b)->account;
+  if (n == 0) {
+    a->alive -= old_n;
+    return h->stock(h->stock_arg, b, old_n + sizeof *b, 0);
+  }
+  /* What grows stays whose it was, but nobody makes something of another's, or of all, grow past his own limit. */
+  if (n > old_n && h->account->alive + (n - old_n) > h->line && refuse(h, n - old_n)) { return NULL; }
+  b = h->stock(h->stock_arg, b, old_n + sizeof *b, n + sizeof *b);
+  if (!b) { return NULL; }
+  a->alive += n - old_n;
+  return b + 1;
+}
+
+lua_State *moon_heap_open(struct moon_heap *h, void (*crossed)(void *arg), void *arg) {
+  *h = (struct moon_heap){.line = SIZE_MAX, .crossed = crossed, .arg = arg, .account = &h->own};
+  moon_list_init(&h->accounts);
+  moon_list_init(&h->own.node);
+  h->keeper = luaL_newstate();
+  if (!h->keeper) { return NULL; }
+  h->stock = lua_getallocf(h->keeper, &h->stock_arg);
+  lua_State *L = lua_newstate(allocate, h);
+  if (L) {
+    lua_atpanic(L, lua_atpanic(h->keeper, NULL));
+    return L;
+  }
+  L = h->keeper;
+  h->keeper = NULL;
+  return L;
+}
+
+void moon_heap_close(struct moon_heap *h, lua_State *L) {
+  if (L) { lua_close(L); }
+  if (h->keeper) { lua_close(h->keeper); }
+  h->keeper = NULL;
+  for (struct moon_list *n; h->crossed && (n = moon_list_take(&h->accounts));) { moon_mem_free(MOON_LIST_ENTRY(n, struct moon_heap_account, node)); }
+}
+
+struct moon_heap_account *moon_heap_account_new(struct moon_heap *h) {
+  struct moon_heap_account *a;
+  for (struct moon_list *n = h->accounts.next, *next; n != &h->accounts; n = next) {
+    next = n->next;
+    a = MOON_LIST_ENTRY(n, struct moon_heap_account, node);
+    if (!a->retired || a->alive) { continue; }
+    moon_list_remove(n);
+    moon_mem_free(a);
+  }
+  a = moon_mem_zalloc(sizeof *a);
+  if (!a) { return NULL; }
+  moon_list_init(&a->node);
+  moon_list_append(&h->accounts, &a->node);
+  return a;
+}
+
+void moon_heap_account_retire(struct moon_heap *h, struct moon_heap_account *a) {
+  if (!a) { return; }
+  if (h->account == a) { h->account = &h->own; }
+  a->retired = true;
+}
+
+bool moon_heap_judge(struct moon_heap *h, lua_State *L) {
+  struct moon_heap_account *a = h->account;
+  size_t limit = h->limit;
+  if (h->wanted) { return true; }
+  if (a->alive < a->proven) { a->proven = 0; } /* much of it went meanwhile */
+  if (a->proven && a->alive < a->proven + AGAIN(limit)) { return true; }
+  h->line = SIZE_MAX; /* finalizers are not the script's */
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  h->line = limit;
+  a->proven = a->alive > FULL(limit) ? a->alive : 0;
+  return a->proven != 0;
+}

@@ -1,0 +1,64 @@
+/* heap: whose Lua's memory is. Every block carries the account of who made it, so what a probe has alive is known to the octet,
+ * whoever collects and whoever allocates next: the one that grew is the one that is stopped.
+ *
+ *   moon_heap_enter(&heap, account, limit)   a script runs: what it makes is its own, and no more than limit
+ *   moon_heap_leave(&heap)
+ *
+ * Past its limit an account is first told garbage from what is alive, then the script is stopped (guard.h); only twice the limit,
+ * which takes a single call that wants more than all of it, is refused on the spot: Lua's "not enough memory". Blocks cost 8
+ * octets more. The allocator below is LuaJIT's own; where a LuaJIT takes no other, nothing is counted and nothing limited. */
+#ifndef MOON_BIND_TASK_HEAP_H
+#define MOON_BIND_TASK_HEAP_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../base/list.h"
+
+#define MOON_HEAP_UNLIMITED (SIZE_MAX / 4)
+
+/* One for each probe and version; it stays as long as blocks name it. */
+struct moon_heap_account {
+  struct moon_list node;   /* in heap->accounts */
+  size_t alive;            /* octets, not yet collected garbage among them */
+  size_t proven;           /* alive after a collection that was made because of it, when that was too much; 0: never */
+  bool retired;            /* nobody makes anything in its name any more */
+};
+
+struct moon_heap {
+  lua_Alloc stock;
+  void *stock_arg;
+  lua_State *keeper;       /* whose allocator that is */
+  struct moon_heap_account *account; /* of what is made now */
+  size_t line;             /* account->alive past this is looked at; SIZE_MAX: nobody looks */
+  size_t limit;            /* of who runs */
+  size_t wanted;           /* the block that was refused; 0: none was */
+  struct moon_heap_account own; /* what no probe made */
+  struct moon_list accounts;
+  void (*crossed)(void *arg); /* from inside an allocation: the line was crossed; no Lua but lua_sethook and lua_getinfo */
+  void *arg;
+};
+
+/* A state whose memory is kept account of. NULL: no memory. To be closed by moon_heap_close. */
+lua_State *moon_heap_open(struct moon_heap *h, void (*crossed)(void *arg), void *arg);
+void moon_heap_close(struct moon_heap *h, lua_State *L);
+/* NULL: no memory. */
+struct moon_heap_account *moon_heap_account_new(struct moon_heap *h);
+/* Freed as soon as nothing of it is alive. NULL is fine. */
+void moon_heap_account_retire(struct moon_heap *h, struct moon_heap_account *a);
+
+static inline void moon_heap_enter(struct moon_heap *h, size_t limit) {
+  h->limit = limit;
+  h->line = limit;
+}
+static inline void moon_heap_leave(struct moon_heap *h) { h->line = SIZE_MAX; }
+/* What is made from now on is a's; NULL: nobody's. */
+static inline void moon_heap_charge(struct moon_heap *h, struct moon_heap_account *a) { h->account = a ? a : &h->own; }
+
+/* After crossed, between two instructions of L: collects garbage, unless that was found to be of no use before. Has the account
+ * too much alive? Else it may go on to its limit. [-0, +0, m] */
+bool moon_heap_judge(struct moon_heap *h, lua_State *L);
+
+#endif
