@@ -28,6 +28,8 @@ struct moon_script {
 void moon_script_add(lua_State *L, struct moon_draft *d, const struct moon_script *s);
 /* lua_pcall with one result, ended when it takes longer than a file that only describes something can. [-(nargs + 1), +1, m] */
 int moon_script_call(lua_State *L, int nargs);
+/* The same with a limit of one's own: seconds of processor time, and what the message says of it. No pcall inside outlives it. */
+int moon_script_call_within(lua_State *L, int nargs, double seconds, const char *why);
 /* "1.3.6.1.4.1.9", ".1.3.6.1.4.1.9" or "enterprises.9" as dotted text without a leading dot into the arena; NULL when it is no OID.
  * Raises nothing. */
 const char *moon_script_prefix(struct moon_draft *d, const char *text, size_t n);

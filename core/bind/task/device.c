@@ -9,10 +9,12 @@
 #include "roster.h"
 #include "run.h"
 #include "state.h"
+#include "revision.h"
 
 enum { GET, GET_RAW, GET_NEXT, GET_BULK, SET };
 
 #define BULK_REPETITIONS 10
+#define VERSION_AT 3
 
 static void push_labels(lua_State *L, const struct moon_plan_target *t) {
   lua_createtable(L, 0, (int)t->n_labels);
@@ -44,7 +46,6 @@ static void set_address(lua_State *L, const struct moon_device *d) {
 }
 
 void moon_device_push(lua_State *L, struct moon_device *d) {
-  struct moon_host *h = d->probe->host;
   const struct moon_plan_target *t = d->target->plan;
   if (d->ref != LUA_NOREF) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
@@ -53,19 +54,32 @@ void moon_device_push(lua_State *L, struct moon_device *d) {
     if (changed || t->lookup) { set_address(L, d); }
     return;
   }
-  lua_createtable(L, 1, 6);
+  moon_device_make(L, d, d->probe->current);
+  lua_pushvalue(L, -1);
+  d->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void moon_device_make(lua_State *L, struct moon_device *d, const struct moon_revision *v) {
+  struct moon_host *h = d->probe->host;
+  lua_createtable(L, 3, 6);
   lua_pushnumber(L, moon_roster_id(h, d));
   lua_rawseti(L, -2, 1);
-  lua_pushstring(L, t->name);
+  moon_device_put_version(L, v->text);
+  lua_pushstring(L, d->target->plan->name);
   lua_setfield(L, -2, "name");
   set_told(L, d);
   set_address(L, d);
   moon_state_make(L, -1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->device_meta);
   lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  d->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
+
+void moon_device_put_version(lua_State *L, const char *text) {
+  lua_pushstring(L, text);
+  lua_rawseti(L, -2, VERSION_AT);
+}
+
+void moon_device_push_version(lua_State *L, int idx) { lua_rawgeti(L, idx, VERSION_AT); }
 
 struct moon_device *moon_device_check(lua_State *L, int arg) {
   struct moon_host *h = moon_host_of(L);
@@ -451,7 +465,7 @@ static int get_bulk(lua_State *L) {
 /* set { { oid =, type =, value = }, ... }: true, or nil and err [-0, +?, m e] */
 static int set(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
-  if (!d->probe->plan->allow_set) { return luaL_error(L, "this probe may not change anything: allow_set is not configured for it"); }
+  if (!d->probe->host->current || !d->probe->host->current->run->version->plan->allow_set) { return luaL_error(L, "this probe may not change anything: allow_set is not configured for it"); }
   const uint8_t *varbinds;
   uint32_t len;
   const struct moon_name *names;
@@ -517,11 +531,11 @@ static int set_match(lua_State *L) {
   return 0;
 }
 
-bool moon_device_push_match(lua_State *L, struct moon_device *d) {
+bool moon_device_push_match(lua_State *L, struct moon_device *d, const struct moon_revision *v) {
   struct moon_host *h = d->probe->host;
-  if (d->probe->match == LUA_NOREF || (d->match == MOON_MATCH_YES && d->match_boots == d->target->boots)) { return false; }
+  if (v->match == LUA_NOREF || (d->match == MOON_MATCH_YES && d->match_boots == d->target->boots)) { return false; }
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->matched_ref);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, d->probe->match);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, v->match);
   lua_pushvalue(L, -3);
   lua_remove(L, -4);
   return true;

@@ -1,16 +1,19 @@
 #include "handover.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../base/buf.h"
 #include "../../base/mem.h"
 #include "device.h"
+#include "revision.h"
 #include "sched.h"
+#include "shift.h"
 #include "state.h"
 
-#define MAGIC UINT64_C(0x3170656b6e6f6f6d) /* "moonkep1" */
-#define NO_STATE UINT32_MAX
-#define RECORD_LEN 20 /* u64 key of the duty | u64 when it is due, 0: nothing is planned | u32 octets of state after it */
+#define MAGIC UINT64_C(0x3270656b6e6f6f6d) /* "moonkep2" */
+#define RECORD_LEN 17 /* u64 key of the duty | u64 when it is due, 0: nothing is planned | u8 how many states follow: none, one; two when */
+                      /* a candidate is on trial there, its own last. u64 version that it is of | u32 octets | a state */
 
 /* Grows; the error sticks. */
 struct out { uint8_t *p; size_t n, cap; bool failed; };
@@ -135,23 +138,35 @@ static bool get_value(lua_State *L, struct moon_reader *r, int depth) {
 /* ---- duties ---- */
 
 static uint64_t key_of(const struct moon_duty *d) {
-  return d->device->pair * UINT64_C(0x9e3779b97f4a7c15) + moon_pulse_pair(d->job->name, "");
+  return d->device->pair * UINT64_C(0x9e3779b97f4a7c15) + moon_pulse_pair(moon_revision_name(d), "");
 }
 
 struct saving { struct moon_host *host; struct out out; };
 
-static void put_duty(lua_State *L, struct saving *s, struct moon_duty *d, bool first) {
-  struct out *o = &s->out;
-  put_u64(o, key_of(d));
-  put_u64(o, d->due_us);
-  size_t at = o->n;
-  put_u32(o, NO_STATE);
-  if (!first || d->device->ref == LUA_NOREF || o->failed) { return; } /* a device's first duty has the state of all */
-  moon_state_push(L, d->device);
-  put_value(L, o);
+/* Of the device table ref. */
+static void put_state(lua_State *L, struct out *o, int ref) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+  moon_device_push_version(L, -1);
+  put_u64(o, strtoull(lua_tostring(L, -1), NULL, 16));
   lua_pop(L, 1);
+  moon_state_push_of(L, -1);
+  size_t at = o->n;
+  put_u32(o, 0);
+  put_value(L, o);
+  lua_pop(L, 2);
   uint32_t len = (uint32_t)(o->n - at - 4);
   if (!o->failed) { memcpy(o->p + at, &len, sizeof len); }
+}
+
+static void put_duty(lua_State *L, struct saving *s, struct moon_duty *d, bool first) {
+  struct out *o = &s->out;
+  const struct moon_device *device = d->device;
+  uint8_t n = !first || device->ref == LUA_NOREF ? 0 : device->base_ref == LUA_NOREF ? 1 : 2; /* a device's first duty has the state of all */
+  put_u64(o, key_of(d));
+  put_u64(o, d->due_us);
+  put_u8(o, n);
+  if (n == 2) { put_state(L, o, device->base_ref); }
+  if (n) { put_state(L, o, device->ref); }
 }
 
 /* save(saving) [-0, +0, m] */
@@ -206,6 +221,31 @@ static struct moon_duty *find(const struct finding *f, uint64_t key) {
   return f->at[k];
 }
 
+/* Pushes the next state. false: it is nobody's, or makes no sense. [-0, +1 | +0, m] */
+static bool get_state(lua_State *L, struct moon_reader *r, const struct moon_duty *d, uint64_t *version) {
+  struct moon_reader one;
+  *version = get_u64(r);
+  uint32_t len = get_u32(r);
+  if (r->err || moon_reader_left(r) < len) {
+    moon_reader_fail(r, MOON_E_SHORT);
+    return false;
+  }
+  moon_reader_init(&one, r->p, len);
+  r->p += len;
+  return d && len && *one.p == '{' && get_value(L, &one, 1);
+}
+
+/* The state at the top, of that version, becomes the device's. [-1, +0, m] */
+static void take_state(lua_State *L, struct moon_duty *d, uint64_t version, bool second) {
+  struct moon_host_probe *p = d->device->probe;
+  struct moon_revision *v = p->candidate && p->candidate->plan->version == version ? p->candidate : p->current;
+  if (second && v == p->current) { /* what was on trial is not any more: the first one counts */
+    lua_pop(L, 1);
+    return;
+  }
+  moon_shift_restore(L, d->device, v, version);
+}
+
 /* restore(finding) [-0, +0, m] */
 static int restore(lua_State *L) {
   struct finding *f = lua_touserdata(L, 1);
@@ -213,17 +253,17 @@ static int restore(lua_State *L) {
   while (moon_reader_left(r) >= RECORD_LEN) {
     struct moon_duty *d = find(f, get_u64(r));
     uint64_t due_us = get_u64(r);
-    uint32_t len = get_u32(r);
-    if (d) { moon_sched_resume(f->host, d, due_us); }
-    if (len == NO_STATE) { continue; }
-    if (moon_reader_left(r) < len) { break; }
-    struct moon_reader one;
-    moon_reader_init(&one, r->p, len);
-    r->p += len;
-    if (!d || !len || *one.p != '{' || !get_value(L, &one, 1)) { continue; }
-    moon_device_push(L, d->device);
-    lua_insert(L, -2);
-    moon_state_put(L);
+    uint8_t n = 0;
+    get(r, &n, 1);
+    if (d) {
+      moon_sched_resume(f->host, d, due_us);
+      (void)moon_revision_of(d->device->probe, d->device); /* what is on trial */
+    }
+    for (uint8_t i = 0; i < n && !r->err; i++) {
+      uint64_t version;
+      if (get_state(L, r, d, &version)) { take_state(L, d, version, i > 0); }
+    }
+    if (r->err) { break; }
   }
   return 0;
 }

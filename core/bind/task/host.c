@@ -21,6 +21,7 @@
 #include "run.h"
 #include "sched.h"
 #include "state.h"
+#include "revision.h"
 
 extern const struct moon_embedded moon_embedded[];
 
@@ -49,8 +50,9 @@ static void read_clocks(struct moon_host *h) {
 
 static void put_in_order(struct moon_host_probe *p) {
   for (uint32_t i = 0; i < p->plan->n_jobs; i++) {
+    const struct moon_plan_job *jobs = p->current->jobs;
     uint32_t at = i;
-    for (; at && p->jobs[p->order[at - 1]].every_s < p->jobs[i].every_s; at--) { p->order[at] = p->order[at - 1]; }
+    for (; at && jobs[p->order[at - 1]].every_s < jobs[i].every_s; at--) { p->order[at] = p->order[at - 1]; }
     p->order[at] = i;
   }
 }
@@ -62,20 +64,17 @@ static enum moon_err make_probes(struct moon_host *h) {
   for (; h->n_probes < h->plan->n_probes; h->n_probes++) {
     struct moon_host_probe *p = &h->probes[h->n_probes];
     uint32_t n = h->plan->probes[h->n_probes].n_jobs;
-    p->host = h;
-    p->plan = &h->plan->probes[h->n_probes];
-    p->match = LUA_NOREF;
+    enum moon_err e = moon_revision_first(h, p, &h->plan->probes[h->n_probes]);
+    p->word = h->config.shares && h->n_probes < MOON_SHARES_MAX ? &h->config.shares[h->n_probes] : &h->own_share;
+    p->rearm = UINT32_MAX;
     p->first_duty = (uint32_t)n_duties;
-    p->run = moon_mem_array(n + 1u, sizeof *p->run);
-    p->jobs = moon_mem_array(n + 1u, sizeof *p->jobs);
     p->order = moon_mem_array(n + 1u, sizeof *p->order);
     n_duties += n;
     p->memory = moon_heap_account_new(&h->heap);
-    if (!p->memory || !p->run || !p->jobs || !p->order || n_duties >= INT32_MAX) {
+    if (e || !p->memory || !p->order || n_duties >= INT32_MAX) {
       h->n_probes++;
       return MOON_E_NOMEM;
     }
-    if (n) { memcpy(p->jobs, p->plan->jobs, n * sizeof *p->jobs); }
     put_in_order(p);
   }
   h->n_duties = (uint32_t)n_duties;
@@ -85,6 +84,7 @@ static enum moon_err make_probes(struct moon_host *h) {
 /* Protected: all that can run out of memory or raise. True is left when every probe loads. */
 static int open_lua(lua_State *L) {
   struct moon_host *h = lua_touserdata(L, 1);
+  char error[1000];
   bool good = true;
   luaL_openlibs(L);
   moon_env_protect(L);
@@ -98,7 +98,9 @@ static int open_lua(lua_State *L) {
   moon_lib_setup(h, L);
   for (uint32_t i = 0; i < h->n_probes; i++) {
     moon_heap_charge(&h->heap, h->probes[i].memory);
-    good = moon_probe_load(L, &h->probes[i]) && good;
+    if (moon_probe_load(L, h->probes[i].current, MOON_PROBE_LOAD_S, error, sizeof error)) { continue; }
+    moon_host_log(h, MOON_LOG_ERROR, "%s", error);
+    good = false;
   }
   moon_heap_charge(&h->heap, NULL);
   lua_pushboolean(L, good);
@@ -149,6 +151,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
     return e;
   }
   moon_sched_open(h);
+  if (c->n_candidates) { moon_revision_begin(h); }
   if (c->kept) { moon_handover_restore(h, c->kept, c->kept_len); }
   *out = h;
   return MOON_OK;
@@ -157,6 +160,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
 void moon_host_free(struct moon_host *h) {
   struct moon_list *n;
   if (!h) { return; }
+  moon_revision_stop_work(h);
   while ((n = moon_list_take(&h->runs))) {
     struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
     moon_timer_stop(h->engine, &r->timeout);
@@ -168,8 +172,7 @@ void moon_host_free(struct moon_host *h) {
   moon_heap_close(&h->heap, h->L);
   moon_roster_close(h);
   for (uint32_t i = 0; i < h->n_probes; i++) {
-    moon_mem_free(h->probes[i].run);
-    moon_mem_free(h->probes[i].jobs);
+    moon_revision_free_all(&h->probes[i]);
     moon_mem_free(h->probes[i].order);
   }
   moon_mem_free(h->probes);
@@ -183,6 +186,8 @@ void moon_host_ready(struct moon_host *h) {
   read_clocks(h);
   moon_task_run_woken(h);
   moon_sched_start(h);
+  moon_sched_rearm_some(h);
+  moon_revision_work(h);
 }
 
 void moon_host_output_ready(struct moon_host *h) { moon_sched_output_ready(h); }

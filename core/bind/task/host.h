@@ -48,6 +48,10 @@ struct moon_host_config {
   /* plan->once: an octet for each [probe * plan->n_targets + target]. Set once all its runs are handed out; what is set at
    * the start is not run. So one that goes on after a host that died repeats nothing. Borrowed; NULL: nobody goes on. */
   uint8_t *handed;
+  const uint64_t *shares; /* a word of each probe: which version is for which devices, see share.h; borrowed. NULL: the plan's for all */
+  struct moon_plan **candidates; /* versions that are on trial when it begins, a probe each; taken, as by moon_host_prepare */
+  uint32_t n_candidates;
+  uint32_t candidates_serial;
   const uint8_t *kept;  /* what the host before this one saved, see moon_host_save; borrowed during new; NULL: nothing */
   size_t kept_len;
   /* Target t is a recording: somebody has to answer for its peer, see moon_peer_answer_with; an error was told. NULL: such
@@ -64,6 +68,8 @@ struct moon_host_config {
   bool (*holds)(void *arg, const struct moon_plan_probe *p, const struct moon_plan_target *t);
   /* A sample was skipped because its value was nil: "file:line: " where, its name; both lent. NULL: nobody wants to know. */
   void (*skipped)(void *arg, const char *place, const char *name);
+  /* Of moon_host_prepare with this number: all are ready; or why not, a line, and none of them is there. From a turn. May be NULL. */
+  void (*prepared)(void *arg, uint32_t serial, const char *error);
   /* plan->once: every run is over and handed out. Called once, from a turn. */
   void (*done)(void *arg);
   void *arg;
@@ -90,6 +96,11 @@ MOON_API void moon_host_stop_resume(struct moon_host *h, uint64_t resume, uint64
  * that went has its runs dropped; one that is somewhere else now begins anew but for its state. What cannot be done is told through
  * log. Borrowed during the call; not with plan->once; not from inside a turn. */
 MOON_API void moon_host_change(struct moon_host *h, const struct moon_plan *change);
+/* Candidates, for the probes of their names: compiled and checked a part a turn, then config.prepared is called. A name that is not
+ * there, or that has other jobs, is only checked. What was still being prepared is given up. Takes plans, each with one probe, and the array. */
+MOON_API void moon_host_prepare(struct moon_host *h, struct moon_plan **plans, uint32_t n, uint32_t serial);
+/* The words of config.shares were written: what is over goes. Versions up to this number that are nothing now are dropped. */
+MOON_API void moon_host_settle(struct moon_host *h, uint32_t serial);
 /* Lines of an engine notice about a peer carry its target's name: give the engine this as notice, with the host as arg. */
 MOON_API void moon_host_notice(void *host, void *peer_user, const char *text);
 

@@ -18,6 +18,7 @@
 #include "ramp.h"
 
 struct moon_context;
+struct moon_revision;
 struct moon_rates;
 struct moon_run;
 struct moon_task;
@@ -40,12 +41,16 @@ struct moon_host_target {
 
 struct moon_host_probe {
   struct moon_host *host;
-  const struct moon_plan_probe *plan;
-  struct moon_plan_job *jobs;  /* the plan's, with the intervals of now */
+  const struct moon_plan_probe *plan; /* the current version's */
+  struct moon_revision *versions; /* all that are there */
+  struct moon_revision *current;
+  struct moon_revision *candidate; /* for a share of the devices; NULL: there is none */
+  const uint64_t *word;        /* which of them is for whom: see share.h */
+  uint64_t seen;               /* the word when last looked at */
+  uint8_t percent;             /* of it */
+  uint32_t rearm;              /* place of the target whose duties are due at other times next; UINT32_MAX: none */
   uint32_t *order;             /* of jobs: by falling interval, so that what is chosen once a day is known before what polls it */
   struct moon_heap_account *memory; /* of Lua: what its runs and its file made */
-  int *run;                    /* Lua refs of the run functions, one a job */
-  int match;                   /* Lua ref of match: a function, a list or a text; LUA_NOREF: all targets */
   uint32_t first_duty;         /* of a target's duties */
 };
 
@@ -56,6 +61,9 @@ struct moon_device {
   struct moon_host_probe *probe;
   struct moon_rates *rates;    /* previous counters; NULL: none */
   int ref;                     /* its Lua table; LUA_NOREF: not made yet */
+  uint32_t serial;             /* of the version that is for */
+  int base_ref;                /* while a candidate is on trial: the one of the version before, for the way back; LUA_NOREF: none */
+  uint32_t base_serial;
   uint32_t match_boots;        /* target->boots when match was asked */
   uint32_t edition;            /* of the target, when its Lua table was filled in */
   uint8_t match;               /* enum moon_match */
@@ -66,18 +74,27 @@ struct moon_duty {
   struct moon_timer timer;     /* next time it is due */
   struct moon_list node;       /* in the queue of those that are due */
   struct moon_device *device;
-  const struct moon_plan_job *job;
   struct moon_duty *then;      /* sibling whose first run waits for this one's */
   struct moon_run *run;        /* under way; NULL: none */
   uint64_t due_us;
+  uint64_t every_us;           /* the interval that is reckoned with; 0: not any more */
   uint64_t queued_us;          /* when it was put in the queue */
-  int run_ref;
+  uint32_t index;              /* of its job */
   uint64_t ended_us;           /* the last run; 0: none yet */
   uint32_t took_us;            /* that run */
   uint32_t ok, failed;         /* runs */
   char *why;                   /* of the last run that failed, own; NULL: none did, or one was well since */
   uint8_t last_err;            /* how the last run ended: what is said once */
   bool ran;
+};
+
+/* Versions that wait to be prepared: see revision.c. */
+struct moon_prepare {
+  struct moon_plan **plans;     /* one probe each; taken. NULL: none wait */
+  uint32_t n, at;
+  uint32_t serial;
+  uint32_t place;               /* of the target whose state is tried next */
+  struct moon_revision *trying;  /* whose migrate is tried; NULL: none */
 };
 
 struct moon_host {
@@ -126,6 +143,8 @@ struct moon_host {
   struct moon_credential **wallet; /* credentials that came while running, NULL where free; see roster.h */
   uint32_t *wallet_uses;       /* how many targets name each */
   struct moon_host_probe *probes;
+  uint64_t own_share;          /* 0: where config.shares has none */
+  struct moon_prepare prepare;
   uint32_t n_targets, cap_targets, n_wallet, n_probes;
   uint32_t n_duties;           /* of one target */
   uint32_t hint;               /* below it no place of targets is free */
@@ -138,6 +157,7 @@ struct moon_host {
   uint32_t n_deaf;             /* runs under way that no datagram came for yet */
   struct moon_ramp ramp;       /* runs at once for now, while more are due */
   bool draining, blocked, done_said;
+  bool rearming;               /* some probe has duties to be armed anew */
   bool stopped;                /* a script was, in this batch: the sockets are looked at before more is run */
 };
 

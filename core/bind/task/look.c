@@ -70,8 +70,9 @@ bool moon_host_look_job(const struct moon_host *h, uint32_t place, uint32_t i, s
   *out = (struct moon_look_job){0};
   if (!d->device) { return true; }
   out->probe = d->device->probe->plan->name;
-  out->job = d->job->name;
-  out->every_s = d->job->every_s;
+  const struct moon_plan_job *job = moon_revision_job(d);
+  out->job = job->name;
+  out->every_s = job->every_s;
   out->due_us = moon_list_empty(&d->timer.node) ? 0 : d->due_us;
   out->started_us = d->run ? d->run->started_us : 0;
   out->queued_us = moon_list_empty(&d->node) ? 0 : d->queued_us;
@@ -101,7 +102,7 @@ static void look_task(const struct moon_task *t, struct moon_look_task *out) {
   const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
   bool ready = !moon_list_empty(&t->ready);
   *out = (struct moon_look_task){
-    .target = d->device->target->plan->name, .probe = d->device->probe->plan->name, .job = d->job->name, .deadline_us = t->run->deadline_us,
+    .target = d->device->target->plan->name, .probe = d->device->probe->plan->name, .job = t->run->job->name, .deadline_us = t->run->deadline_us,
     .what = t->fresh ? "starts" : ready ? "ready" : t->wait ? t->wait->what : "runs", .parked_us = t->parked_us, .child = !t->main,
     .request = q && q->out && !ready ? q->request : NULL};
   if (t->fresh || !t->co) { return; }

@@ -1,5 +1,7 @@
 #include "probe.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../base/mem.h"
@@ -7,8 +9,12 @@
 #include "../load/script.h"
 #include "lib.h"
 
-/* Upvalues of require: host, probe, environment, modules loaded. */
-enum { PROBE = 2, ENV, LOADED };
+#define RELOAD_S 0.05 /* where nothing is said of processor time */
+
+/* Upvalues of require: probe, serial of the version, environment, modules loaded. */
+enum { PROBE = 1, SERIAL, ENV, LOADED };
+
+struct work { struct moon_revision *v; char *error; size_t cap; };
 
 static const struct moon_source *source(const struct moon_plan_probe *p, const char *name) {
   for (uint32_t i = 1; i < p->n_sources; i++) {
@@ -20,6 +26,7 @@ static const struct moon_source *source(const struct moon_plan_probe *p, const c
 /* require "moonpoll", require "lib.cpu": the library, or lib/cpu.lua beside the probe [-0, +1, m e] */
 static int require_(lua_State *L) {
   const struct moon_host_probe *p = lua_touserdata(L, lua_upvalueindex(PROBE));
+  const struct moon_revision *v = moon_revision_find(p, (uint32_t)lua_tonumber(L, lua_upvalueindex(SERIAL)));
   const char *name = luaL_checkstring(L, 1);
   lua_settop(L, 1);
   lua_pushvalue(L, 1);
@@ -30,7 +37,7 @@ static int require_(lua_State *L) {
   if (strcmp(name, "moonpoll") == 0) {
     moon_lib_push(L, p->host);
   } else {
-    const struct moon_source *s = source(p->plan, name);
+    const struct moon_source *s = v ? source(v->plan, name) : NULL;
     if (!s) { return luaL_error(L, "module '%s' is not beside the probe", name); }
     if (moon_env_compile(L, s->text, s->len, s->path, lua_upvalueindex(ENV))) { return lua_error(L); }
     lua_pushvalue(L, 1);
@@ -54,46 +61,48 @@ static int require_(lua_State *L) {
   return 1;
 }
 
-static bool refuse(struct moon_host_probe *p, const char *what) {
-  moon_host_log(p->host, MOON_LOG_ERROR, "%s: %s", p->plan->sources[0].path, what);
+static bool __attribute__((format(printf, 2, 3))) refuse(const struct work *w, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(w->error, w->cap, format, args);
+  va_end(args);
   return false;
 }
 
 /* run of the probe or of one job, whose table is at the top. */
-static bool take_run(lua_State *L, struct moon_host_probe *p, uint32_t i) {
+static bool take_run(lua_State *L, const struct work *w, uint32_t i) {
+  const char *name = w->v->jobs[i].name;
   lua_getfield(L, -1, "run");
   if (!lua_isfunction(L, -1)) {
-    moon_host_log(p->host, MOON_LOG_ERROR, "%s: %s%s%srun: a function expected, got a %s", p->plan->sources[0].path,
-                  *p->plan->jobs[i].name ? "jobs." : "", p->plan->jobs[i].name, *p->plan->jobs[i].name ? "." : "", luaL_typename(L, -1));
-    lua_pop(L, 1);
-    return false;
+    return refuse(w, "%s: %s%s%srun: a function expected, got a %s", w->v->plan->sources[0].path, *name ? "jobs." : "", name, *name ? "." : "",
+                  luaL_typename(L, -1));
   }
-  p->run[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+  w->v->run[i] = luaL_ref(L, LUA_REGISTRYINDEX);
   return true;
 }
 
-static bool take_jobs(lua_State *L, struct moon_host_probe *p) {
+static bool take_jobs(lua_State *L, const struct work *w) {
   int t = lua_gettop(L);
-  for (uint32_t i = 0; i < p->plan->n_jobs; i++) {
-    const char *name = p->plan->jobs[i].name;
+  for (uint32_t i = 0; i < w->v->plan->n_jobs; i++) {
+    const char *name = w->v->jobs[i].name;
     if (*name) {
       lua_getfield(L, t, "jobs");
-      if (!lua_istable(L, -1)) { return refuse(p, "jobs: a table expected"); }
+      if (!lua_istable(L, -1)) { return refuse(w, "%s: jobs: a table expected", w->v->plan->sources[0].path); }
       lua_getfield(L, -1, name);
-      if (!lua_istable(L, -1)) { return refuse(p, "jobs: a job of the plan is missing"); }
+      if (!lua_istable(L, -1)) { return refuse(w, "%s: jobs: a job of the plan is missing", w->v->plan->sources[0].path); }
     }
-    if (!take_run(L, p, i)) { return false; }
+    if (!take_run(L, w, i)) { return false; }
     lua_settop(L, t);
   }
   return true;
 }
 
 /* What the configuration says goes before what the probe says. */
-static void take_match(lua_State *L, struct moon_host_probe *p) {
-  if (p->plan->n_match) {
-    lua_createtable(L, (int)p->plan->n_match, 0);
-    for (uint32_t i = 0; i < p->plan->n_match; i++) {
-      lua_pushstring(L, p->plan->match[i]);
+static void take_match(lua_State *L, struct moon_revision *v) {
+  if (v->plan->n_match) {
+    lua_createtable(L, (int)v->plan->n_match, 0);
+    for (uint32_t i = 0; i < v->plan->n_match; i++) {
+      lua_pushstring(L, v->plan->match[i]);
       lua_rawseti(L, -2, (int)i + 1);
     }
   } else {
@@ -103,17 +112,30 @@ static void take_match(lua_State *L, struct moon_host_probe *p) {
     lua_pop(L, 1);
     return;
   }
-  p->match = luaL_ref(L, LUA_REGISTRYINDEX);
+  v->match = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-bool moon_probe_load(lua_State *L, struct moon_host_probe *p) {
-  const struct moon_source *s = &p->plan->sources[0];
+static void take_migrate(lua_State *L, struct moon_revision *v) {
+  lua_getfield(L, -1, "migrate");
+  if (!lua_isfunction(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  v->migrate = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+double moon_probe_seconds(const struct moon_plan_probe *p) { return p->trusted ? MOON_PROBE_LOAD_S : p->cpu_ms ? p->cpu_ms / 1e3 : RELOAD_S; }
+
+bool moon_probe_load(lua_State *L, struct moon_revision *v, double seconds, char *error, size_t cap) {
+  struct moon_host_probe *p = v->probe;
+  const struct work w = {v, error, cap};
+  const struct moon_source *s = &v->plan->sources[0];
   int top = lua_gettop(L);
   bool good = false;
   moon_env_push(L);
   int env = lua_gettop(L);
-  lua_pushlightuserdata(L, p->host);
   lua_pushlightuserdata(L, p);
+  lua_pushnumber(L, v->serial);
   lua_pushvalue(L, env);
   lua_newtable(L);
   lua_pushcclosure(L, require_, 4);
@@ -121,25 +143,26 @@ bool moon_probe_load(lua_State *L, struct moon_host_probe *p) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, p->host->print_ref);
   lua_setfield(L, env, "print");
   if (moon_env_compile(L, s->text, s->len, s->path, env)) {
-    moon_host_log(p->host, MOON_LOG_ERROR, "%s", lua_tostring(L, -1));
+    refuse(&w, "%s", lua_tostring(L, -1));
     goto out;
   }
-  lua_createtable(L, 0, (int)p->plan->n_args);
-  for (uint32_t i = 0; i < p->plan->n_args; i++) {
-    lua_pushstring(L, p->plan->args[i].value);
-    lua_setfield(L, -2, p->plan->args[i].key);
+  lua_createtable(L, 0, (int)v->plan->n_args);
+  for (uint32_t i = 0; i < v->plan->n_args; i++) {
+    lua_pushstring(L, v->plan->args[i].value);
+    lua_setfield(L, -2, v->plan->args[i].key);
   }
-  if (moon_script_call(L, 1)) {
+  if (moon_script_call_within(L, 1, seconds, "loading a file only describes it")) {
     moon_env_message(L, s->path);
-    moon_host_log(p->host, MOON_LOG_ERROR, "%s", lua_tostring(L, -1));
+    refuse(&w, "%s", lua_tostring(L, -1));
     goto out;
   }
   if (!lua_istable(L, -1)) {
-    moon_host_log(p->host, MOON_LOG_ERROR, "%s: a probe returns a table, this one a %s", s->path, luaL_typename(L, -1));
+    refuse(&w, "%s: a probe returns a table, this one a %s", s->path, luaL_typename(L, -1));
     goto out;
   }
-  if (!take_jobs(L, p)) { goto out; }
-  take_match(L, p);
+  if (!take_jobs(L, &w)) { goto out; }
+  take_match(L, v);
+  take_migrate(L, v);
   good = true;
 out:
   lua_settop(L, top);

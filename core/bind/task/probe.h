@@ -3,9 +3,14 @@
 #ifndef MOON_BIND_TASK_PROBE_H
 #define MOON_BIND_TASK_PROBE_H
 
-#include "inside.h"
+#include "revision.h"
 
-/* Fills p->run and p->match. false: it does not load; told through the log with file, line and what is missing. [-0, +0, m e] */
-bool moon_probe_load(lua_State *L, struct moon_host_probe *p);
+#define MOON_PROBE_LOAD_S 2.0 /* of processor time, at the start, when nobody waits */
+
+/* Fills in run, match and migrate. false: it does not load, and error is a line with file and line and what is missing. seconds: of processor
+ * time it may take. [-0, +0, m e] */
+bool moon_probe_load(lua_State *L, struct moon_revision *v, double seconds, char *error, size_t cap);
+/* What its file may take while others are polled. */
+double moon_probe_seconds(const struct moon_plan_probe *p);
 
 #endif

@@ -6,6 +6,7 @@
 #include "../../base/mem.h"
 #include "rates.h"
 #include "sched.h"
+#include "shift.h"
 
 #define PLACES_MIN 16u
 #define GENERATION_MAX 0x1fffffu /* with 32 bits of a place exact in a double */
@@ -242,7 +243,7 @@ static enum moon_err add(struct moon_host *h, const struct moon_plan_target *pla
   t->devices = (struct moon_device *)(t + 1);
   t->duties = (struct moon_duty *)(void *)((char *)t + duties_at);
   for (uint32_t i = 0; i < h->n_probes; i++) {
-    t->devices[i] = (struct moon_device){.target = t, .probe = &h->probes[i], .ref = LUA_NOREF};
+    t->devices[i] = (struct moon_device){.target = t, .probe = &h->probes[i], .ref = LUA_NOREF, .base_ref = LUA_NOREF};
     t->devices[i].pair = moon_pulse_pair(h->probes[i].plan->name, plan->name);
   }
   e = open_peer(h, t);
@@ -279,7 +280,7 @@ static void take_away(struct moon_host *h, struct moon_host_target *t) {
 static void remove_target(struct moon_host *h, struct moon_host_target *t) {
   moon_sched_end(h, t);
   for (uint32_t i = 0; i < h->n_probes; i++) {
-    if (t->devices[i].ref != LUA_NOREF) { luaL_unref(h->L, LUA_REGISTRYINDEX, t->devices[i].ref); }
+    moon_shift_forget(h, &t->devices[i]);
   }
   struct moon_host_target **link = bucket_of(h, t->plan->name);
   while (*link != t) { link = &(*link)->same; }
@@ -352,21 +353,6 @@ static void change_target(struct moon_host *h, const struct moon_plan *change, s
   for (uint32_t p = 0; p < h->n_probes; p++) { moon_sched_begin(h, t, &h->probes[p]); }
 }
 
-static void change_jobs(struct moon_host *h, struct moon_host_probe *p, const struct moon_plan_probe *now) {
-  bool other = false;
-  for (uint32_t i = 0; i < p->plan->n_jobs; i++) {
-    for (uint32_t k = 0; k < now->n_jobs; k++) {
-      if (strcmp(p->jobs[i].name, now->jobs[k].name) != 0) { continue; }
-      /* One that was to run only once did, and one that is to run no more would have to be waited for. */
-      bool steady = p->jobs[i].every_s > 0 && now->jobs[k].every_s > 0;
-      other = other || (steady && p->jobs[i].every_s != now->jobs[k].every_s);
-      if (steady) { p->jobs[i].every_s = now->jobs[k].every_s; }
-      p->jobs[i].timeout_s = now->jobs[k].timeout_s;
-    }
-  }
-  if (other) { moon_sched_rearm(h, p); }
-}
-
 void moon_roster_change(struct moon_host *h, const struct moon_plan *change) {
   if (h->draining || h->plan->once) { return; }
   if (!know_names(h)) {
@@ -378,7 +364,8 @@ void moon_roster_change(struct moon_host *h, const struct moon_plan *change) {
   h->settings.max_children = change->max_children;
   for (uint32_t i = 0; i < h->n_probes; i++) {
     for (uint32_t k = 0; k < change->n_probes; k++) {
-      if (strcmp(h->probes[i].plan->name, change->probes[k].name) == 0) { change_jobs(h, &h->probes[i], &change->probes[k]); }
+      if (strcmp(h->probes[i].plan->name, change->probes[k].name) != 0) { continue; }
+      if (moon_revision_limits(h->probes[i].current, &change->probes[k])) { moon_sched_rearm(&h->probes[i]); }
     }
   }
   for (uint32_t i = 0; i < change->n_gone; i++) {

@@ -9,6 +9,7 @@
 #include "out.h"
 #include "rows.h"
 #include "sched.h"
+#include "shift.h"
 #include "state.h"
 
 #define KEEP_RECORD (256u << 10) /* octets of a record buffer that is kept for the next run */
@@ -19,7 +20,7 @@ _Static_assert(MOON_RECORD_MAX == 4u << 20, "a message names it");
 static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
 
 uint32_t moon_run_max_children(const struct moon_run *r) {
-  uint32_t n = r->duty->device->probe->plan->max_children, all = r->host->plan->max_children;
+  uint32_t n = r->version->plan->max_children, all = r->host->plan->max_children;
   return n && n < all ? n : all;
 }
 
@@ -30,7 +31,7 @@ static void on_timeout(void *arg) {
   moon_run_end(r);
 }
 
-bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
+bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revision *v) {
   struct moon_list *n = moon_list_take(&h->free_runs);
   struct moon_run *r = n ? MOON_LIST_ENTRY(n, struct moon_run, node) : moon_mem_zalloc(sizeof *r);
   if (!r) { return false; }
@@ -41,15 +42,18 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
     r->host = h;
   }
   r->duty = d;
+  r->version = v;
+  r->job = &v->jobs[d->index];
   struct moon_task *t = moon_task_new(r, true);
   if (!t) {
     r->duty = NULL;
     moon_list_prepend(&h->free_runs, &r->node);
     return false;
   }
+  v->uses++;
   r->err = MOON_OK;
   r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = false;
-  moon_limits_begin(&r->left, d->device->probe->plan);
+  moon_limits_begin(&r->left, v->plan);
   r->labels = r->next_labels = r->skipped_nil = 0;
   r->received_us = r->wall_us = 0;
   r->started_us = moon_engine_now(h->engine);
@@ -57,8 +61,8 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d) {
   r->started_s = moon_host_wall_s(h, r->started_us);
   r->deadline_us = 0;
   moon_timer_init(&r->timeout, on_timeout, r);
-  if (d->job->timeout_s > 0) {
-    r->deadline_us = r->started_us + (uint64_t)(d->job->timeout_s * 1e6);
+  if (r->job->timeout_s > 0) {
+    r->deadline_us = r->started_us + (uint64_t)(r->job->timeout_s * 1e6);
     moon_timer_start(h->engine, &r->timeout, r->deadline_us);
   }
   d->run = r;
@@ -84,7 +88,7 @@ struct moon_sheet *moon_run_sheet(struct moon_run *r) {
     moon_list_init(&r->sheet->node);
     moon_record_init(&r->sheet->record);
   }
-  moon_record_begin(&r->sheet->record, text(target->name), text(r->duty->device->probe->plan->name), text(r->duty->job->name),
+  moon_record_begin(&r->sheet->record, text(target->name), text(r->duty->device->probe->plan->name), text(r->job->name),
                     target->labels, target->n_labels);
   return r->sheet;
 }
@@ -111,10 +115,11 @@ static void give_back(struct moon_run *r) {
 void moon_run_prepare(lua_State *L, struct moon_task *t) {
   struct moon_run *r = t->run;
   struct moon_device *d = r->duty->device;
+  moon_shift_enter(L, d, r->version);
   moon_task_prepare(L, t);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, r->duty->run_ref);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, r->version->run[r->duty->index]);
   int n = 4;
-  if (moon_device_push_match(L, d)) { n = 6; } /* matched(match, run, device, out, state) */
+  if (moon_device_push_match(L, d, r->version)) { n = 6; } /* matched(match, run, device, out, state) */
   moon_device_push(L, d);
   moon_out_push(L, r);
   moon_state_push(L, d);
@@ -142,12 +147,12 @@ static void say(struct moon_run *r, enum moon_level level, const char *what) {
   size_t n = strlen(target);
   bool named = strncmp(what, target, n) == 0 && (what[n] == ':' || strncmp(what + n, " (", 2) == 0);
   if (level != MOON_LOG_WARN || !moon_calm_is_about(r->err)) {
-    moon_host_log(r->host, level, "%s%s%s: %s%s%s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name,
+    moon_host_log(r->host, level, "%s%s%s: %s%s%s", d->device->probe->plan->name, *r->job->name ? "." : "", r->job->name,
                   named ? "" : target, named ? "" : ": ", what);
     return;
   }
   char site[64], line[1024];
-  snprintf(line, sizeof line, "%s%s%s: %s%s%s", d->device->probe->plan->name, *d->job->name ? "." : "", d->job->name, named ? "" : target,
+  snprintf(line, sizeof line, "%s%s%s: %s%s%s", d->device->probe->plan->name, *r->job->name ? "." : "", r->job->name, named ? "" : target,
            named ? "" : ": ", what);
   moon_calm_site_name(d->device->target->plan->labels, d->device->target->plan->n_labels, &moon_peer_target(d->device->target->peer)->addr, site,
                       sizeof site);
@@ -244,6 +249,7 @@ static void release(struct moon_run *r) {
   give_back(r);
   if (r->duty) { moon_sched_handed(h, r->duty); }
   r->duty = NULL;
+  r->version = NULL;
   moon_list_prepend(&h->free_runs, &r->node);
   h->counters->runs_active--;
   h->n_deaf -= !r->received_us;
@@ -269,15 +275,15 @@ void moon_run_end(struct moon_run *r) {
   moon_rows_end_all(r);
   if (r->timed_out) {
     char what[96];
-    snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", d->job->timeout_s);
+    snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", r->job->timeout_s);
     say_failed(r, what);
   }
-  if (!r->err && !r->unmatched && !moon_state_check(h, d->device)) { r->err = MOON_E_PUBLIC_N; }
-  struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = d->device->probe->plan->version,
+  if (!r->err && !r->unmatched && !moon_state_check(h, d->device, moon_shift_ref(d->device, r->version))) { r->err = MOON_E_PUBLIC_N; }
+  struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = r->version->plan->version,
                                .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran};
   struct moon_record *record = r->unmatched || !moon_run_sheet(r) ? NULL : &r->sheet->record;
   moon_out_forget(r);
-  if (record && r->err && d->job->atomic) { moon_record_drop_samples(record); }
+  if (record && r->err && r->job->atomic) { moon_record_drop_samples(record); }
   if (record && record->err) {
     moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", d->device->probe->plan->name, d->device->target->plan->name,
                   record->err == MOON_E_NOMEM ? "not enough memory"
@@ -302,6 +308,9 @@ void moon_run_end(struct moon_run *r) {
   }
   d->last_err = r->err;
   d->run = NULL;
+  moon_revision_leave(r->version);
+  r->version = NULL;
+  r->job = NULL;
   bool first = !d->ran;
   d->ran = true;
   if (!record || moon_record_end(record, &head)) {

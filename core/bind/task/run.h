@@ -4,6 +4,7 @@
 
 #include "limits.h"
 #include "task.h"
+#include "revision.h"
 
 /* Which samples a run has written: fingerprints of name and labels. */
 struct moon_seen { uint64_t *at; uint32_t n, cap; };
@@ -19,6 +20,8 @@ struct moon_run {
   struct moon_list node;        /* in host->runs, ->full or ->free_runs */
   struct moon_host *host;
   struct moon_duty *duty;
+  struct moon_revision *version; /* it is of; held until it ends */
+  const struct moon_plan_job *job; /* of that; gone with it */
   struct moon_list tasks;       /* the main one first */
   struct moon_list walks;       /* struct moon_rows */
   struct moon_timer timeout;
@@ -42,7 +45,7 @@ struct moon_run {
 };
 
 /* false: no memory. */
-bool moon_run_start(struct moon_host *h, struct moon_duty *d);
+bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revision *v);
 /* Drops all of it that still goes on and hands the record over. */
 void moon_run_end(struct moon_run *r);
 /* From outside: a stop. */

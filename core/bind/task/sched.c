@@ -7,6 +7,7 @@
 #include "run.h"
 
 #define STARTS_A_TURN 128 /* runs started before the loop looks at its sockets again */
+#define REARMED_A_TURN 2000u /* targets of a probe: some 300 us */
 #define RETRY_US 100000 /* after a run could not be started for lack of memory */
 
 static uint64_t mix(uint64_t hash, const char *s) { /* FNV-1a, the NUL included */
@@ -36,14 +37,35 @@ static struct moon_duty *take(struct moon_host *h) {
   return MOON_LIST_ENTRY(n, struct moon_duty, node);
 }
 
+static uint64_t interval_us(const struct moon_duty *d) { return (uint64_t)(moon_revision_job(d)->every_s * 1e6); }
+
+/* The first moment after now that belongs to the duty. */
+static void arm(struct moon_host *h, struct moon_duty *d) {
+  const struct moon_plan_job *job = moon_revision_job(d);
+  double every = job->every_s;
+  uint64_t now = moon_engine_now(h->engine);
+  d->every_us = interval_us(d);
+  if (every <= 0 || h->plan->once) { return; }
+  double wall = moon_host_wall_s(h, now);
+  double phase = moon_sched_phase(d->device->probe->plan->name, job->name, d->device->target->plan->name) * every;
+  double next = (floor((wall - phase) / every) + 1) * every + phase;
+  d->due_us = now + (uint64_t)((h->config.in_step ? every : next - wall) * 1e6);
+  moon_timer_start(h->engine, &d->timer, d->due_us);
+}
+
 static void on_due(void *arg) {
   struct moon_duty *d = arg;
   struct moon_host *h = d->device->probe->host;
-  uint64_t now = moon_engine_now(h->engine), every = (uint64_t)(d->job->every_s * 1e6);
+  uint64_t now = moon_engine_now(h->engine), every = interval_us(d);
   if (d->run || !moon_list_empty(&d->node) || !d->ran) {
     h->counters->runs_skipped++;
   } else {
     queue(h, d);
+  }
+  if (every != d->every_us) { /* it changed since: from here on */
+    arm(h, d);
+    moon_sched_start(h);
+    return;
   }
   d->due_us += every;
   if (d->due_us <= now) { /* the loop stood still: those moments are gone */
@@ -53,18 +75,6 @@ static void on_due(void *arg) {
   }
   moon_timer_start(h->engine, &d->timer, d->due_us);
   moon_sched_start(h);
-}
-
-/* The first moment after now that belongs to the duty. */
-static void arm(struct moon_host *h, struct moon_duty *d) {
-  double every = d->job->every_s;
-  uint64_t now = moon_engine_now(h->engine);
-  if (every <= 0 || h->plan->once) { return; }
-  double wall = moon_host_wall_s(h, now);
-  double phase = moon_sched_phase(d->device->probe->plan->name, d->job->name, d->device->target->plan->name) * every;
-  double next = (floor((wall - phase) / every) + 1) * every + phase;
-  d->due_us = now + (uint64_t)((h->config.in_step ? every : next - wall) * 1e6);
-  moon_timer_start(h->engine, &d->timer, d->due_us);
 }
 
 /* Where config.handed says that all runs of a probe and a target are handed out: with plan->once, when no target changes. */
@@ -85,7 +95,7 @@ void moon_sched_begin(struct moon_host *h, struct moon_host_target *t, struct mo
   for (uint32_t j = 0; j < p->plan->n_jobs; j++) {
     struct moon_duty *d = &t->duties[p->first_duty + j];
     moon_mem_free(d->why);
-    *d = (struct moon_duty){.device = device, .job = &p->jobs[p->order[j]], .run_ref = p->run[p->order[j]]};
+    *d = (struct moon_duty){.device = device, .index = p->order[j]};
     moon_list_init(&d->node);
     moon_timer_init(&d->timer, on_due, d);
     if (mark && *mark) { continue; }
@@ -120,14 +130,36 @@ void moon_sched_end(struct moon_host *h, struct moon_host_target *t) {
   }
 }
 
-void moon_sched_rearm(struct moon_host *h, const struct moon_host_probe *p) {
-  for (uint32_t i = 0; i < h->cap_targets && !h->draining; i++) {
-    struct moon_host_target *t = h->targets[i];
-    for (uint32_t j = 0; t && j < p->plan->n_jobs; j++) {
-      moon_timer_stop(h->engine, &t->duties[p->first_duty + j].timer);
-      arm(h, &t->duties[p->first_duty + j]);
+void moon_sched_rearm(struct moon_host_probe *p) {
+  p->rearm = 0;
+  p->host->rearming = true;
+  moon_engine_kick(p->host->engine);
+}
+
+/* One that is due in this very turn is left alone: it sees to that itself. */
+static void rearm(struct moon_host *h, struct moon_duty *d) {
+  if (!d->device || interval_us(d) == d->every_us) { return; }
+  if (!moon_list_empty(&d->timer.node) && d->due_us <= moon_engine_now(h->engine)) { return; }
+  moon_timer_stop(h->engine, &d->timer);
+  arm(h, d);
+}
+
+void moon_sched_rearm_some(struct moon_host *h) {
+  uint32_t left = REARMED_A_TURN;
+  if (!h->rearming) { return; }
+  for (uint32_t i = 0; i < h->n_probes && !h->draining; i++) {
+    struct moon_host_probe *p = &h->probes[i];
+    for (; p->rearm < h->cap_targets; p->rearm++, left--) {
+      if (!left) {
+        moon_engine_kick(h->engine);
+        return;
+      }
+      struct moon_host_target *t = h->targets[p->rearm];
+      for (uint32_t j = 0; t && j < p->plan->n_jobs; j++) { rearm(h, &t->duties[p->first_duty + j]); }
     }
+    p->rearm = UINT32_MAX;
   }
+  h->rearming = false;
 }
 
 void moon_sched_open(struct moon_host *h) {
@@ -158,7 +190,7 @@ void moon_sched_resume(struct moon_host *h, struct moon_duty *d, uint64_t due_us
   h->first_left--;
   if (d->then && !d->then->ran && moon_list_empty(&d->then->node)) { queue(h, d->then); }
   /* Not when the moment is the one it waits for now: clocks read twice differ a little. */
-  bool same = d->due_us && d->due_us <= due_us + (uint64_t)(d->job->every_s * 5e5);
+  bool same = d->due_us && d->due_us <= due_us + d->every_us / 2;
   if (due_us && due_us <= moon_engine_now(h->engine) && !same) { queue(h, d); }
 }
 
@@ -239,9 +271,11 @@ void moon_sched_start(struct moon_host *h) {
     }
     struct moon_duty *d = take(h);
     struct moon_device *device = d->device;
-    bool held = h->config.holds && h->config.holds(h->config.arg, device->probe->plan, device->target->plan);
+    struct moon_revision *v = moon_revision_of(device->probe, device);
+    bool held = h->config.holds && h->config.holds(h->config.arg, v->plan, device->target->plan);
+    bool known = device->serial == v->serial && device->match_boots == device->target->boots;
     h->counters->runs_held += held;
-    if (held || (device->match == MOON_MATCH_NO && device->match_boots == device->target->boots)) {
+    if (held || (known && device->match == MOON_MATCH_NO)) {
       bool first = !d->ran;
       d->ran = true;
       moon_sched_handed(h, d);
@@ -249,7 +283,7 @@ void moon_sched_start(struct moon_host *h) {
       continue;
     }
     started++;
-    if (!moon_run_start(h, d)) {
+    if (!moon_run_start(h, d, v)) {
       moon_host_log(h, MOON_LOG_ERROR, "%s: %s: not started: not enough memory", device->probe->plan->name, device->target->plan->name);
       queue(h, d);
       moon_timer_start(h->engine, &h->ramp_timer, moon_engine_now(h->engine) + RETRY_US);

@@ -13,8 +13,10 @@ void moon_sched_open(struct moon_host *h);
 void moon_sched_begin(struct moon_host *h, struct moon_host_target *t, struct moon_host_probe *p);
 /* Those of a target that goes: what runs is dropped and leaves no record. Not from inside Lua. */
 void moon_sched_end(struct moon_host *h, struct moon_host_target *t);
-/* The intervals of the probe are others than before. */
-void moon_sched_rearm(struct moon_host *h, const struct moon_host_probe *p);
+/* The intervals of the probe are others than before, for some or all: in the turns that follow its duties are due as they say. */
+void moon_sched_rearm(struct moon_host_probe *p);
+/* Goes on with it. */
+void moon_sched_rearm_some(struct moon_host *h);
 void moon_sched_close(struct moon_host *h);
 /* Places of duties, of all targets; NULL where none is. */
 uint32_t moon_sched_n(const struct moon_host *h);

@@ -12,14 +12,18 @@ void moon_state_make(lua_State *L, int idx) {
   lua_pop(L, 1);
 }
 
+void moon_state_push_of(lua_State *L, int idx) {
+  if (idx < 0) { idx = lua_gettop(L) + 1 + idx; }
+  lua_rawgeti(L, idx, AT);
+  if (lua_istable(L, -1)) { return; }
+  lua_pop(L, 1);
+  moon_state_make(L, idx);
+  lua_rawgeti(L, idx, AT);
+}
+
 void moon_state_push(lua_State *L, struct moon_device *d) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
-  lua_rawgeti(L, -1, AT);
-  if (!lua_istable(L, -1)) {
-    lua_pop(L, 1);
-    moon_state_make(L, -1);
-    lua_rawgeti(L, -1, AT);
-  }
+  moon_state_push_of(L, -1);
   lua_remove(L, -2);
 }
 
@@ -56,6 +60,33 @@ static const char *fault(lua_State *L, int depth, struct count *c) {
   return NULL;
 }
 
+const char *moon_state_fault(lua_State *L) {
+  struct count c = {0};
+  return fault(L, 1, &c);
+}
+
+/* The table at the top in its place. [-1, +1, m e] */
+static void copy(lua_State *L, int depth) {
+  if (depth > MOON_STATE_DEPTH_MAX) { luaL_error(L, "the state is nested too deep"); }
+  luaL_checkstack(L, 8, NULL);
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
+    int key = lua_type(L, -2), value = lua_type(L, -1);
+    bool plain = value == LUA_TNUMBER || value == LUA_TSTRING || value == LUA_TBOOLEAN || value == LUA_TTABLE;
+    if (!plain || (key != LUA_TNUMBER && key != LUA_TSTRING && key != LUA_TBOOLEAN)) { continue; }
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    if (value == LUA_TTABLE) { copy(L, depth + 1); }
+    lua_rawset(L, -5);
+  }
+  lua_replace(L, -2);
+}
+
+void moon_state_copy(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  copy(L, 1);
+}
+
 static int check(lua_State *L) {
   struct count c = {0};
   const char *why = fault(L, 1, &c);
@@ -63,12 +94,12 @@ static int check(lua_State *L) {
   return 1;
 }
 
-bool moon_state_check(struct moon_host *h, struct moon_device *d) {
+bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref) {
   lua_State *L = h->L;
   int top = lua_gettop(L);
   bool good = true;
-  if (d->ref == LUA_NOREF) { return true; }
-  lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
+  if (ref == LUA_NOREF) { return true; }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
   lua_rawgeti(L, -1, AT);
   if (lua_istable(L, -1)) {
     lua_pushnil(L);

@@ -17,7 +17,14 @@ void moon_state_make(lua_State *L, int idx);
 void moon_state_push(lua_State *L, struct moon_device *d);
 /* Gives the device table below the top the table at the top as its state. [-2, +0, m] */
 void moon_state_put(lua_State *L);
-/* false: it holds what cannot be kept, which is told and dropped with the rest of it. Not from inside Lua. */
-bool moon_state_check(struct moon_host *h, struct moon_device *d);
+/* That of the device table at idx. [-0, +1, m] */
+void moon_state_push_of(lua_State *L, int idx);
+/* A deep copy of the table at idx, without what cannot be kept. Raises when it is nested too deep. [-0, +1, m e] */
+void moon_state_copy(lua_State *L, int idx);
+/* Why the table at the top cannot be kept as a state; NULL: it can. [-0, +0, m] */
+const char *moon_state_fault(lua_State *L);
+/* Of the device table ref, LUA_NOREF: none. false: it holds what cannot be kept, which is told and dropped with the rest of it. Not from
+ * inside Lua. */
+bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref);
 
 #endif
