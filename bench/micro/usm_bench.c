@@ -1,6 +1,7 @@
 /* usm: what SNMPv3's security costs a message, in nanoseconds, with the keys kept: a request of some 130 octets of which
- * 45 are encrypted. `exchange` is a request sealed and an answer opened, both whole. localize and make are paid once for
- * an engine, password once for a password (both in microseconds). Prints `name value`; best of several rounds. */
+ * 45 are encrypted. `exchange` is a request sealed and an answer opened, both whole; `walk` is the same of a walk, its request
+ * 570 octets long and the answer 1,350. localize and make are paid once for an engine, password once for a password (both in
+ * microseconds). Prints `name value`; best of several rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #define ROUNDS 9
 #define MESSAGE 130
 #define PLAIN 45
+#define ASKED 450
+#define ROOM 1230
 
 static volatile uint64_t sink; /* results go here, or the compiler leaves the work out */
 
@@ -27,8 +30,9 @@ struct bench {
   struct moon_usm *u;
   struct moon_key ku, kul, key;
   uint8_t octets[256], salt[MOON_SALT_LEN];
-  uint8_t answer[512];
+  uint8_t answer[2048];
   size_t answer_len;
+  uint8_t list[1280];   /* varbinds: ROOM of a walk's answer, the first ASKED of its request */
 };
 
 static const uint8_t engine_id[9] = {0x80, 0, 0x1f, 0x88, 1, 127, 1, 0, 1};
@@ -41,16 +45,19 @@ static void check(enum moon_err e) {
   }
 }
 
-static void seal(struct bench *b, struct moon_writer *w, uint8_t *buf, size_t cap) {
-  static const uint8_t list[] = {0x30, 12, 6, 8, 0x2b, 6, 1, 2, 1, 1, 3, 0, 5, 0};
+static void seal_list(struct bench *b, struct moon_writer *w, uint8_t *buf, size_t cap, const uint8_t *list, uint32_t n) {
   struct moon_v3 m = {.engine_id = engine_id, .engine_id_len = sizeof engine_id, .user = (const uint8_t *)"rigsha", .user_len = 6,
                       .id = 0x12345678, .max_size = 65507, .boots = 3, .time = 123456, .flags = MOON_V3_AUTH | MOON_V3_REPORTABLE};
-  struct moon_scoped s = {.engine_id = engine_id, .engine_id_len = sizeof engine_id,
-                          .pdu = {list, sizeof list, 0x12345678, 0, 0, MOON_PDU_GET}};
+  struct moon_scoped s = {.engine_id = engine_id, .engine_id_len = sizeof engine_id, .pdu = {list, n, 0x12345678, 0, 0, MOON_PDU_GET}};
   if (b->priv) { m.flags |= MOON_V3_PRIV; }
   moon_writer_init(w, buf, cap);
   moon_usm_seal(b->u, w, &m, &s);
   check(w->err);
+}
+
+static void seal(struct bench *b, struct moon_writer *w, uint8_t *buf, size_t cap) {
+  static const uint8_t list[] = {0x30, 12, 6, 8, 0x2b, 6, 1, 2, 1, 1, 3, 0, 5, 0};
+  seal_list(b, w, buf, cap, list, sizeof list);
 }
 
 static void sign(struct bench *b) { check(moon_usm_sign(b->u, b->octets, MESSAGE, 60)); }
@@ -61,15 +68,25 @@ static void encrypt(struct bench *b) {
 static void decrypt(struct bench *b) {
   check(moon_usm_decrypt(b->u, 3, 123456, b->salt, sizeof b->salt, b->octets, PLAIN + moon_usm_padding(b->u, PLAIN), b->octets));
 }
-static void exchange(struct bench *b) {
-  uint8_t buf[512];
-  struct moon_writer w;
+static void open(struct bench *b) {
+  uint8_t buf[2048];
   struct moon_v3 m;
   struct moon_scoped s;
-  seal(b, &w, buf, sizeof buf);
   check(moon_v3_decode(b->answer, b->answer_len, &m));
   check(moon_usm_open(b->u, b->priv ? MOON_V3_LEVEL : MOON_V3_AUTH, b->answer, &m, buf, sizeof buf, &s));
   sink += (uint64_t)s.pdu.request_id;
+}
+static void exchange(struct bench *b) {
+  uint8_t buf[512];
+  struct moon_writer w;
+  seal(b, &w, buf, sizeof buf);
+  open(b);
+}
+static void walk(struct bench *b) {
+  uint8_t buf[2048];
+  struct moon_writer w;
+  seal_list(b, &w, buf, sizeof buf, b->list, ASKED);
+  open(b);
 }
 static void localize(struct bench *b) {
   check(moon_key_localize(b->crypto, b->auth, &b->ku, engine_id, sizeof engine_id, &b->kul));
@@ -94,6 +111,11 @@ static void measure(const char *what, struct bench *b, void (*run)(struct bench 
   printf("%s_%s%s%s %.1f\n", what, moon_auth_name(b->auth), b->priv ? "_" : "", b->priv ? moon_priv_name(b->priv) : "", best);
 }
 
+static void keep_answer(struct bench *b, const struct moon_writer *w) {
+  b->answer_len = moon_writer_len(w);
+  memmove(b->answer, w->p, b->answer_len);
+}
+
 static void prepare(struct bench *b, enum moon_auth auth, enum moon_priv priv) {
   struct moon_writer w;
   moon_usm_free(b->u);
@@ -104,8 +126,14 @@ static void prepare(struct bench *b, enum moon_auth auth, enum moon_priv priv) {
   if (priv) { check(moon_key_localize_priv(b->crypto, auth, priv, &b->ku, engine_id, sizeof engine_id, &b->key)); }
   check(moon_usm_new(b->crypto, auth, &b->kul, priv, &b->key, &b->u));
   seal(b, &w, b->answer, sizeof b->answer);
-  b->answer_len = moon_writer_len(&w);
-  memmove(b->answer, w.p, b->answer_len);
+  keep_answer(b, &w);
+}
+
+static void measure_walk(struct bench *b) {
+  struct moon_writer w;
+  seal_list(b, &w, b->answer, sizeof b->answer, b->list, ROOM);
+  keep_answer(b, &w);
+  measure("walk", b, walk, 5000, 1);
 }
 
 int main(void) {
@@ -123,10 +151,12 @@ int main(void) {
     prepare(&b, MOON_AUTH_SHA1, (enum moon_priv)i);
     measure("encrypt", &b, encrypt, 20000, 1);
     measure("decrypt", &b, decrypt, 20000, 1);
+    measure_walk(&b);
   }
   for (i = MOON_AUTH_MD5; i < MOON_AUTH_N; i++) {
     prepare(&b, (enum moon_auth)i, MOON_PRIV_AES128);
     measure("exchange", &b, exchange, 20000, 1);
+    measure_walk(&b);
     measure("make_us", &b, make, 2000, 1000);
   }
   moon_usm_free(b.u);

@@ -8,7 +8,7 @@
 #include "evp.h"
 
 struct auth { const char *name, *algorithm; uint8_t key_len, digest_len; };
-struct priv { const char *name, *algorithm; uint8_t key_len; const char *block; };
+struct priv { const char *name, *algorithm; uint8_t key_len; const char *block, *chain; };
 
 static const struct auth auths[MOON_AUTH_N] = {
   [MOON_AUTH_NONE] = {"none", NULL, 0, 0},
@@ -21,14 +21,14 @@ static const struct auth auths[MOON_AUTH_N] = {
 };
 
 static const struct priv privs[MOON_PRIV_N] = {
-  [MOON_PRIV_NONE] = {"none", NULL, 0, NULL},
-  [MOON_PRIV_DES] = {"DES", "DES-CBC", 16, NULL},
-  [MOON_PRIV_3DES] = {"3DES", "DES-EDE3-CBC", 32, NULL},
-  [MOON_PRIV_AES128] = {"AES", "AES-128-CFB", 16, "AES-128-ECB"},
-  [MOON_PRIV_AES192] = {"AES-192", "AES-192-CFB", 24, "AES-192-ECB"},
-  [MOON_PRIV_AES256] = {"AES-256", "AES-256-CFB", 32, "AES-256-ECB"},
-  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", "AES-192-CFB", 24, "AES-192-ECB"},
-  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-CFB", 32, "AES-256-ECB"},
+  [MOON_PRIV_NONE] = {"none", NULL, 0, NULL, NULL},
+  [MOON_PRIV_DES] = {"DES", "DES-CBC", 16, NULL, NULL},
+  [MOON_PRIV_3DES] = {"3DES", "DES-EDE3-CBC", 32, NULL, NULL},
+  [MOON_PRIV_AES128] = {"AES", "AES-128-CFB", 16, "AES-128-ECB", "AES-128-CBC"},
+  [MOON_PRIV_AES192] = {"AES-192", "AES-192-CFB", 24, "AES-192-ECB", "AES-192-CBC"},
+  [MOON_PRIV_AES256] = {"AES-256", "AES-256-CFB", 32, "AES-256-ECB", "AES-256-CBC"},
+  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", "AES-192-CFB", 24, "AES-192-ECB", "AES-192-CBC"},
+  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-CFB", 32, "AES-256-ECB", "AES-256-CBC"},
 };
 
 enum moon_err moon_crypto_new(uint64_t salt, struct moon_crypto **out) {
@@ -60,6 +60,7 @@ void moon_crypto_free(struct moon_crypto *c) {
   for (i = 0; i < MOON_PRIV_N; i++) {
     EVP_CIPHER_free(c->cipher[i]);
     EVP_CIPHER_free(c->block[i]);
+    EVP_CIPHER_free(c->chain[i]);
   }
   if (c->legacy) { OSSL_PROVIDER_unload(c->legacy); }
   if (c->base) { OSSL_PROVIDER_unload(c->base); }
@@ -79,29 +80,33 @@ enum moon_err moon_crypto_md(struct moon_crypto *c, enum moon_auth auth, const E
   return MOON_OK;
 }
 
-enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
-  if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N) { return MOON_E_RANGE; }
-  if (!c->cipher[priv]) {
+static enum moon_err fetch(struct moon_crypto *c, const char *algorithm, EVP_CIPHER **kept, const EVP_CIPHER **out) {
+  if (!*kept && algorithm) {
     ERR_set_mark();
-    if (priv == MOON_PRIV_DES && !c->legacy) { c->legacy = OSSL_PROVIDER_load(c->lib, "legacy"); }
-    c->cipher[priv] = EVP_CIPHER_fetch(c->lib, privs[priv].algorithm, NULL);
+    *kept = EVP_CIPHER_fetch(c->lib, algorithm, NULL);
     ERR_pop_to_mark();
   }
-  if (!c->cipher[priv]) { return MOON_E_NO_ALGORITHM; }
-  *out = c->cipher[priv];
+  if (!*kept) { return MOON_E_NO_ALGORITHM; }
+  *out = *kept;
   return MOON_OK;
 }
 
-enum moon_err moon_crypto_block(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
+enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
   if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N) { return MOON_E_RANGE; }
-  if (!c->block[priv] && privs[priv].block) {
+  if (priv == MOON_PRIV_DES && !c->legacy) {
     ERR_set_mark();
-    c->block[priv] = EVP_CIPHER_fetch(c->lib, privs[priv].block, NULL);
+    c->legacy = OSSL_PROVIDER_load(c->lib, "legacy");
     ERR_pop_to_mark();
   }
-  if (!c->block[priv]) { return MOON_E_NO_ALGORITHM; }
-  *out = c->block[priv];
-  return MOON_OK;
+  return fetch(c, privs[priv].algorithm, &c->cipher[priv], out);
+}
+
+enum moon_err moon_crypto_block(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
+  return priv < MOON_PRIV_N ? fetch(c, privs[priv].block, &c->block[priv], out) : MOON_E_RANGE;
+}
+
+enum moon_err moon_crypto_chain(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
+  return priv < MOON_PRIV_N ? fetch(c, privs[priv].chain, &c->chain[priv], out) : MOON_E_RANGE;
 }
 
 enum moon_err moon_crypto_check(struct moon_crypto *c, enum moon_auth auth, enum moon_priv priv) {

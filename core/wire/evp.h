@@ -17,6 +17,7 @@ struct moon_crypto {
   EVP_MD *md[MOON_AUTH_N];            /* fetched when first used */
   EVP_CIPHER *cipher[MOON_PRIV_N];
   EVP_CIPHER *block[MOON_PRIV_N];     /* AES without a mode */
+  EVP_CIPHER *chain[MOON_PRIV_N];     /* and in CBC */
   OSSL_LIB_CTX *lib;
   OSSL_PROVIDER *base, *legacy;
 };
@@ -26,5 +27,7 @@ enum moon_err moon_crypto_md(struct moon_crypto *c, enum moon_auth auth, const E
 enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
 /* The block cipher of an AES mode; MOON_E_NO_ALGORITHM for others. */
 enum moon_err moon_crypto_block(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
+/* The same cipher in CBC. */
+enum moon_err moon_crypto_chain(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
 
 #endif

@@ -91,26 +91,50 @@ static void ciphers(void **state) {
   assert_int_equal(lines, CIPHERS_N);
 }
 
-/* Long messages are decrypted in another way than short ones and those in place: all lengths give the same. */
-static void decrypting_by_blocks(void **state) {
-  static uint8_t plain[2000], secret[2000], out[2000];
+/* OpenSSL's own CFB. */
+static void cfb(enum moon_priv priv, const uint8_t *key, const uint8_t iv[16], const uint8_t *in, size_t n, uint8_t *out) {
+  EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+  const EVP_CIPHER *cipher;
+  int len = 0;
+  assert_int_equal(moon_crypto_cipher(crypto, priv, &cipher), MOON_OK);
+  assert_int_equal(EVP_CipherInit_ex2(ctx, cipher, key, iv, 1, NULL), 1);
+  assert_int_equal(EVP_CipherUpdate(ctx, out, &len, in, (int)n), 1);
+  assert_int_equal(len, n);
+  EVP_CIPHER_CTX_free(ctx);
+}
+
+/* AES is made of blocks, of short messages, long ones and those in place each in another way: all lengths give what CFB is,
+ * one message after the other with the same keys. */
+static void aes_of_any_length(void **state) {
+  static uint8_t plain[2600], out[2600], right[2600];
   static const enum moon_priv privs[] = {MOON_PRIV_AES128, MOON_PRIV_AES192, MOON_PRIV_AES256};
-  uint8_t salt[8];
+  uint8_t iv[16] = {0, 0, 0, 3, 1, 2, 3, 4};
   (void)state;
   for (size_t i = 0; i < sizeof plain; i++) { plain[i] = (uint8_t)(i * 7 + i / 251); }
   for (size_t i = 0; i < 3; i++) {
-    struct moon_usm *u = keys_of(MOON_AUTH_SHA256, NULL, privs[i], NULL);
-    for (size_t n = 1; n <= sizeof plain; n += n < 300 ? 1 : 97) {
-      uint8_t *p = guard_put(&guard, plain, n);
+    struct moon_key none = {.len = 16}, key = {.len = (uint8_t)(16 + 8 * i)};
+    struct moon_usm *u;
+    memset(none.octets, 0, sizeof none.octets);
+    for (size_t k = 0; k < key.len; k++) { key.octets[k] = (uint8_t)(k * 13 + i); }
+    assert_int_equal(moon_usm_new(crypto, MOON_AUTH_MD5, &none, privs[i], &key, &u), MOON_OK);
+    for (size_t n = 1; n <= sizeof plain; n += n < 300 || n % 1024 < 20 || n % 1024 > 1010 ? 1 : 11) {
+      uint8_t *p = guard_put(&guard, plain, n), *salt = iv + 8;
       assert_int_equal(moon_usm_encrypt(u, 3, 0x01020304, p, n, salt), MOON_OK);
-      memcpy(secret, p, n);
+      cfb(privs[i], key.octets, iv, plain, n, right);
+      assert_memory_equal(p, right, n);
       memset(out, 0xee, sizeof out);
       assert_int_equal(moon_usm_decrypt(u, 3, 0x01020304, salt, 8, p, n, out), MOON_OK);
       assert_memory_equal(out, plain, n);
       if (n < sizeof out) { assert_int_equal(out[n], 0xee); }
-      assert_memory_equal(p, secret, n);
+      assert_memory_equal(p, right, n);
       assert_int_equal(moon_usm_decrypt(u, 3, 0x01020304, salt, 8, p, n, p), MOON_OK);
       assert_memory_equal(p, plain, n);
+    }
+    for (size_t n = 1; n < 70; n++) { /* short ones after long ones */
+      uint8_t *p = guard_put(&guard, plain, n), *salt = iv + 8;
+      assert_int_equal(moon_usm_encrypt(u, 3, 0x01020304, p, n, salt), MOON_OK);
+      cfb(privs[i], key.octets, iv, plain, n, right);
+      assert_memory_equal(p, right, n);
     }
     moon_usm_free(u);
   }
@@ -529,7 +553,7 @@ static void openssl_without_memory(void **state) {
   uint8_t buf[MESSAGE_MAX], out[MESSAGE_MAX], message[MESSAGE_MAX];
   struct moon_usm *u, *good;
   struct moon_writer w;
-  struct moon_v3 m;
+  struct moon_v3 m, of_w;
   struct moon_scoped s;
   size_t len;
   unsigned n;
@@ -550,14 +574,19 @@ static void openssl_without_memory(void **state) {
   }
   assert_true(n > 4);
   moon_usm_free(u);
-  for (n = 1;; n++) { /* nothing goes out unsigned */
-    openssl_arm(n);
-    sealed(good, MOON_V3_LEVEL, 20, buf, sizeof buf, &w);
-    openssl_countdown = 0;
-    if (!openssl_fired) { break; }
-    assert_int_equal(w.err, MOON_E_NOMEM);
+  for (size_t body = 20; body <= 200; body += 180) { /* nothing goes out unsigned or in clear, what goes out then is right */
+    for (n = 1;; n++) {
+      openssl_arm(n);
+      sealed(good, MOON_V3_LEVEL, body, buf, sizeof buf, &w);
+      openssl_countdown = 0;
+      if (!openssl_fired) { break; }
+      assert_int_equal(w.err, MOON_E_NOMEM);
+    }
+    assert_true(n > 1);
+    assert_int_equal(w.err, MOON_OK);
+    assert_int_equal(moon_v3_decode(w.p, moon_writer_len(&w), &of_w), MOON_OK);
+    assert_int_equal(moon_usm_open(good, MOON_V3_LEVEL, w.p, &of_w, out, sizeof out, &s), MOON_OK);
   }
-  assert_true(n > 1);
   for (n = 1;; n++) { /* nothing comes in unverified */
     openssl_arm(n);
     e = moon_usm_open(good, MOON_V3_LEVEL, message, &m, out, sizeof out, &s);
@@ -588,7 +617,7 @@ static int teardown(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(ciphers),
-    cmocka_unit_test(decrypting_by_blocks),
+    cmocka_unit_test(aes_of_any_length),
     cmocka_unit_test(recorded_exchanges),
     cmocka_unit_test(any_flipped_bit_is_refused),
     cmocka_unit_test(any_cut_is_a_clean_error),
