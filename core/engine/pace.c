@@ -38,24 +38,43 @@ void moon_budget_init(struct moon_budget *b, uint32_t percent, uint32_t per_s, u
   b->cost_us = per_s > SECOND_US ? 1 : per_s ? (uint32_t)(SECOND_US / per_s) : 0;
   b->percent = percent;
   b->now = b->before = 0;
+  b->second_us = now_us;
+  b->first = b->used = b->most = b->most_before = 0;
 }
 
+static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
 static void turn(struct moon_budget *b, uint64_t now_us) {
+  if (now_us - b->second_us >= SECOND_US) {
+    b->second_us += (now_us - b->second_us) / SECOND_US * SECOND_US;
+    b->most = larger(b->most, b->first);
+    b->first = b->used = 0;
+  }
   if (now_us < b->turn_us) { return; }
-  b->before = now_us - b->turn_us < GENERATION_US ? b->now : 0;
+  bool follows = now_us - b->turn_us < GENERATION_US;
+  b->before = follows ? b->now : 0;
+  b->most_before = follows ? b->most : 0;
   b->now = 0;
+  b->most = 0;
   b->turn_us = now_us + GENERATION_US;
+}
+
+/* Has this second room for another one that was earned? */
+static bool has_room(const struct moon_budget *b) {
+  uint64_t most = larger(b->first, larger(b->most, b->most_before));
+  return b->used <= most * b->percent / RETRY;
 }
 
 void moon_budget_earn(struct moon_budget *b, uint32_t n, uint64_t now_us) {
   turn(b, now_us);
   b->now += (uint64_t)n * b->percent;
+  b->first += n;
 }
 
 /* Both parts pay for every retry, so together they allow the larger of the two, not the sum. */
 bool moon_budget_take(struct moon_budget *b, uint64_t now_us) {
   turn(b, now_us);
-  bool earned = b->before + b->now >= RETRY, steady = b->cost_us && b->seconds_us <= now_us;
+  bool earned = b->before + b->now >= RETRY && has_room(b), steady = b->cost_us && b->seconds_us <= now_us;
   if (earned) {
     uint64_t old = b->before < RETRY ? b->before : RETRY;
     b->before -= old;
@@ -66,5 +85,6 @@ bool moon_budget_take(struct moon_budget *b, uint64_t now_us) {
     if (b->seconds_us < oldest) { b->seconds_us = oldest; }
     b->seconds_us += b->cost_us;
   }
+  b->used += earned || steady;
   return earned || steady;
 }

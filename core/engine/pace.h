@@ -23,13 +23,17 @@ void moon_bucket_charge(struct moon_bucket *b, uint64_t now_us);
 uint64_t moon_bucket_ready_us(const struct moon_bucket *b);
 
 /* Tries after the first: so many per cent of first tries, or so many a second, whichever is more. What first tries earned
- * is good for 10 to 20 s, so that retries of long timeouts find it. */
+ * is good for 10 to 20 s, so that retries of long timeouts find it; but no second takes more of it than the busiest of those
+ * seconds earned, or all that was saved up would go out at once when everybody slows down. */
 struct moon_budget {
   uint64_t turn_us;     /* when `now` becomes `before` */
   uint64_t seconds_us;  /* the steady part: as a bucket, one second deep */
   uint32_t cost_us;     /* of one retry there; 0: nothing by the second */
   uint32_t percent;
   uint64_t now, before; /* earned by first tries, hundredths of a retry */
+  uint64_t second_us;   /* when the second under way began */
+  uint32_t first, used; /* first tries and retries in it */
+  uint32_t most, most_before; /* first tries of the busiest second, as now and before */
 };
 
 void moon_budget_init(struct moon_budget *b, uint32_t percent, uint32_t per_s, uint64_t now_us);

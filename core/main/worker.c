@@ -18,6 +18,7 @@
 #include "shard.h"
 #include "trace.h"
 #include "watchdog.h"
+#include "without.h"
 
 /* A gsub whose callback calls gsub, and so on, takes 80 MB before Lua's own stack is full; untouched pages cost nothing. */
 #define STACK_OCTETS (128u << 20)
@@ -39,6 +40,7 @@ struct worker {
   struct moon_inhouse inhouse;
   struct moon_insight insight;
   struct moon_trace trace;
+  struct moon_without without;
   struct moon_plan *change;  /* the last one; NULL: none came */
   uint32_t *shard;
   uint32_t n_shard;
@@ -49,7 +51,11 @@ struct worker {
 static bool sink(void *arg, const uint8_t *record, uint32_t n) {
   struct worker *w = arg;
   struct moon_record_reader r;
-  if (w->c->ring && !moon_ring_put(w->c->ring, record, n)) { return false; }
+  if (w->c->ring && !moon_ring_put(w->c->ring, record, n)) {
+    if (!w->without.backpressure) { return false; }
+    uint8_t *aside = moon_mem_alloc(n); /* never written, never freed: what not minding leads to */
+    if (aside) { memcpy(aside, record, n); }
+  }
   if (moon_record_open(&r, record, n) == MOON_OK) {
     w->c->block->run_error[r.head.err < MOON_E_PUBLIC_N ? r.head.err : MOON_E_PUBLIC_N]++;
   }
@@ -188,9 +194,15 @@ static void *open_handover(int fd, size_t *n) {
 }
 
 static enum moon_err start(struct worker *w) {
-  const struct moon_plan *plan = w->c->plan;
   struct moon_engine_config e;
-  enum moon_err err = moon_shard_pick(plan, w->c->slot, w->c->n_slots, &w->shard, &w->n_shard);
+  enum moon_err err = moon_without_init(&w->without);
+  if (err) {
+    moon_log(MOON_LOG_ERROR, "MOONPOLL_WITHOUT: not one of breaker, budget, phases, timeouts, backpressure");
+    return err;
+  }
+  const struct moon_plan *plan = moon_without_plan(&w->without, w->c->plan);
+  if (!plan) { return MOON_E_NOMEM; }
+  err = moon_shard_pick(plan, w->c->slot, w->c->n_slots, &w->shard, &w->n_shard);
   if (err) { return err; }
   moon_keep_join(w->c->keep, w->c->slot);
   w->loop = moon_loop_new(plan->loop);
@@ -208,6 +220,7 @@ static enum moon_err start(struct worker *w) {
   e.recall = recall;
   e.learned = learned;
   e.arg = w;
+  moon_without_engine(&w->without, &e);
   moon_trace_init(&w->trace, w->c->trace, plan);
   if (w->c->trace) { e.trace = on_packet; }
   err = moon_engine_new(&e, io, w->loop, &w->engine);
@@ -221,6 +234,7 @@ static enum moon_err start(struct worker *w) {
   void *kept = open_handover(w->c->handover_fd, &kept_len);
   h.kept = kept;
   h.kept_len = kept_len;
+  moon_without_host(&w->without, &h);
   err = moon_host_new(&h, &w->host);
   if (kept) {
     munmap(kept, kept_len);
@@ -249,6 +263,7 @@ static void finish(struct worker *w) {
   moon_plan_free(w->change);
   if (w->loop) { moon_loop_free(w->loop); }
   moon_mem_free(w->shard);
+  moon_without_fini(&w->without);
 }
 
 /* For the one that goes on. What does not fit into memory is lost, and the rest goes on without. */

@@ -170,6 +170,8 @@ return {
     from = "    e->n_on_wire--;\n    p->n_on_wire--;", to = "    p->n_on_wire--;" },
   { name = "the retry budget never says no", file = "core/engine/pace.c", tests = { "unit/pace_test" },
     from = "  return earned || steady;", to = "  return earned || steady || b;" },
+  { name = "retries that were saved up all go out in one second", file = "core/engine/pace.c", tests = { "unit/pace_test" },
+    from = "  return b->used <= most * b->percent / RETRY;", to = "  return b->used <= (most + 1000000) * b->percent / RETRY;" },
   { name = "an open breaker lets requests wait on", file = "core/engine/engine.c", tests = { "unit/engine_test", "unit/engine_faults_test" },
     from = "  while (!moon_list_empty(&p->waiting)) { /* what", to = "  while (!p && !moon_list_empty(&p->waiting)) { /* what" },
   { name = "an ICMP error ends the request of another", file = "core/engine/match.c", tests = { "unit/engine_icmp_test" },

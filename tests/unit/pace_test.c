@@ -100,6 +100,25 @@ static void fades(void **state) {
   assert_int_equal(allowed(&b, 1000, START + 60 * SECOND), 0);
 }
 
+/* A steady load of 1,000 a second for a while, then all of it wants another try: a tenth gets one, every second, and not what
+ * was saved up. */
+static void no_burst(void **state) {
+  struct moon_budget b;
+  (void)state;
+  moon_budget_init(&b, 10, 0, START);
+  uint64_t now = START;
+  for (int s = 0; s < 60; s++) {
+    unsigned retries = 0;
+    for (int i = 0; i < 100; i++, now += SECOND / 100) {
+      moon_budget_earn(&b, 10, now);
+      if (s >= 15) { retries += allowed(&b, 10, now); }
+    }
+    assert_in_range(retries, s >= 15 ? 95 : 0, 101);
+  }
+  assert_in_range(allowed(&b, 1000, now + SECOND), 100, 101); /* a lump after a lump still finds its share */
+  assert_int_equal(allowed(&b, 1000, now + SECOND + 1), 0);
+}
+
 static void by_the_second(void **state) {
   struct moon_budget b;
   (void)state;
@@ -126,6 +145,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(rates),   cmocka_unit_test(no_limit), cmocka_unit_test(burst),         cmocka_unit_test(ready),
     cmocka_unit_test(percent), cmocka_unit_test(fades),    cmocka_unit_test(by_the_second), cmocka_unit_test(the_larger),
+    cmocka_unit_test(no_burst),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

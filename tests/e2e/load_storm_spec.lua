@@ -1,0 +1,70 @@
+-- 1,000 agents that answer in 5 ms take 800 ms for some seconds, all at once, where a try waits 500 ms. Beside it the same without
+-- the retry budget.
+local rig = require "e2e.load_rig"
+local t = require "e2e.helper"
+
+-- Half a minute after the start, when what the first round of all agents at once earned in retries is no longer good.
+local N, FROM, TO = 1000, 23, 28
+
+describe("A storm: 1,000 agents answer in 800 ms instead of 5, with a timeout of 500 ms;", function()
+  local with, without
+
+  local function start(mechanism)
+    local self = { asked = {}, at = {}, status = {} }
+    self.sim = rig.agents(rig.recording "small", {
+      { n = N, faults = ('{ "delay", delay = 0.005, to = %d }, { "delay", delay = 0.8, from = %d, to = %d }, { "delay", delay = 0.005, from = %d }')
+        :format(FROM, FROM, TO, TO) } })
+    self.began = t.now()
+    self.collector = rig.collect({ "tests/e2e/probes/steady.lua", "--targets", rig.targets(self.sim), "-t", "0.5", "-r", "1", "--every", "1" },
+      { without = mechanism, to = t.path "out" })
+    return self
+  end
+  -- What went out until that second of the simulator's life, by its own count.
+  local function note(self, second)
+    t.sleep(math.max(0, self.began + second - t.now()))
+    self.asked[second], self.at[second] = self.sim:status().datagrams_in, t.now()
+    self.status[second] = self.collector:status()
+  end
+  local function rate(self, a, b) return (self.asked[b] - self.asked[a]) / (self.at[b] - self.at[a]) end
+
+  lazy_setup(function()
+    with, without = start(), start "budget"
+    for second = FROM - 3, TO + 4 do
+      note(with, second)
+      note(without, second)
+    end
+    for _, self in ipairs { with, without } do
+      self.last = self.collector:stop()
+      self.counted = self.sim:stop()
+      self.normal, self.most = rate(self, FROM - 3, FROM - 1), 0
+      for second = FROM - 1, TO + 2 do self.most = math.max(self.most, rate(self, second, second + 1)) end
+      rig.tell("%.0f packets a second, in the storm at most %.0f", self.normal, self.most)
+    end
+  end)
+  lazy_teardown(t.cleanup)
+
+  local function offers_little(self)
+    rig.check(self.normal > N * 0.7, "%d packets a second before the storm", self.normal)
+    rig.check(self.counted.total.faults.delay > N * 2, "no storm")
+    rig.check(self.most <= self.normal * 1.2, "offered too much: %.0f packets a second in the storm, %.0f before", self.most, self.normal)
+  end
+  it("no more than 1.2 times the packets are offered", function()
+    offers_little(with)
+    local c = with.last.counters
+    rig.check(c.retries <= 0.1 * c.requests + 50, "%d retries, %d requests", c.retries, c.requests)
+    rig.check(c.retries_denied > N, "only %d retries were denied", c.retries_denied)
+  end)
+  it("without the retry budget there are more", function()
+    rig.must_fail(function() offers_little(without) end, "offered too much")
+    assert.equal(0, without.last.counters.retries_denied)
+  end)
+  it("one interval after it all is as before", function()
+    -- The last of its requests are over a second after it.
+    local before, after = with.status[TO + 2].runs, with.status[TO + 4].runs
+    rig.check(after.runs_failed == before.runs_failed and after.runs_timeout == before.runs_timeout, "%d runs failed, %d", before.runs_failed,
+      after.runs_failed)
+    rig.check(after.runs_ok - before.runs_ok > N * 1.5, "%d runs in two seconds", after.runs_ok - before.runs_ok)
+    local c, d = with.status[TO + 2].counters, with.status[TO + 4].counters
+    rig.check(d.retries - c.retries <= N / 100, "%d retries long after it", d.retries - c.retries)
+  end)
+end)
