@@ -150,7 +150,8 @@ static bool same_settings(const struct moon_plan *a, const struct moon_plan *b) 
   const struct moon_policy *x = &a->policy, *y = &b->policy;
   return x->timeout_us == y->timeout_us && x->rto_floor_us == y->rto_floor_us && x->trial_us == y->trial_us && x->retries == y->retries &&
          x->breaker_after == y->breaker_after && x->window == y->window && x->packets_per_s == y->packets_per_s &&
-         a->max_coroutines == b->max_coroutines && a->max_children == b->max_children && same_jobs(a, b);
+         a->max_coroutines == b->max_coroutines && a->max_children == b->max_children &&
+         moon_steps_are_same(&a->steps, &b->steps) && same_jobs(a, b);
 }
 
 bool moon_change_same_probes(const struct moon_plan *a, const struct moon_plan *b) {

@@ -59,7 +59,7 @@ static void hide_words(lua_State *L) {
 }
 
 void moon_config_open(struct moon_fields *f, const char *path) {
-  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "cpus", "grace", "loop", "run_dir",
+  static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "cpus", "grace", "rollout", "loop", "run_dir",
                                      "engine_cache", NULL};
   lua_State *L = f->L;
   size_t len;
@@ -224,6 +224,7 @@ void moon_config_settings(struct moon_fields *f) {
   moon_fields_uint(f, "workers", 1, WORKERS_MAX, &p->workers);
   read_cpus(f, p);
   moon_fields_number(f, "grace", 0, 3600, &p->grace_s);
+  moon_steps_read(f, &p->steps);
   moon_fields_text(f, "loop", &loop);
   moon_fields_text(f, "run_dir", &p->run_dir);
   read_engine_cache(f);

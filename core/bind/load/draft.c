@@ -31,6 +31,7 @@ void moon_draft_init(struct moon_draft *d, const struct moon_load_options *o) {
   MOON_LIMITS(SET)
 #undef SET
   p->grace_s = 5;
+  moon_steps_init(&p->steps);
   p->loop = "libev";
 }
 

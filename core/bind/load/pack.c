@@ -67,6 +67,7 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_u32(s, p->packets_per_s);
   MOON_LIMITS(PUT_LIMIT)
   put(s, &p->grace_s, 8);
+  put(s, &p->steps, sizeof p->steps);
   put_text(s, p->resolver.servers);
   put(s, &p->resolver.timeout_us, 8);
   put(s, &p->resolver.hold_us, 8);
@@ -290,6 +291,8 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   p->packets_per_s = get_u32(s);
   MOON_LIMITS(GET_LIMIT)
   p->grace_s = get_seconds(s);
+  get(s, &p->steps, sizeof p->steps);
+  if (!moon_steps_are_sane(&p->steps)) { moon_reader_fail(&s->r, MOON_E_RANGE); }
   p->resolver.servers = get_text_or_null(s);
   get(s, &p->resolver.timeout_us, 8);
   get(s, &p->resolver.hold_us, 8);

@@ -8,6 +8,7 @@
 #include "../../base/sample.h"
 #include "../../engine/resolver.h"
 #include "../../session/target.h"
+#include "steps.h"
 
 struct moon_source { const char *name; const char *path; const uint8_t *text; uint32_t len; }; /* a probe file or a module beside it */
 struct moon_pair { const char *key, *value; };
@@ -82,6 +83,7 @@ struct moon_plan {
   uint32_t packets_per_s;      /* a worker; 0: no limit */
   MOON_LIMITS(MOON_LIMIT_FIELD)
   double grace_s;              /* at SIGTERM: 5 */
+  struct moon_steps steps;     /* of new versions of probes */
   struct moon_resolver_config resolver;
   const char *loop;            /* "libev" or "epoll" */
   const char *engine_cache;    /* file for what is known of SNMPv3 engines; "": none; NULL: in the run directory, unless once */
