@@ -27,7 +27,7 @@ else
   pids+=($!)
   for _ in {1..200}; do [ -s "$dir/ready" ] || sleep 0.05; done
 fi
-http=$((30000 + $$ % 10000))
+http=$((10000 + $$ % 10000))
 user=''
 [ "$(id -u)" -ne 0 ] || user='user root;'
 cat >"$dir/nginx.conf" <<CONF

@@ -4,13 +4,13 @@
 -- the same agent and credentials.
 local core = require "moonpoll.core"
 local task = require "moonpoll.task"
+local share = require "moonpoll.serve.share"
 local transport = require "moonpoll.transport.nginx"
 
 local error, ipairs, next, pairs, pcall, rawget, select, setmetatable, sort, tonumber, tostring, type =
   error, ipairs, next, pairs, pcall, rawget, select, setmetatable, table.sort, tonumber, tostring, type
 local concat, find, format, gsub, match = table.concat, string.find, string.format, string.gsub, string.match
 local run, unable = transport and transport.run, transport and transport.unable
-local clock = core.clock
 
 local _M = {}
 
@@ -18,13 +18,12 @@ local PORT = 161
 local TIMEOUT_S, RETRIES, PER_DEVICE, BREAKER_AFTER = 2, 1, 2, 3
 local TIMEOUT_MAX_S = 300  -- more is taken for milliseconds
 local AGENTS_MAX = 5000    -- of a generation: those asked lately, and those before them
-local SAVE_S = 10          -- what is known of an agent goes to the shared dictionary as often
-local SAVED_S = 86400      -- and is believed so long
 
 local settings = { shared = nil }
 
---- What is the same for all devices of a worker.
--- @tparam table options  shared: name of an ngx.shared dictionary for what is known of agents (never keys);
+--- What is the same for all devices. Say it before they are asked, best in init_by_lua.
+-- @tparam table options  shared: name of an ngx.shared dictionary for what is known of agents (never keys), which of them are down, and
+--   how many requests are under way to each: all workers together;
 --   sockets: how many a request may have open (1000)
 function _M.configure(options)
   if type(options) ~= "table" then error("configure: a table expected, got a " .. type(options), 2) end
@@ -32,8 +31,8 @@ function _M.configure(options)
     if key ~= "shared" and key ~= "sockets" then error("configure: unknown option " .. tostring(key) .. ": shared and sockets are known", 2) end
   end
   if options.shared ~= nil then
-    settings.shared = type(options.shared) == "string" and transport.shared(options.shared) or
-      error("configure: shared: there is no lua_shared_dict " .. tostring(options.shared), 2)
+    settings = { shared = type(options.shared) == "string" and transport.shared(options.shared) or
+      error("configure: shared: there is no lua_shared_dict " .. tostring(options.shared), 2) }
   end
   if options.sockets ~= nil then
     if type(options.sockets) ~= "number" or options.sockets < 1 then error("configure: sockets: a number from 1 expected", 2) end
@@ -48,23 +47,14 @@ local young, old, n_young = {}, {}, 0
 -- What a process knows of an agent, by address and credentials.
 local function agent_of(d)
   local entry = young[d.key] or old[d.key]
-  if entry then return entry end
-  entry = { agent = core.agent(d.options), peer = transport.peer(d.host, d.port, d.per_device, d.give_up), counters = {}, save_at = 0,
-    name = "moonpoll:agent:" .. d.shared_key }
-  local dict = settings.shared
-  local kept = dict and dict:get(entry.name)
-  if kept then entry.agent:import(kept) end
+  if entry and entry.settings == settings then return entry end
+  entry = { agent = core.agent(d.options), peer = transport.peer(d.host, d.port, d.per_device, d.give_up), counters = {}, settings = settings }
+  if settings.shared then
+    entry.peer.shared = share.new(settings.shared, entry.agent, entry.peer.address, d.shared_key, d.id, transport.worker())
+  end
   if n_young >= AGENTS_MAX then old, young, n_young = young, {}, 0 end
   young[d.key], n_young = entry, n_young + 1
   return entry
-end
-
-local function save(entry)
-  local now = clock()
-  if now < entry.save_at then return end
-  entry.save_at = now + SAVE_S
-  local known = entry.agent:export()
-  if known then settings.shared:set(entry.name, known, SAVED_S) end
 end
 
 -- The descriptor of a device, which begins with it; what is wrong is raised where the method was called.
@@ -82,7 +72,7 @@ end
 
 local function entry_of(d)
   local entry = d.entry
-  if not entry then
+  if not entry or entry.settings ~= settings then
     entry = agent_of(d)
     d.entry = entry
   end
@@ -104,7 +94,8 @@ end
 _M.shown = shown
 
 local function given(entry, detail, value, err, part)
-  if settings.shared then save(entry) end
+  local shared = entry.peer.shared
+  if shared then shared:save() end
   if value == nil and err ~= nil then
     err.detail = err.detail or detail
     err = shown(err)
@@ -122,7 +113,7 @@ for _, name in ipairs { "get", "get_raw", "get_next", "get_bulk", "set" } do
   methods[name] = function(self, what, opts)
     local d = descriptor(self, name, 3)
     if d.refuse and d.refuse[name] then error(d.refuse[name], 2) end
-    local entry = d.entry or entry_of(d)
+    local entry = entry_of(d)
     local ok, ask = pcall(make, entry.agent, what, opts, self[2])
     if not ok then error(named(ask, name), 2) end
     local detail = run(entry.peer, ask)
@@ -148,7 +139,7 @@ end
 
 local function begin(self, method, columns, opts) -- raises without a place: whoever calls knows it
   local d = descriptor(self, method, 0)
-  local entry = d.entry or entry_of(d)
+  local entry = entry_of(d)
   local ok, ask = pcall(makers[method], entry.agent, columns, opts, self[2])
   if not ok then error(ask, 0) end
   local walk = { ask = ask, entry = entry }
@@ -238,11 +229,15 @@ _M.face = face
 
 local known = { host = true, port = true, auth = true, name = true, labels = true, timeout = true, retries = true, per_device = true }
 local auths = setmetatable({}, { __mode = "v" })
+local told = setmetatable({}, { __mode = "k" }) -- credential -> digest, and what may be said of it
 
--- A credential and its digest: passwords of version 3 take a millisecond, once.
-local function credential(auth)
+--- A credential, its digest, and a name with nothing secret in it. Passwords of version 3 take a millisecond, once.
+function _M.credential(auth)
   if auth == nil then auth = { version = "2c", community = "public" } end
-  if type(auth) == "userdata" then return auth, tostring(auth) end
+  if type(auth) == "userdata" then
+    local made_here = told[auth] or { digest = tostring(auth), name = tostring(auth) }
+    return auth, made_here.digest, made_here.name
+  end
   if type(auth) ~= "table" then error("auth: a table expected, got a " .. type(auth), 0) end
   local words = {}
   for k, v in pairs(auth) do
@@ -257,14 +252,9 @@ local function credential(auth)
     ok, made = pcall(core.auth, auth)
     if not ok then error(made, 0) end
     auths[key] = made
+    told[made] = { digest = key, name = auth.user and "3:" .. tostring(auth.user) or tostring(auth.version or "2c") }
   end
-  return made, key
-end
-
--- Tells credentials apart in a shared dictionary, where no secret may be.
-local function auth_name(auth)
-  if type(auth) ~= "table" then return "" end
-  return auth.user and "3:" .. tostring(auth.user) or tostring(auth.version or "2c")
+  return made, key, told[made].name
 end
 
 local function number(options, name, otherwise, low, high, what)
@@ -302,10 +292,10 @@ local function make(options)
   local per_device = number(options, "per_device", PER_DEVICE, 1, 1e6, "a number from 1")
   if options.name ~= nil and type(options.name) ~= "string" then error("name: a string expected, got a " .. type(options.name), 0) end
   if options.labels ~= nil and type(options.labels) ~= "table" then error("labels: a table expected, got a " .. type(options.labels), 0) end
-  local auth, digest = credential(options.auth)
+  local auth, id, name = _M.credential(options.auth)
   local address = (find(host, ":", 1, true) and "[" .. host .. "]" or host) .. ":" .. port
   local d = { host = host, port = port, per_device = per_device, give_up = timeout * (retries + 1),
-    key = concat({ address, digest, timeout, retries, per_device }, sep), shared_key = address .. ":" .. auth_name(options.auth),
+    key = concat({ address, id, timeout, retries, per_device }, sep), shared_key = address .. ":" .. name, id = id,
     options = { auth = auth, name = options.name or host, target = address, timeout = timeout, retries = retries, breaker_after = BREAKER_AFTER,
       datagram_max = transport.DATAGRAM_MAX } }
   return { d, name = options.name or host, host = host, port = port, address = find(host, "^[%d.]+$") and address or nil,

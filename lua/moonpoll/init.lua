@@ -166,7 +166,9 @@ end
 --
 -- With `rates` among the options `ask:since(counters, seconds)` says before the first row what an earlier table's `ask:counters()` gave.
 -- `agent:export()` is what was learned (engine, round trips, repetitions; no secret) as octets, which `agent:import(octets)` takes elsewhere on
--- this machine. `agent:restarts()` how often its sysUpTime went back, and when it was seen; `agent:version()`.
+-- this machine. `agent:restarts()` how often its sysUpTime went back, and when it was seen; `agent:version()`. `agent:silence()` how many
+-- requests in a row had no answer, and of one that is down the second when the next is let through; `agent:silence(requests, second)`
+-- makes it so, as another process saw it.
 -- @function agent
 -- @tparam table options `auth` a credential, or its fields; `timeout` 2 seconds, `retries` 1, `name` and `target` for errors,
 --   `breaker_after` silent requests it is down (0: never), `datagram_max` octets that can be received (65507)

@@ -260,7 +260,7 @@ function _M.probe(options)
   if not ok then error("probe: " .. allowed, 2) end
   self.allowed = allowed
   for name, auth in pairs(options.auth or {}) do
-    local good, made = pcall(core.auth, auth)
+    local good, made = pcall(host.credential, auth)
     if not good then error("probe: auth." .. tostring(name) .. ": " .. gsub(tostring(made), "^bad argument #%d+ to '%?' %((.*)%)$", "%1"), 2) end
     self.auths[name] = made
   end

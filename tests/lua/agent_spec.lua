@@ -383,6 +383,27 @@ describe("asks of other kinds", function()
     assert.is_nil(ask_once(server(scalars)))
     assert.is_nil(ask_once(server(scalars)))
   end)
+  it("are as silent as another process found them", function()
+    local a = agent { retries = 0, timeout = 0.1, breaker_after = 2 }
+    local silent, till = a:silence()
+    assert.same({ 0 }, { silent, till })
+    local ask = a:get "1.3.6.1.2.1.1.3.0"
+    ask:send(1, 10)
+    ask:expire(10.2)
+    assert.same({ 1 }, { a:silence() })
+    local b = agent { breaker_after = 2 }
+    assert.same({ 5, 1000.000001 }, { b:silence(5, 1000.000001) }) -- to the microsecond: others compare it
+    ask = b:get "1.3.6.1.2.1.1.3.0"
+    assert.is_nil(ask:send(1, 999))
+    assert.equal("down", select(2, ask:result()).code)
+    ask = b:get "1.3.6.1.2.1.1.3.0"
+    ask:feed(server(scalars).answer(assert(ask:send(2, 1001))), 1001)
+    assert.same({ 0 }, { b:silence() })
+    assert.same({ 1 }, { b:silence(1) })
+    raises("number of requests", b.silence, b, -1)
+    raises("seconds expected", b.silence, b, 1, -1)
+    raises("number expected", b.silence, b, "x")
+  end)
   it("take a reply that was cut for one that was too big", function()
     local a = agent { datagram_max = 484 }
     local ask = a:get { a = "1.3.6.1.2.1.1.3.0", b = "1.3.6.1.2.1.1.5.0" }

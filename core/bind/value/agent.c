@@ -13,6 +13,7 @@
 #include "options.h"
 
 #define US_A_S 1e6
+#define TIME_MAX_S 1e12      /* more seconds than any clock shows, in microseconds still 64 bits */
 #define ID_FIRST 0x01000000u /* ids have a constant width */
 #define ID_N 0x7f000000u
 #define REPLY_MIN 484u       /* octets every agent and manager takes, RFC 3417 3.2.1 */
@@ -168,6 +169,24 @@ static int agent_restarts(lua_State *L) {
   return 2;
 }
 
+/* agent:silence([requests, trial_at]) -> requests in a row that had no answer, seconds when the next is let through or nil: it is not
+ * down. With arguments that is how it is from now on. */
+static int agent_silence(lua_State *L) {
+  struct moon_target *t = &check(L)->target;
+  if (!lua_isnoneornil(L, 2)) {
+    double n = luaL_checknumber(L, 2), at = luaL_optnumber(L, 3, 0);
+    luaL_argcheck(L, n >= 0 && n <= UINT32_MAX, 2, "a number of requests expected");
+    luaL_argcheck(L, at >= 0 && at < TIME_MAX_S, 3, "seconds expected");
+    t->silent = (uint32_t)n;
+    t->open = !lua_isnoneornil(L, 3);
+    t->trial_at_us = (uint64_t)(at * US_A_S + 0.5);
+  }
+  lua_pushnumber(L, t->silent);
+  if (!t->open) { return 1; }
+  lua_pushnumber(L, (lua_Number)t->trial_at_us / US_A_S);
+  return 2;
+}
+
 /* agent:version() -> 1, 2 or 3 */
 static int agent_version(lua_State *L) {
   uint8_t v = check(L)->credential->version;
@@ -194,7 +213,8 @@ void moon_agent_open(lua_State *L) {
   static const luaL_Reg methods[] = {{"get", moon_ask_get},           {"get_raw", moon_ask_get_raw}, {"get_next", moon_ask_get_next},
                                      {"get_bulk", moon_ask_get_bulk}, {"set", moon_ask_set},         {"rows", moon_ask_rows},
                                      {"walk", moon_ask_walk},         {"export", agent_export},      {"import", agent_import},
-                                     {"restarts", agent_restarts},    {"version", agent_version},    {NULL, NULL}};
+                                     {"restarts", agent_restarts},    {"silence", agent_silence},    {"version", agent_version},
+                                     {NULL, NULL}};
   moon_auth_open(L);
   moon_agent_make_type(L, MOON_AGENT_TYPE, agent_gc, methods);
   moon_ask_open(L);

@@ -11,6 +11,8 @@ local collectgarbage, pairs, pcall, setmetatable, tostring, type = collectgarbag
 local ceil, find, max, min = math.ceil, string.find, math.max, math.min
 local udp, get_phase, thread_spawn, thread_wait, thread_kill = ngx.socket.udp, ngx.get_phase, ngx.thread.spawn, ngx.thread.wait, ngx.thread.kill
 local status = coroutine.status
+local random = math.random
+local ffi = require "ffi"
 local core = require "moonpoll.core"
 local clock = core.clock
 local has_semaphore, semaphore = pcall(require, "ngx.semaphore")
@@ -23,6 +25,7 @@ local _M = {}
 _M.DATAGRAM_MAX = 8192
 local SOCKETS_MAX = 1000 -- open at once in one request
 local ENDED_S = 1        -- slack for a waiter that is about to say that it is over
+local LOOK_S = 0.004     -- who waits for a place among all workers' looks as often, at most
 
 local phases = { rewrite = true, access = true, content = true, timer = true, ssl_cert = true, ssl_session_fetch = true,
   ssl_client_hello = true, preread = true, server_rewrite = true }
@@ -44,10 +47,18 @@ function _M.sleep(seconds) ngx.sleep(seconds) end
 local levels = { error = ngx.ERR, warn = ngx.WARN, info = ngx.INFO, debug = ngx.DEBUG }
 function _M.log(level, text) ngx.log(levels[level] or ngx.ERR, text) end
 
---- A key for what has a secret in it, of which nothing can be read back.
-local salt = tostring({}) .. tostring(clock()) .. tostring(math.random())
-function _M.digest(text) return ngx.sha1_bin(salt .. text) end
---- The same in every worker.
+-- 16 random octets that a program is started with: all workers have those of their master, and nobody else.
+local function octets_of_start()
+  pcall(ffi.cdef, "unsigned long getauxval(unsigned long);")
+  local AT_RANDOM = 25
+  local ok, at = pcall(function() return ffi.C.getauxval(AT_RANDOM) end)
+  if ok and at ~= 0 then return ffi.string(ffi.cast("const char *", at), 16) end
+  return tostring({}) .. tostring(clock()) .. tostring(random())
+end
+local salt = octets_of_start()
+--- A key for what has a secret in it, of which nothing can be read back; the same in every worker.
+function _M.digest(text) return ngx.md5(ngx.sha1_bin(salt .. text)) end
+--- For what has none.
 function _M.hash(text) return ngx.md5(text) end
 
 --- The dictionary of that name, nil where there is none.
@@ -157,45 +168,66 @@ local function give(pool, peer, socket)
   list[#list + 1] = socket
 end
 
--- ---- how many requests are under way to an agent, in this worker ----
+-- ---- how many requests are under way to an agent ----
+
+-- Those of this worker, by address: n, out = ask -> when it will have ended, turn = semaphore of those who wait.
+local gates = setmetatable({}, { __mode = "v" })
 
 -- Threads that were killed never said that they are over: what they hold expires.
-local function sweep(peer, now)
+local function sweep(gate, now)
   local n, soonest = 0, now + ENDED_S
-  for ask, till in pairs(peer.out) do
+  for ask, till in pairs(gate.out) do
     if till <= now then
-      peer.out[ask] = nil
+      gate.out[ask] = nil
     else
       n, soonest = n + 1, min(soonest, till)
     end
   end
-  peer.n = n
+  gate.n = n
   return soonest
 end
 
-local function enter(peer, ask, seconds)
-  local now = clock()
-  while peer.n >= peer.window do
-    local soonest = sweep(peer, now)
-    if peer.n < peer.window then break end
+local function leave(peer, ask)
+  local gate = peer.gate
+  if gate.out[ask] then
+    gate.out[ask] = nil
+    gate.n = gate.n - 1
+    if gate.turn and gate.turn:count() < 0 then gate.turn:post(1) end -- somebody waits, and was not killed
+  end
+end
+
+-- A place among those of all workers, who tell each other nothing but by looking; and whether this is the trial of one that is down.
+local function enter_all(peer, ask, now)
+  local shared, gate = peer.shared, peer.gate
+  local place = not shared:look(now) and shared:take(peer.window, peer.give_up, now)
+  while not place do
+    shared:wait()
+    ngx.sleep(LOOK_S * (0.25 + 0.75 * random()))
+    now = clock()
+    gate.out[ask] = now + peer.give_up + ENDED_S
+    shared:look(now)
+    place = shared:take(peer.window, peer.give_up, now)
+  end
+  return place, shared:tries(peer.give_up, now)
+end
+
+-- Waits for its turn.
+local function enter(peer, ask)
+  local gate, now = peer.gate, clock()
+  while gate.n >= peer.window do
+    local soonest = sweep(gate, now)
+    if gate.n < peer.window then break end
     if has_semaphore then
-      peer.turn = peer.turn or semaphore.new(0)
-      peer.turn:wait(max(0.001, soonest - now))
+      gate.turn = gate.turn or semaphore.new(0)
+      gate.turn:wait(max(0.001, soonest - now))
     else
       ngx.sleep(0.002)
     end
     now = clock()
   end
-  peer.n = peer.n + 1
-  peer.out[ask] = now + seconds + ENDED_S
-end
-
-local function leave(peer, ask)
-  if peer.out[ask] then
-    peer.out[ask] = nil
-    peer.n = peer.n - 1
-    if peer.turn and peer.turn:count() < 0 then peer.turn:post(1) end -- somebody waits, and was not killed
-  end
+  gate.n = gate.n + 1
+  gate.out[ask] = now + peer.give_up + ENDED_S
+  if peer.shared then return enter_all(peer, ask, now) end
 end
 
 --- Where to send: address text of host and port.
@@ -205,22 +237,24 @@ end
 -- @tparam number give_up  seconds a request may take
 function _M.peer(host, port, window, give_up)
   local literal = find(host, ":", 1, true) and "[" .. host .. "]" or host
-  return { host = literal, port = port, address = literal .. ":" .. port, window = window, give_up = give_up, n = 0,
-    out = setmetatable({}, { __mode = "k" }) }
+  local address = literal .. ":" .. port
+  local gate = gates[address] or { n = 0, out = setmetatable({}, { __mode = "k" }) }
+  gates[address] = gate
+  return { host = literal, port = port, address = address, window = window, give_up = give_up, gate = gate }
 end
 
--- A datagram out, the answer to the ask in, or silence: the ask's verdict.
+-- A datagram out, the answer to the ask in, or silence. True: it was answered.
 local function exchange(socket, ask, datagram, wait)
   local ok, err = socket:send(datagram)
-  local verdict = "drop"
+  local verdict, reply = "drop", nil
   if not ok then verdict, wait = ask:icmp(find(err, "refused", 1, true) and "refused" or "unreachable") end
   while verdict == "drop" do
+    reply = nil
     if wait <= 0 then
       verdict, wait = ask:expire()
       if verdict == "drop" and wait and wait <= 0 then wait = 0.001 end
     else
       socket:settimeout(ceil(wait * 1000))
-      local reply
       reply, err = socket:receive()
       if reply then
         verdict, wait = ask:feed(reply)
@@ -231,29 +265,40 @@ local function exchange(socket, ask, datagram, wait)
       end
     end
   end
-  return verdict
+  return reply ~= nil
 end
 
 --- Asks until there is nothing to send: the ask is over, or has rows that wait to be taken.
 -- @treturn ?string  what went wrong here, if it did
 function _M.run(peer, ask)
+  if ask:over() then return end
+  local pool, shared = pool_of_request(), peer.shared
+  local place, trial = enter(peer, ask) -- first: the time of a request begins with its first datagram
   local datagram, wait = ask:send()
-  if not datagram then return end
-  local pool = pool_of_request()
-  enter(peer, ask, peer.give_up)
-  local socket, code, detail = take(pool, peer)
-  if not socket then
-    leave(peer, ask)
-    ask:fail(code)
-    return detail
+  local socket, code, detail
+  if datagram then
+    socket, code, detail = take(pool, peer)
+    if not socket then
+      ask:fail(code)
+      datagram = nil
+    end
   end
   while datagram do
-    exchange(socket, ask, datagram, wait)
+    local heard = exchange(socket, ask, datagram, wait)
+    if shared then
+      shared:told(heard, trial)
+      trial = false
+    end
     datagram, wait = ask:send()
-    if datagram then peer.out[ask] = clock() + peer.give_up + ENDED_S end
+    if datagram then
+      peer.gate.out[ask] = clock() + peer.give_up + ENDED_S
+      if place then shared:hold(place, peer.give_up) end
+    end
   end
-  give(pool, peer, socket)
+  if socket then give(pool, peer, socket) elseif shared then shared:told(false, trial) end
+  if place then shared:leave(place) end
   leave(peer, ask)
+  return detail
 end
 
 -- ---- a page ----
