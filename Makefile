@@ -2,7 +2,7 @@
 # make demo      installs what is missing, builds, polls agents for a moment
 # make test      installs what the tests need and runs them
 # V=1 shows the commands; O=DIR builds elsewhere; SAN=1 with address and undefined behaviour sanitizers; CC=clang.
-# All targets: all deps test-deps test test-unit test-lua test-nginx test-e2e test-long fuzz coverage mutants bench demo doc install install-nginx clean
+# All targets: all deps test-deps test test-unit test-lua test-nginx test-e2e test-long tsan fuzz coverage mutants bench demo doc install install-nginx clean
 
 O ?= build
 B = $(O)$(if $(SAN),/san$(patsubst 1,,$(SAN)))
@@ -24,6 +24,7 @@ ABI := $(word 1,$(subst ., ,$(VERSION)))
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wmisleading-indentation $(if $(CI),-Werror)
 SAN_1 = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_fuzz = $(SAN_1) -fsanitize=fuzzer-no-link
+SAN_tsan = -fsanitize=thread -fno-omit-frame-pointer
 OPT ?= $(if $(SAN),-O1,-O2)
 BASE = -std=gnu11 -D_GNU_SOURCE= $(OPT) -g -fPIC -fvisibility=hidden $(WARN) $(SAN_$(SAN)) $(EXTRA_CFLAGS)
 LUA_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null)
@@ -113,7 +114,7 @@ test-build: all $(UNIT) $(FUZZ)
 bench-build: all $(BENCH)
 fuzz-build: $(FUZZ)
 test: test-deps
-	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint"
+	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint threads"
 test-unit:
 	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz"
 test-nginx: test-deps
@@ -123,6 +124,7 @@ test-long: test
 	@$(MAKE) --no-print-directory SAN=1 test-run RUN=long
 test-run:
 	@$(TEST_ENV) sh tests/run.sh $(RUN)
+tsan: ; @$(MAKE) --no-print-directory SAN=tsan all && B="$(O)/santsan" CC="$(CC)" sh tests/threads.sh seeing_spec process_spec reload_spec
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-build && sh tests/fuzz.sh $(O)/sanfuzz $(FUZZ_SECONDS)
 coverage:
@@ -139,12 +141,10 @@ install: all
 	@B="$(B)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" VERSION="$(VERSION)" ABI="$(ABI)" sh tests/install.sh
 install-nginx: $(B)/lib/moonpoll/core.so
 	@B="$(B)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LUA_DIR="$(LUA_DIR)" LUA_LIBDIR="$(LUA_LIBDIR)" sh tests/install.sh nginx
-doc:
-	@luajit tests/doc.lua
-clean:
-	rm -rf $(O)
+doc: ; @luajit tests/doc.lua
+clean: ; rm -rf $(O)
 
-.PHONY: all deps test-deps test-build bench-build fuzz-build test test-unit test-lua test-nginx test-e2e test-long test-run fuzz coverage mutants \
+.PHONY: all deps test-deps test-build bench-build fuzz-build test test-unit test-lua test-nginx test-e2e test-long test-run tsan fuzz coverage mutants \
   bench demo doc install install-nginx clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -6,6 +6,7 @@
 #   unit  tests/unit/*_test.c       fuzz  corpora through tests/fuzz/*_fuzz.c   lua  tests/lua/*_spec.lua
 #   e2e   tests/e2e/*_spec.lua      lint  tests/lint.sh                         long tests/long/*
 #   nginx tests/nginx/*_spec.lua, and tests/lua/*_spec.lua once more, inside nginx
+#   threads tests/threads.sh
 # ONLY=word runs only the programs with that word in their name. Two programs run at once, JOBS=1: one after the other.
 set -u
 : "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}" "${JOBS:=2}"
@@ -117,6 +118,7 @@ for stage in "$@"; do
         busted_tap "nginx/$(basename "$t" .lua)" 240 "$t" NGINX_PRELOAD="$preload"
       done ;;
     lint) tap lint 120 sh tests/lint.sh ;;
+    threads) tap threads 120 sh tests/threads.sh ;;
     long)
       for t in tests/long/*.sh; do
         [ -e "$t" ] || continue

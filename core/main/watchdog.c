@@ -4,6 +4,14 @@
 #include <signal.h>
 #include <time.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define UNKNOWN_JOIN 1
+#elif defined(__has_feature)
+#define UNKNOWN_JOIN __has_feature(thread_sanitizer)
+#else
+#define UNKNOWN_JOIN 0
+#endif
+
 /* What the handler is about; written before the signal is sent. */
 static const struct moon_watchdog *watching;
 static uint64_t asked, asked_since_ns;
@@ -42,6 +50,16 @@ static void look(const struct moon_watchdog *w, pthread_t thread, clockid_t cloc
   pthread_kill(thread, SIGURG);
 }
 
+/* 0: it has ended; ETIMEDOUT. Thread sanitizers before LLVM 15 do not know the call that does it. */
+static int join_until(pthread_t thread, const struct timespec *until) {
+#if UNKNOWN_JOIN
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, until, NULL);
+  return pthread_tryjoin_np(thread, NULL) ? ETIMEDOUT : 0;
+#else
+  return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, until);
+#endif
+}
+
 void moon_watchdog_join(pthread_t thread, const struct moon_watchdog *w) {
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   struct timespec until;
@@ -65,6 +83,6 @@ void moon_watchdog_join(pthread_t thread, const struct moon_watchdog *w) {
       until.tv_sec++;
     }
     look(w, thread, clock, &since_ns);
-  } while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+  } while (join_until(thread, &until) == ETIMEDOUT);
   __atomic_store_n(&watching, NULL, __ATOMIC_RELEASE);
 }

@@ -1,0 +1,51 @@
+#!/bin/sh
+# threads.sh [SPEC...]: where threads meet, under the thread sanitizer. Without words: unit/threads_test, of a few files that are
+# compiled here, in seconds. With words: these of tests/e2e by the program in $B, which was built with SAN=tsan (make tsan). TAP.
+# The sanitizer holds signals back until the next system call: specs about scripts that never make one cannot pass.
+set -u
+: "${B:=build/san}" "${CC:=gcc}"
+case $B in /*) ;; *) B=$PWD/$B ;; esac
+dir=$B/threads
+rm -rf "$dir"
+mkdir -p "$dir"
+export TSAN_OPTIONS="log_path=$dir/race:exitcode=0"
+
+# reported NAME: what the sanitizer wrote is a failure.
+n=0
+reported() {
+  n=$((n + 1))
+  if ls "$dir"/race.* >/dev/null 2>&1; then
+    echo "not ok $n - $1 is free of races"
+    cat "$dir"/race.* | head -n 200 | sed 's/^/# /'
+    rm -f "$dir"/race.*
+  else
+    echo "ok $n - $1 is free of races"
+  fi
+}
+
+if [ $# -eq 0 ]; then
+  main=core/main
+  # shellcheck disable=SC2046 # words
+  if ! $CC -std=gnu11 -D_GNU_SOURCE= -O1 -g -fsanitize=thread -w -Icore $(pkg-config --cflags luajit 2>/dev/null) -o "$dir/test" \
+    tests/unit/threads_test.c $main/ring.c $main/desk.c $main/watchdog.c core/base/mem.c core/base/err.c -lcmocka -lpthread; then
+    echo "1..1"
+    echo "not ok 1 - threads_test does not compile"
+    exit 1
+  fi
+  echo "1..2"
+  n=1
+  if timeout 100 "$dir/test" >"$dir/out" 2>&1; then echo "ok 1 - threads_test"; else echo "not ok 1 - threads_test"; fi
+  sed 's/^/# /' "$dir/out"
+  reported threads_test
+  exit 0
+fi
+
+echo "1..$((2 * $#))"
+for spec in "$@"; do
+  ONLY=$spec JOBS=1 sh tests/run.sh e2e >"$dir/out" 2>&1
+  status=$?
+  n=$((n + 1))
+  if [ $status -eq 0 ]; then echo "ok $n - $spec"; else echo "not ok $n - $spec"; fi
+  sed 's/^/# /' "$dir/out"
+  reported "$spec"
+done

@@ -1,0 +1,193 @@
+/* Where threads and processes meet: the ring between worker and writer, the desk between master and workers, the pulse between a
+ * worker's two threads. With threads on both sides, so that the thread sanitizer sees (tests/threads.sh). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../core/main/desk.h"
+#include "../../core/main/ring.h"
+#include "../../core/main/watchdog.h"
+
+#define PATIENCE_MS 20000
+
+static bool is_readable(int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, PATIENCE_MS) == 1;
+}
+
+/* ---- ring */
+
+enum { FRAMES = 100000, FRAME_MAX = 300, CAP = 4096 };
+
+static uint32_t frame_len(uint32_t i) { return i * 7919u % FRAME_MAX; }
+
+static void *put_frames(void *arg) {
+  struct moon_ring *r = arg;
+  uint8_t frame[FRAME_MAX];
+  for (uint32_t i = 0; i < FRAMES; i++) {
+    memset(frame, (int)(i & 0xff), sizeof frame);
+    while (!moon_ring_put(r, frame, frame_len(i))) {
+      if (!is_readable(r->space_fd)) { return arg; }
+      moon_ring_room(r);
+    }
+  }
+  return NULL;
+}
+
+static void ring(void **state) {
+  struct moon_ring r;
+  pthread_t producer;
+  const uint8_t *p;
+  uint32_t n, wrong = 0;
+  bool broken = false;
+  void *failed;
+  int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  (void)state;
+  assert_int_equal(moon_ring_init(&r, CAP, bell), MOON_OK);
+  assert_int_equal(pthread_create(&producer, NULL, put_frames, &r), 0);
+  for (uint32_t i = 0; i < FRAMES;) {
+    if (moon_ring_peek(&r, &p, &n, &broken)) {
+      wrong += n != frame_len(i) || (n && (p[0] != (i & 0xff) || p[n - 1] != (i & 0xff)));
+      moon_ring_take(&r);
+      i++;
+      continue;
+    }
+    moon_ring_sleep(&r);
+    if (moon_ring_used(&r) == 0) { assert_true(is_readable(bell)); }
+    moon_ring_awake(&r);
+    uint64_t times;
+    ssize_t done = read(bell, &times, sizeof times);
+    (void)done;
+  }
+  assert_int_equal(pthread_join(producer, &failed), 0);
+  assert_null(failed);
+  assert_false(broken);
+  assert_int_equal(wrong, 0);
+  assert_int_equal(moon_ring_used(&r), 0);
+  moon_ring_fini(&r);
+  close(bell);
+}
+
+/* ---- desk */
+
+enum { QUESTIONS = 3000, WORKERS = 2 };
+
+struct clerk { struct moon_desk *desk; uint32_t worker; };
+
+/* Answers each question with its own words, twice. */
+static void *answer_all(void *arg) {
+  const struct clerk *c = arg;
+  char question[MOON_DESK_QUESTION], answer[2 * MOON_DESK_QUESTION];
+  uint32_t number;
+  while (is_readable(c->desk->worker_fd[c->worker])) {
+    if (!moon_desk_question(c->desk, c->worker, question, &number)) { continue; }
+    if (strcmp(question, "end") == 0) { return NULL; }
+    int n = snprintf(answer, sizeof answer, "%s %s", question, question);
+    moon_desk_reply(c->desk, c->worker, number, answer, (uint32_t)n);
+  }
+  return arg;
+}
+
+static void desk(void **state) {
+  struct moon_desk d;
+  struct clerk clerks[WORKERS];
+  pthread_t thread[WORKERS];
+  char question[64], want[160];
+  const char *answer;
+  uint32_t n, wrong = 0;
+  (void)state;
+  assert_int_equal(moon_desk_init(&d, WORKERS), MOON_OK);
+  for (uint32_t i = 0; i < WORKERS; i++) {
+    clerks[i] = (struct clerk){&d, i};
+    assert_int_equal(pthread_create(&thread[i], NULL, answer_all, &clerks[i]), 0);
+  }
+  for (uint32_t q = 0; q < QUESTIONS; q++) {
+    snprintf(question, sizeof question, "target %0*u", (int)(1 + q % 20), (unsigned)q);
+    snprintf(want, sizeof want, "%s %s", question, question);
+    moon_desk_ask(&d, question);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+      while (!(answer = moon_desk_answer(&d, i, &n))) {
+        assert_true(is_readable(d.bell_fd));
+        moon_desk_heard(&d);
+      }
+      wrong += n != strlen(want) || memcmp(answer, want, n) != 0;
+    }
+  }
+  moon_desk_ask(&d, "end");
+  for (uint32_t i = 0; i < WORKERS; i++) {
+    void *failed;
+    assert_int_equal(pthread_join(thread[i], &failed), 0);
+    assert_null(failed);
+  }
+  assert_int_equal(wrong, 0);
+  moon_desk_fini(&d);
+}
+
+/* ---- pulse */
+
+enum { LIMIT_MS = 15, LONG = 5, SHORT = 2000 };
+
+static struct moon_pulse pulse;
+static uint64_t stopped; /* the resume that was */
+
+static void stop(void *arg, uint64_t resume, uint64_t since_ns) {
+  (void)arg;
+  if (since_ns && resume == moon_pulse_load(&pulse.resume)) { moon_pulse_store(&stopped, resume); }
+}
+
+static double cpu_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* where the sanitizer lets signals in */
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* Returns how many resumes ended otherwise than they should. */
+static void *resumes(void *arg) {
+  uintptr_t wrong = 0;
+  (void)arg;
+  for (int i = 0; i < LONG + SHORT; i++) {
+    bool is_long = i % (1 + SHORT / LONG) == 0;
+    moon_pulse_enter(&pulse, (uint64_t)i);
+    double begun = cpu_ms();
+    while (is_long && moon_pulse_load(&stopped) != pulse.resume && cpu_ms() < begun + 5000) { }
+    wrong += (moon_pulse_load(&stopped) == pulse.resume) != is_long;
+    moon_pulse_leave(&pulse);
+  }
+  return (void *)wrong;
+}
+
+static uintptr_t wrongs;
+static void *count_wrongs(void *arg) {
+  __atomic_store_n(&wrongs, (uintptr_t)resumes(arg), __ATOMIC_RELAXED);
+  return NULL;
+}
+
+static void watchdog(void **state) {
+  struct moon_watchdog w = {.pulse = &pulse, .limit_ms = LIMIT_MS, .stop = stop};
+  pthread_t engine;
+  (void)state;
+  assert_int_equal(pthread_create(&engine, NULL, count_wrongs, NULL), 0);
+  moon_watchdog_join(engine, &w);
+  assert_int_equal(wrongs, 0);
+  assert_int_equal(pulse.resume, 2 * (LONG + SHORT));
+  assert_true(stopped > 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(ring),
+    cmocka_unit_test(desk),
+    cmocka_unit_test(watchdog),
+  };
+  return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
+}
