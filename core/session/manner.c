@@ -10,11 +10,21 @@
 static void set_room(struct moon_manner *m, size_t octets) { m->room = octets > REPLY_MIN ? octets : REPLY_MIN; }
 
 static void set_next_only(struct moon_manner *m, const struct moon_target *t) {
-  size_t overhead = moon_ask_overhead(t), all = t->reply_max;
+  size_t all = t->reply_max;
   m->next_only = true;
   m->most = m->ceiling = t->get_max ? t->get_max : UINT32_MAX; /* a GETNEXT is like a GET */
   m->silent_at = 0;
-  set_room(m, all > overhead ? all - overhead - all / 32 : 0);
+  m->overhead = moon_ask_overhead(t);
+  set_room(m, all > m->overhead ? all - m->overhead - all / 32 : 0);
+}
+
+/* The first answer of an agent of SNMPv3 tells how long its engine id is. */
+static void take_overhead(struct moon_manner *m, const struct moon_target *t) {
+  size_t overhead = t->trust ? moon_ask_overhead(t) : m->overhead;
+  if (overhead < m->overhead) {
+    m->room += m->overhead - overhead;
+    m->overhead = overhead;
+  }
 }
 
 void moon_manner_init(struct moon_manner *m, const struct moon_target *t) {
@@ -141,6 +151,7 @@ void moon_manner_answer(struct moon_manner *m, struct moon_target *t, const stru
   m->silences = 0;
   m->too_bigs = 0;
   m->narrow -= m->narrow > 0;
+  take_overhead(m, t);
   if (m->probing) {
     take_probe(m, t);
     return;

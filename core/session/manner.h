@@ -28,6 +28,7 @@ struct moon_manner {
   uint32_t too_bigs;     /* in a row */
   uint32_t silent_at;    /* fewest varbinds whose request met silence; 0: none */
   size_t room;           /* octets of varbinds of a reply, at most */
+  size_t overhead;       /* octets around them, as far as was known */
 };
 
 /* What the request was that something came of. */

@@ -2,6 +2,7 @@
 
 #define US_A_S 1000000u
 #define NEWS_S 15u      /* a tenth of the window */
+#define ENGINE_ID_USUAL 17 /* octets, of net-snmp's agent; most others have fewer */
 #define ENGINE_ID_MIN 5 /* RFC 3411 5; shorter ones are answered with what they are */
 
 void moon_trust_init(struct moon_trust *s, struct moon_keyring *ring) {
@@ -141,17 +142,24 @@ void moon_trust_swap(struct moon_trust *s) {
   if (!s->decided && sibling != MOON_PRIV_NONE) { set_priv(s, (uint8_t)sibling); }
 }
 
+static size_t tlv(size_t n) { return n + (n < 128 ? 2 : n < 256 ? 3 : 4); }
+
+static size_t number(uint32_t v) { return v < 1u << 7 ? 3 : v < 1u << 15 ? 4 : v < 1u << 23 ? 5 : 6; }
+
 size_t moon_trust_overhead(const struct moon_trust *s, const struct moon_credential *c) {
-  size_t id = s && s->known.id_len ? s->known.id_len : c->engine_id_len ? c->engine_id_len : MOON_ENGINE_ID_MAX;
+  const struct moon_authority *a = s && s->known.id_len ? &s->known : NULL;
+  size_t id = a ? a->id_len : c->engine_id_len ? c->engine_id_len : ENGINE_ID_USUAL;
+  size_t clock = a && a->timed ? number(a->boots) + number(a->latest) : 6 + 6;
   size_t context = s ? s->context_len : c->context_len;
-  /* message, version, msgGlobalData; parameters; scoped PDU; PDU. Headers of up to 4 octets where what they hold is large. */
+  size_t digest = c->level & MOON_V3_AUTH ? moon_auth_digest_len((enum moon_auth)c->auth) : 0;
+  size_t salt = c->level & MOON_V3_PRIV ? MOON_SALT_LEN : 0;
+  bool des = c->priv == MOON_PRIV_DES || c->priv == MOON_PRIV_3DES;
+  /* message, version, msgGlobalData. Headers of up to 4 octets where what they hold is large. */
   size_t n = 4 + 3 + 2 + 6 + 5 + 3 + 3;
-  n += 3 + 3 + 2 + id + 6 + 6 + 2 + c->user_len + 2 + 2;
-  n += 4 + 2 + (c->context_engine_id_len ? c->context_engine_id_len : id) + 3 + context;
-  n += 4 + 6 + 6 + 6 + 4;
-  if (c->level & MOON_V3_AUTH) { n += moon_auth_digest_len((enum moon_auth)c->auth); }
-  if (c->level & MOON_V3_PRIV) { n += MOON_SALT_LEN + 4 + 7; } /* and padding of DES */
-  return n;
+  n += tlv(tlv(tlv(id) + clock + tlv(c->user_len) + tlv(digest) + tlv(salt)));
+  n += 4 + tlv(c->context_engine_id_len ? c->context_engine_id_len : id) + tlv(context);
+  n += 4 + 6 + 3 + 4 + 4; /* the PDU */
+  return n + (salt ? 4 : 0) + (salt && des ? 7 : 0);
 }
 
 enum moon_err moon_trust_export(const struct moon_target *t, uint64_t now_us, struct moon_trust_record *out) {

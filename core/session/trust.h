@@ -81,7 +81,7 @@ MOON_API void moon_trust_swap(struct moon_trust *s);
 /* The other extension of the same cipher; MOON_PRIV_NONE: there is none. */
 MOON_API enum moon_priv moon_trust_sibling(enum moon_priv priv);
 
-/* Octets of a message around its varbinds, at most. s may be NULL: nothing is known yet. */
+/* Octets of an answer around its varbinds, at most: of an engine that is not known, a usual one. s may be NULL: nothing is. */
 MOON_API size_t moon_trust_overhead(const struct moon_trust *s, const struct moon_credential *c);
 
 /* What to keep of this target. MOON_E_MISSING: nothing proven. */
