@@ -106,11 +106,17 @@ describe("A fault:", function()
       some(answered(host, 10, "0.04"), 10)
     end },
     { "duplicate", '{ "duplicate", delay = 0.002 }', function(host)
-      c:send(host, sim.port, ber.encode(rig.request { oids = { uptime }, id = 77 }))
-      local got = c:receive(3, 0.4)
-      assert.equal(2, #got)
-      assert.equal(got[1].data, got[2].data)
-      assert.truthy(got[2].at - got[1].at > 0.001)
+      local apart = 0
+      for id = 77, 96 do -- who looks late finds both at once
+        c:send(host, sim.port, ber.encode(rig.request { oids = { uptime }, id = id }))
+        local got = c:receive(2, 1)
+        assert.equal(2, #got)
+        assert.equal(got[1].data, got[2].data)
+        apart = math.max(apart, got[2].at - got[1].at)
+        if apart > 0.001 then break end
+      end
+      assert.truthy(apart > 0.001, apart)
+      assert.equal(0, #c:receive(1, 0.1))
       local _, _, packets, sent = debian("snmpwalk", sim:target(host), "1.3.6.1.2.1")
       assert.truthy(#packets > sent, #packets)
     end },
