@@ -32,10 +32,13 @@ static void measure(const struct moon_run_figures *f, int16_t out[MOON_FIGURES])
   out[MOON_FIGURE_SAMPLES] = logarithm((uint64_t)f->samples * 4 + 1);
 }
 
+/* none: nothing is beyond it. */
+static int16_t limit(double times, int16_t none) { return times > 0 && times < 1e6 ? (int16_t)(log2(times) * MOON_HABIT_ONE) : none; }
+
 void moon_habit_limits(const struct moon_steps *s, struct moon_habit_limits *out) {
-  out->at[MOON_FIGURE_TIME] = (int16_t)(log2(s->time) * MOON_HABIT_ONE);
-  out->at[MOON_FIGURE_REQUESTS] = (int16_t)(log2(s->requests) * MOON_HABIT_ONE);
-  out->at[MOON_FIGURE_SAMPLES] = (int16_t)(s->samples > 0 ? log2(s->samples) * MOON_HABIT_ONE : INT16_MIN);
+  out->at[MOON_FIGURE_TIME] = limit(s->time, INT16_MAX);
+  out->at[MOON_FIGURE_REQUESTS] = limit(s->requests, INT16_MAX);
+  out->at[MOON_FIGURE_SAMPLES] = limit(s->samples, INT16_MIN);
 }
 
 /* More than is allowed, and than this device does by itself. */

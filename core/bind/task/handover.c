@@ -137,10 +137,6 @@ static bool get_value(lua_State *L, struct moon_reader *r, int depth) {
 
 /* ---- duties ---- */
 
-static uint64_t key_of(const struct moon_duty *d) {
-  return d->device->pair * UINT64_C(0x9e3779b97f4a7c15) + moon_pulse_pair(moon_revision_name(d), "");
-}
-
 struct saving { struct moon_host *host; struct out out; };
 
 /* Of the device table ref. */
@@ -162,7 +158,7 @@ static void put_duty(lua_State *L, struct saving *s, struct moon_duty *d, bool f
   struct out *o = &s->out;
   const struct moon_device *device = d->device;
   uint8_t n = !first || device->ref == LUA_NOREF ? 0 : device->base_ref == LUA_NOREF ? 1 : 2; /* a device's first duty has the state of all */
-  put_u64(o, key_of(d));
+  put_u64(o, moon_sched_key(d));
   put_u64(o, d->due_us);
   put_u8(o, n);
   if (n == 2) { put_state(L, o, device->base_ref); }
@@ -208,7 +204,7 @@ static bool make_index(struct finding *f) {
   for (uint32_t i = 0; f->at && i < n; i++) {
     struct moon_duty *d = moon_sched_duty(f->host, i);
     if (!d) { continue; }
-    uint64_t k = key_of(d) & f->mask;
+    uint64_t k = moon_sched_key(d) & f->mask;
     while (f->at[k]) { k = (k + 1) & f->mask; }
     f->at[k] = d;
   }
@@ -217,7 +213,7 @@ static bool make_index(struct finding *f) {
 
 static struct moon_duty *find(const struct finding *f, uint64_t key) {
   uint64_t k = key & f->mask;
-  while (f->at[k] && key_of(f->at[k]) != key) { k = (k + 1) & f->mask; }
+  while (f->at[k] && moon_sched_key(f->at[k]) != key) { k = (k + 1) & f->mask; }
   return f->at[k];
 }
 

@@ -143,7 +143,9 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   h->seed = (uint64_t)(h->clock_offset_s * 1e9);
   if (!(c->epoch_s > 0)) { h->seed ^= (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u; }
   h->L = moon_heap_open(&h->heap, moon_guard_crossed, h);
+  moon_habit_limits(&h->plan->steps, &h->limits);
   e = make_probes(h);
+  if (!e) { e = moon_habits_init(&h->habits, c->habits, c->n_habits); }
   if (!e) { e = moon_roster_open(h); }
   if (!e) { e = make_lua(h); }
   if (e) {
@@ -151,6 +153,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
     return e;
   }
   moon_sched_open(h);
+  moon_habits_keep_claimed(&h->habits);
   if (c->n_candidates) { moon_revision_begin(h); }
   if (c->kept) { moon_handover_restore(h, c->kept, c->kept_len); }
   *out = h;
@@ -176,6 +179,7 @@ void moon_host_free(struct moon_host *h) {
     moon_mem_free(h->probes[i].order);
   }
   moon_mem_free(h->probes);
+  moon_habits_fini(&h->habits);
   moon_task_teardown(h);
   moon_run_free_all(h);
   moon_query_free_contexts(h);

@@ -7,6 +7,8 @@
 
 #include "../../engine/engine.h"
 #include "../load/plan.h"
+#include "witness.h"
+#include "habits.h"
 #include "pulse.h"
 
 struct moon_host; /* opaque */
@@ -52,6 +54,9 @@ struct moon_host_config {
   struct moon_plan **candidates; /* versions that are on trial when it begins, a probe each; taken, as by moon_host_prepare */
   uint32_t n_candidates;
   uint32_t candidates_serial;
+  struct moon_habit_place *habits; /* where habits are kept, see habits.h; borrowed. NULL: no run is compared with others */
+  uint32_t n_habits;
+  struct moon_witness *witnesses; /* of each probe, while a candidate is tried; borrowed. NULL: nobody wants to know */
   const uint8_t *kept;  /* what the host before this one saved, see moon_host_save; borrowed during new; NULL: nothing */
   size_t kept_len;
   /* Target t is a recording: somebody has to answer for its peer, see moon_peer_answer_with; an error was told. NULL: such

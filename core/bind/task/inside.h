@@ -13,6 +13,7 @@
 #include "../value/shape.h"
 #include "calm.h"
 #include "guard.h"
+#include "habits.h"
 #include "heap.h"
 #include "host.h"
 #include "ramp.h"
@@ -48,6 +49,7 @@ struct moon_host_probe {
   const uint64_t *word;        /* which of them is for whom: see share.h */
   uint64_t seen;               /* the word when last looked at */
   uint8_t percent;             /* of it */
+  bool tried;                  /* some device may have gone over to the candidate */
   uint32_t rearm;              /* place of the target whose duties are due at other times next; UINT32_MAX: none */
   uint32_t *order;             /* of jobs: by falling interval, so that what is chosen once a day is known before what polls it */
   struct moon_heap_account *memory; /* of Lua: what its runs and its file made */
@@ -84,6 +86,7 @@ struct moon_duty {
   uint32_t took_us;            /* that run */
   uint32_t ok, failed;         /* runs */
   char *why;                   /* of the last run that failed, own; NULL: none did, or one was well since */
+  struct moon_habit *habit;    /* what its runs are like; NULL: that is not kept */
   uint8_t last_err;            /* how the last run ended: what is said once */
   bool ran;
 };
@@ -145,6 +148,8 @@ struct moon_host {
   struct moon_host_probe *probes;
   uint64_t own_share;          /* 0: where config.shares has none */
   struct moon_prepare prepare;
+  struct moon_habits habits;
+  struct moon_habit_limits limits; /* of plan->steps */
   uint32_t n_targets, cap_targets, n_wallet, n_probes;
   uint32_t n_duties;           /* of one target */
   uint32_t hint;               /* below it no place of targets is free */

@@ -1,5 +1,5 @@
 /* limits: what one run may take of what is counted (load/plan.h), and how that is told: by the line of the script, the figure, the
- * probe and its version. Counted down from what the run may have; who is trusted has no end of it. */
+ * probe and its version. Counted down from what the run may have; who is trusted has four billion. */
 #ifndef MOON_BIND_TASK_LIMITS_H
 #define MOON_BIND_TASK_LIMITS_H
 
@@ -21,7 +21,7 @@ static inline void moon_limits_begin(struct moon_limits *l, const struct moon_pl
 /* One more? false, and from then on: none is left. */
 static inline bool moon_limits_take(uint32_t *left) {
   if (*left == 0) { return false; }
-  *left -= *left != UINT32_MAX;
+  --*left;
   return true;
 }
 

@@ -279,6 +279,9 @@ static void take_away(struct moon_host *h, struct moon_host_target *t) {
 
 static void remove_target(struct moon_host *h, struct moon_host_target *t) {
   moon_sched_end(h, t);
+  for (uint32_t i = 0; i < h->n_duties; i++) {
+    if (t->duties[i].habit) { moon_habits_drop(&h->habits, moon_sched_key(&t->duties[i])); }
+  }
   for (uint32_t i = 0; i < h->n_probes; i++) {
     moon_shift_forget(h, &t->devices[i]);
   }
@@ -362,6 +365,8 @@ void moon_roster_change(struct moon_host *h, const struct moon_plan *change) {
   h->settings.policy = change->policy;
   h->settings.max_coroutines = change->max_coroutines;
   h->settings.max_children = change->max_children;
+  h->settings.steps = change->steps;
+  moon_habit_limits(&h->settings.steps, &h->limits);
   for (uint32_t i = 0; i < h->n_probes; i++) {
     for (uint32_t k = 0; k < change->n_probes; k++) {
       if (strcmp(h->probes[i].plan->name, change->probes[k].name) != 0) { continue; }

@@ -5,6 +5,7 @@
 
 #include "../../base/mem.h"
 #include "../value/fault.h"
+#include "conduct.h"
 #include "device.h"
 #include "out.h"
 #include "rows.h"
@@ -306,6 +307,7 @@ void moon_run_end(struct moon_run *r) {
     snprintf(what, sizeof what, "well again, after: %s", d->last_err == MOON_E_PUBLIC_N ? "script" : moon_err_name(d->last_err));
     say(r, MOON_LOG_INFO, what);
   }
+  moon_conduct_note(r, d->took_us);
   d->last_err = r->err;
   d->run = NULL;
   moon_revision_leave(r->version);

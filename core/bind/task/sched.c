@@ -24,6 +24,10 @@ double moon_sched_phase(const char *probe, const char *job, const char *target) 
   return (double)(hash >> 11) * 0x1p-53;
 }
 
+uint64_t moon_sched_key(const struct moon_duty *d) {
+  return d->device->pair * UINT64_C(0x9e3779b97f4a7c15) + moon_pulse_pair(moon_revision_name(d), "");
+}
+
 static void queue(struct moon_host *h, struct moon_duty *d) {
   d->queued_us = moon_engine_now(h->engine);
   moon_list_append(&h->due, &d->node);
@@ -96,6 +100,7 @@ void moon_sched_begin(struct moon_host *h, struct moon_host_target *t, struct mo
     struct moon_duty *d = &t->duties[p->first_duty + j];
     moon_mem_free(d->why);
     *d = (struct moon_duty){.device = device, .index = p->order[j]};
+    if (h->habits.at) { d->habit = moon_habits_claim(&h->habits, moon_sched_key(d)); }
     moon_list_init(&d->node);
     moon_timer_init(&d->timer, on_due, d);
     if (mark && *mark) { continue; }

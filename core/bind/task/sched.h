@@ -33,6 +33,8 @@ void moon_sched_output_ready(struct moon_host *h);
 /* Says of silent devices what was held long enough; all of it with `all`. */
 void moon_sched_calm(struct moon_host *h, bool all);
 void moon_sched_drain(struct moon_host *h, uint64_t deadline_us);
+/* The same for a duty in every process. */
+uint64_t moon_sched_key(const struct moon_duty *d);
 /* Phase of a duty, 0 <= phase < 1. */
 double moon_sched_phase(const char *probe, const char *job, const char *target);
 

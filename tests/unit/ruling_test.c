@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 #include "bind/task/pulse.h"
-#include "main/verdict.h"
+#include "main/ruling.h"
 
 #define SECOND UINT64_C(1000000)
 #define EVERY (30 * SECOND)
@@ -47,7 +47,7 @@ struct trial {
   struct moon_habit habit[DEVICES_MAX];
   bool broken[DEVICES_MAX], out[DEVICES_MAX];
   uint64_t pair[DEVICES_MAX];
-  struct moon_evidence evidence;
+  struct moon_witness witness;
   char text[512];
   uint32_t runs;        /* of each device under the candidate, at most */
   uint32_t percent;
@@ -73,7 +73,7 @@ static struct moon_run_figures a_run(const struct world *w, uint32_t i, bool can
 }
 
 /* One rollout to its end: the verdict, in t the rest. */
-static enum moon_verdict go(const struct world *w, uint64_t with_seed) {
+static enum moon_ruling go(const struct world *w, uint64_t with_seed) {
   uint32_t n_broken = 0;
   memset(&t, 0, sizeof t);
   seed = with_seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
@@ -96,40 +96,40 @@ static enum moon_verdict go(const struct world *w, uint64_t with_seed) {
   for (uint32_t step = 0; step < t.steps.n; step++) {
     uint32_t percent = t.percent = t.steps.at[step], has = 0;
     for (uint32_t i = 0; i < w->devices; i++) { has += moon_steps_has(t.pair[i], percent); }
-    struct moon_verdict_case c = {.steps = &t.steps, .sum = &t.evidence, .since_us = now, .every_us = EVERY, .devices = has};
-    moon_evidence_open(&t.evidence, 7, percent);
-    for (enum moon_verdict v = MOON_VERDICT_HOLD; v == MOON_VERDICT_HOLD;) {
+    struct moon_ruling_case c = {.steps = &t.steps, .sum = &t.witness, .since_us = now, .every_us = EVERY, .devices = has};
+    moon_witness_open(&t.witness, 7, percent);
+    for (enum moon_ruling v = MOON_RULING_HOLD; v == MOON_RULING_HOLD;) {
       for (uint32_t i = 0; i < w->devices; i++) {
         bool candidate = moon_steps_has(t.pair[i], percent);
         char name[32];
         snprintf(name, sizeof name, "device%u", i);
         struct moon_run_figures f = a_run(w, i, candidate, candidate && t.habit[i].tried == 0, true);
         if (candidate) {
-          moon_evidence_tried(&t.evidence, &t.habit[i], &f, &t.limits, t.steps.runs, name, f.err ? "x.lua:3: it is broken\nstack" : NULL);
+          moon_witness_tried(&t.witness, &t.habit[i], &f, &t.limits, t.steps.runs, name, f.err ? "x.lua:3: it is broken\nstack" : NULL);
         } else {
-          moon_evidence_beside(&t.evidence, &t.habit[i], &f, &t.limits);
+          moon_witness_beside(&t.witness, &t.habit[i], &f, &t.limits);
         }
         if (i % 50 == 0) {
           c.now_us = now + (uint64_t)((double)EVERY * i / w->devices);
-          v = moon_verdict_give(&c, t.text, sizeof t.text);
-          if (v != MOON_VERDICT_HOLD) { break; }
+          v = moon_ruling_give(&c, t.text, sizeof t.text);
+          if (v != MOON_RULING_HOLD) { break; }
         }
       }
       now += EVERY;
       t.runs++;
       c.now_us = now;
-      if (v == MOON_VERDICT_HOLD) { v = moon_verdict_give(&c, t.text, sizeof t.text); }
-      if (v == MOON_VERDICT_BACK) { return v; }
+      if (v == MOON_RULING_HOLD) { v = moon_ruling_give(&c, t.text, sizeof t.text); }
+      if (v == MOON_RULING_BACK) { return v; }
       assert_true(now - c.since_us < 16 * EVERY);
     }
   }
-  return MOON_VERDICT_ON;
+  return MOON_RULING_ON;
 }
 
 static void goes_back(const struct world *w, const char *figure, double most_percent) {
   for (uint64_t s = 1; s <= 20; s++) {
-    enum moon_verdict v = go(w, s);
-    if (v != MOON_VERDICT_BACK || strncmp(t.text, figure, strlen(figure)) != 0) { fail_msg("seed %u: %s", (unsigned)s, t.text); }
+    enum moon_ruling v = go(w, s);
+    if (v != MOON_RULING_BACK || strncmp(t.text, figure, strlen(figure)) != 0) { fail_msg("seed %u: %s", (unsigned)s, t.text); }
     if (t.percent > most_percent) { fail_msg("seed %u: only at %u %%: %s", (unsigned)s, t.percent, t.text); }
   }
 }
@@ -174,7 +174,7 @@ static void test_chance_trips_nothing(void **state) {
   const struct world worlds[] = {{200, USUAL}, {200, USUAL, .events = true}, {110, .failing = 0.02, .jitter = 0.6}, {200, .failing = 0.05, .jitter = 0.3}};
   uint32_t held = 0;
   for (uint64_t s = 1; s <= 1000; s++) {
-    if (go(&worlds[s % 4], s) != MOON_VERDICT_ON) { fail_msg("seed %u: %s", (unsigned)s, t.text); }
+    if (go(&worlds[s % 4], s) != MOON_RULING_ON) { fail_msg("seed %u: %s", (unsigned)s, t.text); }
     held += t.runs;
   }
   assert_in_range(held, 5 * 2 * 1000, 5 * 4 * 1000); /* and the steps take little more than they have to */
@@ -187,29 +187,29 @@ static void test_the_world_is_no_candidates_fault(void **state) {
                                  {200, USUAL, .outage = MOON_E_TIMEOUT, .out = 0.05, .out_from = 30},
                                  {1000, USUAL, .outage = MOON_E_TIMEOUT, .out = 0.1, .out_from = 100}};
   for (uint64_t s = 1; s <= 60; s++) {
-    if (go(&worlds[s % 3], s) != MOON_VERDICT_ON) { fail_msg("seed %u: %u %%: %s", (unsigned)s, t.percent, t.text); }
+    if (go(&worlds[s % 3], s) != MOON_RULING_ON) { fail_msg("seed %u: %u %%: %s", (unsigned)s, t.percent, t.text); }
   }
 }
 
 static void test_nothing_known_goes_on_in_the_end(void **state) {
   (void)state;
-  struct moon_evidence e = {0};
+  struct moon_witness e = {0};
   char text[256];
   struct moon_steps steps;
   moon_steps_init(&steps);
-  moon_evidence_open(&e, 1, 5);
-  struct moon_verdict_case c = {.steps = &steps, .sum = &e, .since_us = 0, .every_us = EVERY, .devices = 10};
+  moon_witness_open(&e, 1, 5);
+  struct moon_ruling_case c = {.steps = &steps, .sum = &e, .since_us = 0, .every_us = EVERY, .devices = 10};
   c.now_us = 14 * EVERY;
-  assert_int_equal(moon_verdict_give(&c, text, sizeof text), MOON_VERDICT_HOLD);
-  assert_true(moon_verdict_next(&c) > c.now_us);
+  assert_int_equal(moon_ruling_give(&c, text, sizeof text), MOON_RULING_HOLD);
+  assert_true(moon_ruling_next(&c) > c.now_us);
   c.now_us = 15 * EVERY;
-  assert_int_equal(moon_verdict_give(&c, text, sizeof text), MOON_VERDICT_ON);
+  assert_int_equal(moon_ruling_give(&c, text, sizeof text), MOON_RULING_ON);
   assert_non_null(strstr(text, "little is known"));
 }
 
 static void test_evidence_of_workers_adds_up(void **state) {
   (void)state;
-  struct moon_evidence a, b, sum = {0};
+  struct moon_witness a, b, sum = {0};
   struct moon_habit h[2];
   struct moon_steps steps;
   struct moon_habit_limits limits;
@@ -223,17 +223,17 @@ static void test_evidence_of_workers_adds_up(void **state) {
     moon_habit_learn(&h[0], 1, &f);
     moon_habit_learn(&h[1], 1, &f);
   }
-  moon_evidence_open(&a, 3, 5);
-  moon_evidence_open(&b, 3, 5);
-  moon_evidence_open(&sum, 3, 5);
+  moon_witness_open(&a, 3, 5);
+  moon_witness_open(&b, 3, 5);
+  moon_witness_open(&sum, 3, 5);
   for (int i = 0; i < 3; i++) {
-    moon_evidence_tried(&a, &h[0], &f, &limits, 2, "a", NULL);
+    moon_witness_tried(&a, &h[0], &f, &limits, 2, "a", NULL);
     f.err = MOON_E_TIMEOUT;
-    moon_evidence_tried(&b, &h[1], &f, &limits, 2, "b", "no answer");
+    moon_witness_tried(&b, &h[1], &f, &limits, 2, "b", "no answer");
     f.err = 0;
   }
-  moon_evidence_add(&sum, &a);
-  moon_evidence_add(&sum, &b);
+  moon_witness_add(&sum, &a);
+  moon_witness_add(&sum, &b);
   assert_int_equal(sum.first, 2);
   assert_int_equal(sum.second, 2);
   assert_int_equal(sum.here, 4);
@@ -245,14 +245,14 @@ static void test_evidence_of_workers_adds_up(void **state) {
   assert_string_equal(sum.device, "b");
   assert_string_equal(sum.error, "no answer");
   /* The next step counts its own runs, the next candidate all of its own. */
-  moon_evidence_open(&a, 3, 15);
+  moon_witness_open(&a, 3, 15);
   assert_int_equal(a.here, 0);
   assert_int_equal(a.tried.compared, 3);
-  moon_evidence_add(&sum, &a);
+  moon_witness_add(&sum, &a);
   assert_int_equal(sum.here, 4);
-  moon_evidence_open(&a, 4, 5);
+  moon_witness_open(&a, 4, 5);
   assert_int_equal(a.tried.compared, 0);
-  moon_evidence_add(&sum, &a);
+  moon_witness_add(&sum, &a);
   assert_int_equal(sum.tried.devices, 3);
 }
 

@@ -1,13 +1,13 @@
-#include "evidence.h"
+#include "witness.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "calm.h"
 
-void moon_evidence_turn(struct moon_evidence *e, uint32_t serial, uint32_t percent) {
-  if (e->serial != serial) { *e = (struct moon_evidence){.serial = serial}; }
-  struct moon_evidence_sums *sums[] = {&e->tried, &e->beside};
+void moon_witness_turn(struct moon_witness *e, uint32_t serial, uint32_t percent) {
+  if (e->serial != serial) { *e = (struct moon_witness){.serial = serial}; }
+  struct moon_witness_sums *sums[] = {&e->tried, &e->beside};
   for (int i = 0; i < 2; i++) {
     sums[i]->asked = sums[i]->silent = 0;
     sums[i]->asked_devices = sums[i]->fell_silent = 0;
@@ -17,7 +17,7 @@ void moon_evidence_turn(struct moon_evidence *e, uint32_t serial, uint32_t perce
 }
 
 /* silence: the sums that whether it was silent belongs to. */
-static void add_run(struct moon_evidence_sums *s, struct moon_evidence_sums *silence, const struct moon_run_figures *f,
+static void add_run(struct moon_witness_sums *s, struct moon_witness_sums *silence, const struct moon_run_figures *f,
                     const struct moon_weighed *w) {
   bool silent = moon_calm_is_about(f->err);
   for (int i = 0; i < MOON_WORSE_N; i++) { (i == MOON_WORSE_SILENT ? silence : s)->worse[i] += w->now_sure >> i & 1; }
@@ -35,19 +35,19 @@ static void add_run(struct moon_evidence_sums *s, struct moon_evidence_sums *sil
   }
 }
 
-static void add_device(struct moon_evidence_sums *s, const struct moon_habit *h) {
+static void add_device(struct moon_witness_sums *s, const struct moon_habit *h) {
   s->devices++;
   s->past += h->runs;
   s->past_failed += (uint64_t)h->runs * h->failing;
 }
 
-static void expose(struct moon_evidence_sums *s) {
+static void expose(struct moon_witness_sums *s) {
   s->exposed++;
   s->asked_devices++;
 }
 
 /* Is this its first run in this step? */
-static bool enters(struct moon_habit *h, const struct moon_evidence *e) {
+static bool enters(struct moon_habit *h, const struct moon_witness *e) {
   if (h->step == (uint8_t)e->percent) { return false; }
   h->step = (uint8_t)e->percent;
   h->stepped = 0;
@@ -55,21 +55,21 @@ static bool enters(struct moon_habit *h, const struct moon_evidence *e) {
 }
 
 /* The first one, until one of a device that is surely worse is at hand. A line of it. */
-static void tell(struct moon_evidence *e, uint32_t how, const char *device, const char *error) {
+static void tell(struct moon_witness *e, uint32_t how, const char *device, const char *error) {
   if (e->told >= how || !error) { return; }
   snprintf(e->device, sizeof e->device, "%s", device);
   snprintf(e->error, sizeof e->error, "%.*s", (int)strcspn(error, "\r\n"), error);
   e->told = how;
 }
 
-void moon_evidence_tried(struct moon_evidence *e, struct moon_habit *h, const struct moon_run_figures *f, const struct moon_habit_limits *limits,
+void moon_witness_tried(struct moon_witness *e, struct moon_habit *h, const struct moon_run_figures *f, const struct moon_habit_limits *limits,
                          uint32_t runs, const char *device, const char *error) {
   struct moon_weighed w;
   moon_habit_weigh(h, moon_habit_tag(e->serial), true, f, limits, &w);
   bool known = moon_habit_is(h), first = h->tried == 1;
   if (first) { h->entered = (uint8_t)e->percent; }
   bool old = h->entered != (uint8_t)e->percent;
-  struct moon_evidence_sums *silence = old ? &e->beside : &e->tried;
+  struct moon_witness_sums *silence = old ? &e->beside : &e->tried;
   if (enters(h, e) && known) { expose(silence); }
   if (h->stepped < UINT8_MAX) { h->stepped++; }
   e->first += h->stepped == 1;
@@ -81,7 +81,7 @@ void moon_evidence_tried(struct moon_evidence *e, struct moon_habit *h, const st
   if (w.surprise) { tell(e, w.now_sure & (1u << MOON_WORSE_FAILING | 1u << MOON_WORSE_SILENT) ? 2 : 1, device, error); }
 }
 
-void moon_evidence_beside(struct moon_evidence *e, struct moon_habit *h, const struct moon_run_figures *f, const struct moon_habit_limits *limits) {
+void moon_witness_beside(struct moon_witness *e, struct moon_habit *h, const struct moon_run_figures *f, const struct moon_habit_limits *limits) {
   struct moon_weighed w;
   uint8_t tag = moon_habit_tag(e->serial);
   bool first = h->trial != tag;
@@ -91,7 +91,7 @@ void moon_evidence_beside(struct moon_evidence *e, struct moon_habit *h, const s
   add_run(&e->beside, &e->beside, f, &w);
 }
 
-static void add_sums(struct moon_evidence_sums *to, const struct moon_evidence_sums *from) {
+static void add_sums(struct moon_witness_sums *to, const struct moon_witness_sums *from) {
   to->compared += from->compared;
   to->failed += from->failed;
   to->past += from->past;
@@ -106,14 +106,14 @@ static void add_sums(struct moon_evidence_sums *to, const struct moon_evidence_s
   to->exposed += from->exposed;
 }
 
-static void add_silence(struct moon_evidence_sums *to, const struct moon_evidence_sums *from) {
+static void add_silence(struct moon_witness_sums *to, const struct moon_witness_sums *from) {
   to->asked += from->asked;
   to->silent += from->silent;
   to->asked_devices += from->asked_devices;
   to->fell_silent += from->fell_silent;
 }
 
-void moon_evidence_add(struct moon_evidence *to, const struct moon_evidence *from) {
+void moon_witness_add(struct moon_witness *to, const struct moon_witness *from) {
   if (!from->serial || from->serial != to->serial) { return; }
   if (from->percent == to->percent) {
     add_silence(&to->tried, &from->tried);

@@ -1,4 +1,4 @@
-#include "verdict.h"
+#include "ruling.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,14 +19,14 @@ static const char *const NAMES[] = {"run time", "requests a run", "samples a run
 
 struct text { char *p; size_t cap; };
 
-static uint32_t devices_of(const struct moon_verdict_case *c, bool settled) {
+static uint32_t devices_of(const struct moon_ruling_case *c, bool settled) {
   uint32_t n = c->sum->tried.devices;
   return settled || n > c->devices ? (n ? n : 1) : c->devices;
 }
 
 static double share(uint64_t a, uint64_t b) { return b ? (double)a / (double)b : 0; }
 
-static void add_example(const struct moon_evidence *e, struct text *t) {
+static void add_example(const struct moon_witness *e, struct text *t) {
   size_t n = strlen(t->p);
   if (e->told && n < t->cap) { snprintf(t->p + n, t->cap - n, "; first: %s: %s", e->device, e->error); }
 }
@@ -42,16 +42,16 @@ static double apart(double a, double n, double b, double m) {
 }
 
 /* Devices that fell silent just when they got the candidate, more than did without: in this step, and in all. */
-static bool silenced(const struct moon_evidence *e) {
-  const struct moon_evidence_sums *s = &e->tried, *o = &e->beside;
+static bool silenced(const struct moon_witness *e) {
+  const struct moon_witness_sums *s = &e->tried, *o = &e->beside;
   double n = s->exposed, m = o->exposed, a = s->worse[MOON_WORSE_SILENT], b = o->worse[MOON_WORSE_SILENT];
   if (share(s->fell_silent, s->asked_devices) < APART * share(o->fell_silent, o->asked_devices)) { return false; }
   return m < 1 || (a / n > b / m && apart(a, n, b, m) >= SURE_SILENT);
 }
 
 /* Devices, one by one. */
-static bool worse_devices(const struct moon_verdict_case *c, bool settled, struct text *t) {
-  const struct moon_evidence *e = c->sum;
+static bool worse_devices(const struct moon_ruling_case *c, bool settled, struct text *t) {
+  const struct moon_witness *e = c->sum;
   static const uint8_t order[] = {MOON_WORSE_FAILING, MOON_WORSE_SILENT, MOON_FIGURE_REQUESTS, MOON_FIGURE_SAMPLES, MOON_FIGURE_TIME};
   uint32_t n = devices_of(c, settled);
   double allowed = ceil(c->steps->failures * n);
@@ -74,15 +74,15 @@ static bool worse_devices(const struct moon_verdict_case *c, bool settled, struc
 }
 
 /* Are `failed` of n, who before were so of m, more than chance and a rise worth a word? */
-static bool risen(const struct moon_verdict_case *c, double failed, double n, double before, double m) {
+static bool risen(const struct moon_ruling_case *c, double failed, double n, double before, double m) {
   double rise = failed / n - before / m, least = c->steps->failures > LEAST_RISE ? c->steps->failures : LEAST_RISE;
   return rise >= least && rise >= before / m && apart(failed, n, before, m) >= SURE_NATS;
 }
 
 /* All runs together, against those before or, where these do worse, those beside. Devices that fall silent do so for long and in
  * company: of them, each counts once. */
-static bool failures(const struct moon_verdict_case *c, bool silence, struct text *t) {
-  const struct moon_evidence_sums *s = &c->sum->tried, *o = &c->sum->beside;
+static bool failures(const struct moon_ruling_case *c, bool silence, struct text *t) {
+  const struct moon_witness_sums *s = &c->sum->tried, *o = &c->sum->beside;
   double failed = (double)(silence ? s->silent : s->failed), n = (double)(silence ? s->asked : s->compared);
   double beside = (double)(silence ? o->silent : o->failed), n_beside = (double)(silence ? o->asked : o->compared);
   double before = (double)s->past_failed / UINT16_MAX, m = (double)s->past, each = silence && n > 0 ? s->asked_devices / n : 1;
@@ -99,8 +99,8 @@ static bool failures(const struct moon_verdict_case *c, bool silence, struct tex
   return true;
 }
 
-static bool figure(const struct moon_verdict_case *c, enum moon_figure i, struct text *t) {
-  const struct moon_evidence_sums *s = &c->sum->tried, *o = &c->sum->beside;
+static bool figure(const struct moon_ruling_case *c, enum moon_figure i, struct text *t) {
+  const struct moon_witness_sums *s = &c->sum->tried, *o = &c->sum->beside;
   double limit = i == MOON_FIGURE_TIME ? c->steps->time : i == MOON_FIGURE_REQUESTS ? c->steps->requests : c->steps->samples;
   double up = i == MOON_FIGURE_SAMPLES ? -1 : 1;
   if (s->measured < LEAST_MEASURED || limit <= 0) { return false; }
@@ -114,32 +114,32 @@ static bool figure(const struct moon_verdict_case *c, enum moon_figure i, struct
   return true;
 }
 
-static bool is_settled(const struct moon_verdict_case *c) {
-  const struct moon_evidence *e = c->sum;
+static bool is_settled(const struct moon_ruling_case *c) {
+  const struct moon_witness *e = c->sum;
   return c->now_us - c->since_us >= c->steps->runs * c->every_us && e->here >= c->steps->comparisons && e->first > 0 &&
          e->second >= SETTLED * e->first;
 }
 
-static uint64_t patience_us(const struct moon_verdict_case *c) { return (c->steps->runs + 1) * c->every_us * PATIENCE; }
+static uint64_t patience_us(const struct moon_ruling_case *c) { return (c->steps->runs + 1) * c->every_us * PATIENCE; }
 
-enum moon_verdict moon_verdict_give(const struct moon_verdict_case *c, char *text, size_t cap) {
-  const struct moon_evidence *e = c->sum;
+enum moon_ruling moon_ruling_give(const struct moon_ruling_case *c, char *text, size_t cap) {
+  const struct moon_witness *e = c->sum;
   struct text t = {text, cap};
   bool settled = is_settled(c);
-  if (worse_devices(c, settled, &t) || failures(c, false, &t) || failures(c, true, &t)) { return MOON_VERDICT_BACK; }
+  if (worse_devices(c, settled, &t) || failures(c, false, &t) || failures(c, true, &t)) { return MOON_RULING_BACK; }
   for (int i = 0; i < MOON_FIGURES; i++) {
-    if (figure(c, (enum moon_figure)i, &t)) { return MOON_VERDICT_BACK; }
+    if (figure(c, (enum moon_figure)i, &t)) { return MOON_RULING_BACK; }
   }
   bool waited = c->now_us - c->since_us >= patience_us(c);
   double allowed = ceil(c->steps->failures * devices_of(c, settled));
   bool suspects = e->suspects > 0 && e->suspects >= allowed;
   if (settled && (!suspects || waited)) {
     snprintf(text, cap, "no worse: %u comparisons with %u devices", (unsigned)e->tried.compared, e->tried.devices);
-    return MOON_VERDICT_ON;
+    return MOON_RULING_ON;
   }
   if (waited) {
     snprintf(text, cap, "nothing worse seen, in no more than %u comparisons: little is known of these devices, or few are polled", e->here);
-    return MOON_VERDICT_ON;
+    return MOON_RULING_ON;
   }
   if (suspects) {
     snprintf(text, cap, "held: %d devices may be worse", e->suspects);
@@ -147,10 +147,10 @@ enum moon_verdict moon_verdict_give(const struct moon_verdict_case *c, char *tex
     snprintf(text, cap, "held: %u of %u comparisons, %u of %u devices had %u runs", e->here, c->steps->comparisons, e->second, e->first,
              c->steps->runs);
   }
-  return MOON_VERDICT_HOLD;
+  return MOON_RULING_HOLD;
 }
 
-uint64_t moon_verdict_next(const struct moon_verdict_case *c) {
+uint64_t moon_ruling_next(const struct moon_ruling_case *c) {
   uint64_t half = c->every_us / 2;
   return c->now_us + (half < LOOK_US ? half > 20000 ? half : 20000 : LOOK_US);
 }
