@@ -1,7 +1,10 @@
+#define _GNU_SOURCE
 #include "writer.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,8 +47,21 @@ static void live_put(const struct scribe *s, bool show) {
   moon_print_fini(&line);
 }
 
+/* The disk is full: what came of a line is taken back, so that the file ends with a whole one. Blocks begin with a line. Only at
+ * the end of a file, where nobody wrote since. */
+static void take_back(const struct scribe *s, const uint8_t *p, size_t n) {
+  struct stat st;
+  const uint8_t *line = memrchr(p, '\n', n);
+  size_t torn = line ? (size_t)(p + n - line) - 1 : n;
+  off_t at = torn ? lseek(s->c->fd, 0, SEEK_CUR) : -1;
+  if (at < (off_t)torn || fstat(s->c->fd, &st) || !S_ISREG(st.st_mode) || st.st_size != at) { return; }
+  if (ftruncate(s->c->fd, at - (off_t)torn)) { return; }
+  (void)lseek(s->c->fd, at - (off_t)torn, SEEK_SET);
+}
+
 static bool write_all(void *arg, const uint8_t *p, size_t n) {
   struct scribe *s = arg;
+  const uint8_t *first = p;
   if (s->c->live) { live_put(s, false); }
   while (n) {
     ssize_t done = write(s->c->fd, p, n);
@@ -59,6 +75,7 @@ static bool write_all(void *arg, const uint8_t *p, size_t n) {
       return false;
     } else if (errno != EINTR) {
       moon_log(MOON_LOG_ERROR, "cannot write to stdout: %m");
+      take_back(s, first, (size_t)(p - first));
       s->status = MOON_WRITER_FAILED;
       return false;
     }
