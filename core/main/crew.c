@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -41,6 +42,7 @@ static void become_child(struct moon_master *m, pid_t master, int order_fd, int 
   if (m->writer.order_fd >= 0 && m->writer.order_fd != order_fd) { close(m->writer.order_fd); }
   if (m->has_dir) { moon_control_fini(&m->control); }
   moon_reload_leave(&m->reload);
+  if (m->turnover.file_fd >= 0) { close(m->turnover.file_fd); }
   moon_shield_fini(m->c->shield);
 }
 
@@ -96,7 +98,8 @@ static void start_worker(struct moon_master *m, uint32_t slot) {
     struct moon_worker_config c = {
       .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
       .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd, .desk = &m->desk,
-      .keep = &m->keep, .handover_fd = w->handover_fd, .trace = m->c->trace};
+      .keep = &m->keep, .handover_fd = w->handover_fd, .trace = m->c->trace, .board = &m->turnover.board, .trial = m->turnover.trial,
+      .trial_serial = m->turnover.serial};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -108,6 +111,7 @@ static void start_worker(struct moon_master *m, uint32_t slot) {
     return;
   }
   m->stats.blocks[slot].pid = (uint64_t)w->pid;
+  moon_turnover_join(m, slot);
 }
 
 static void start_writer(struct moon_master *m) {
@@ -194,6 +198,7 @@ void moon_crew_worker_ended(struct moon_master *m, uint32_t slot, int status) {
   char text[64];
   int pid = (int)w->pid;
   child_gone(w);
+  moon_turnover_gone(m, slot);
   if (!well && !kept && !m->over && !(w->killed && !w->stuck)) { moon_judge_lost(&m->judge, slot, status, w->stuck, moon_master_now_us()); }
   moon_stats_bury(&m->stats, slot, !well && !kept && !m->over && !(WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG));
   if (well || m->over || (kept && m->drain_us)) {
@@ -246,12 +251,23 @@ static bool is_mine(void *arg, const char *name) {
   return s->n_slots <= 1 || moon_shard_slot(name, s->n_slots) == s->slot;
 }
 
-/* A change on its way to a worker, in a file without a name: it may be larger than a socket takes. */
-static bool hand_over(const struct moon_child *w, const uint8_t *p, size_t n) {
-  struct moon_worker_order order = {.op = MOON_ORDER_CHANGE};
+bool moon_crew_order(const struct moon_child *w, uint64_t op, uint64_t number, int fd) {
+  struct moon_worker_order order = {.op = op, .deadline_us = number};
   struct iovec iov = {&order, sizeof order};
   union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = {.room = {0}};
-  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+  if (fd >= 0) {
+    msg.msg_control = &control;
+    msg.msg_controllen = sizeof control.room;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  }
+  return sendmsg(w->order_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof order;
+}
+
+/* In a file without a name: it may be larger than a socket takes. */
+static bool hand_over(const struct moon_child *w, const uint8_t *p, size_t n) {
   int fd = memfd_create("change", MFD_CLOEXEC);
   bool done = fd >= 0;
   for (size_t at = 0; done && at < n;) {
@@ -259,10 +275,7 @@ static bool hand_over(const struct moon_child *w, const uint8_t *p, size_t n) {
     done = put > 0;
     at += done ? (size_t)put : 0;
   }
-  struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-  *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
-  memcpy(CMSG_DATA(c), &fd, sizeof fd);
-  done = done && sendmsg(w->order_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof order;
+  done = done && moon_crew_order(w, MOON_ORDER_CHANGE, 0, fd);
   if (fd >= 0) { close(fd); }
   return done;
 }

@@ -28,6 +28,8 @@ void moon_crew_end(struct moon_master *m, int status);
 void moon_crew_kill(struct moon_master *m);
 /* The worker of this slot, for the judge; arg is the master. */
 void moon_crew_kill_stuck(void *arg, uint32_t slot);
+/* One order with its number or deadline, see worker.h; fd goes along, -1: none. false: it cannot be told now. */
+bool moon_crew_order(const struct moon_child *w, uint64_t op, uint64_t number, int fd);
 /* Its part of a change. A worker that cannot be told starts anew, with the plan that holds now. */
 void moon_crew_tell(struct moon_master *m, uint32_t slot, const struct moon_change *change);
 

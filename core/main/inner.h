@@ -12,6 +12,7 @@
 #include "ring.h"
 #include "rundir.h"
 #include "schedtrace.h"
+#include "turnover.h"
 
 #define MOON_SECOND_US UINT64_C(1000000)
 #define MOON_OVERTIME_US (2 * MOON_SECOND_US) /* past the grace time: then children are killed */
@@ -44,6 +45,7 @@ struct moon_master {
   struct moon_schedtrace schedtrace;
   struct moon_judge judge;
   struct moon_reload reload;
+  struct moon_turnover turnover;
   uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
   size_t handed_len;

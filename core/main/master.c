@@ -15,7 +15,7 @@
 #include "notify.h"
 #include "outfit.h"
 
-#define OWN_FDS 3                       /* signals, the bell of the desk, what happens beside target files */
+#define OWN_FDS 4                       /* signals, the bells of desk and board, what happens beside files */
 #define READY_LOOK_US (20 * 1000)       /* until all workers are at work */
 
 uint64_t moon_master_now_us(void) {
@@ -40,15 +40,80 @@ bool moon_master_cannot(const char *what) {
   return false;
 }
 
-static bool reloaded(struct moon_master *m, pid_t pid, int status) {
-  struct moon_change change;
-  if (!moon_reload_reaped(&m->reload, pid, status, moon_master_now_us(), &change)) { return false; }
-  for (uint32_t i = 0; i < m->plan->workers && !m->drain_us && !moon_change_is_none(&change); i++) {
-    if (m->workers[i].pid) { moon_crew_tell(m, i, &change); }
+/* What was read, and prepared where there was something to prepare, is in force from here on. */
+static void take_reload(struct moon_master *m) {
+  struct moon_reload *r = &m->reload;
+  const struct moon_change *c = &r->change;
+  bool anew = c->anew;
+  if (anew) {
+    moon_turnover_drop(m);
+    moon_turnover_back(m);
+  }
+  moon_reload_take(r, moon_master_now_us(), anew ? "; workers are replaced" : "");
+  for (uint32_t i = 0; i < m->plan->workers && !m->drain_us && !anew && !moon_change_is_none(c); i++) {
+    if (m->workers[i].pid) { moon_crew_tell(m, i, c); }
   }
   m->stats.head->n_targets = m->plan->n_targets;
-  moon_reload_taken(&m->reload, &change);
+  if (anew) { moon_crew_replace(m); }
+  moon_reload_taken(r);
+}
+
+/* What was read but for its code, which is on trial, or becomes so. */
+static enum moon_err rebase(struct moon_reload *r) {
+  struct moon_plan *base;
+  enum moon_err e = moon_change_mix(r->fresh, &r->plan, NULL, &base);
+  return e ? e : moon_reload_rebase(r, base);
+}
+
+/* The workers have seen the new code, and all can run it. */
+static void take_code(struct moon_master *m) {
+  struct moon_reload *r = &m->reload;
+  enum moon_err e = r->change.anew ? MOON_OK : moon_turnover_try(m, &r->change, 0);
+  if (!e && !r->change.anew) { e = rebase(r); }
+  if (e) {
+    moon_turnover_drop(m);
+    moon_turnover_back(m);
+    moon_reload_refuse(r, moon_err_text(e));
+    return;
+  }
+  take_reload(m);
+  if (moon_turnover_promote(m)) { moon_log(MOON_LOG_ERROR, "new versions: not enough memory"); }
+}
+
+static bool reloaded(struct moon_master *m, pid_t pid, int status) {
+  struct moon_reload *r = &m->reload;
+  const char *why = "";
+  if (pid <= 0 || pid != r->loading.pid) { return false; }
+  if (!moon_reload_reaped(r, pid, status, moon_master_now_us())) { return true; }
+  if (!r->change.n_code || m->drain_us) {
+    if (!*r->only_begun) { moon_turnover_back(m); } /* files are as before again */
+    take_reload(m);
+  } else if (!r->change.anew && moon_turnover_is_on_trial(m, &r->change)) {
+    enum moon_err e = rebase(r);
+    if (e) {
+      moon_reload_refuse(r, moon_err_text(e));
+    } else {
+      r->code[0] = 0;
+      take_reload(m);
+    }
+  } else if (!moon_turnover_prepare(m, &r->change, &why)) {
+    moon_reload_refuse(r, why);
+  }
   return true;
+}
+
+/* Returns when to come again. */
+static uint64_t look_at_turnover(struct moon_master *m) {
+  char error[MOON_BOARD_ERROR];
+  uint64_t next;
+  if (!moon_turnover_look(m, moon_master_now_us(), error, &next)) { return next; }
+  if (error[0]) {
+    moon_turnover_drop(m);
+    moon_reload_refuse(&m->reload, error);
+  } else {
+    take_code(m);
+  }
+  return 0;
 }
 
 static void reap(struct moon_master *m) {
@@ -73,7 +138,7 @@ static void on_signals(struct moon_master *m) {
     } else if (info.ssi_signo == SIGUSR2) {
       moon_crew_replace(m);
     } else if (info.ssi_signo == SIGHUP) {
-      moon_reload_ask(&m->reload);
+      moon_reload_ask(&m->reload, NULL, false);
     }
   }
   reap(m);
@@ -87,20 +152,31 @@ static void release(struct moon_master *m, const char *words, struct moon_print 
   moon_print_printf(answer, "%u released", released);
 }
 
+/* [--now] [PROBE] */
+static void reload(struct moon_master *m, const char *words, struct moon_print *answer) {
+  char first[MOON_CONTROL_LINE], second[MOON_CONTROL_LINE];
+  int n = sscanf(words, "%s %s", first, second);
+  bool now = n > 0 && strcmp(first, "--now") == 0;
+  const char *probe = now ? (n > 1 ? second : NULL) : n > 0 ? first : NULL;
+  moon_print_printf(answer, "%u", moon_reload_ask(&m->reload, probe, now));
+}
+
 static void on_command(void *arg, const char *command, struct moon_print *answer) {
   struct moon_master *m = arg;
   if (strcmp(command, "status") == 0) {
     struct moon_stats_sum sum;
     moon_stats_read(&m->stats, &sum);
     moon_stats_json(&m->stats, &sum, moon_master_seconds_since(m->stats.head->started_us), -1, answer);
-    if (answer->n) { answer->n--; } /* two more fields */
-    moon_print_printf(answer, ",\"generation\":%u,\"quarantine\":", m->reload.generation);
+    if (answer->n) { answer->n--; } /* more fields */
+    moon_print_printf(answer, ",\"generation\":%u,\"probes\":", m->reload.generation);
+    moon_turnover_json(m, answer);
+    moon_print_text(answer, ",\"quarantine\":");
     moon_quarantine_json(m->judge.quarantine, moon_master_now_us(), answer);
     moon_print_text(answer, "}");
   } else if (strncmp(command, "release", 7) == 0 && (command[7] == 0 || command[7] == ' ')) {
     release(m, command + 7, answer);
-  } else if (strcmp(command, "reload") == 0) {
-    moon_print_printf(answer, "%u", moon_reload_ask(&m->reload));
+  } else if (strncmp(command, "reload", 6) == 0 && (command[6] == 0 || command[6] == ' ')) {
+    reload(m, command + 6, answer);
   } else if (strncmp(command, "reloaded ", 9) == 0) {
     moon_reload_answer(&m->reload, (uint32_t)strtoul(command + 9, NULL, 10), answer);
   } else if (strcmp(command, "replace") == 0) {
@@ -173,12 +249,13 @@ static void supervise(struct moon_master *m) {
     next = moon_master_earlier(next, trace_schedule(m));
     next = moon_master_earlier(next, tick(m));
     if (!m->drain_us) { next = moon_master_earlier(next, moon_reload_tick(&m->reload, moon_master_now_us())); }
+    next = moon_master_earlier(next, look_at_turnover(m));
     next = moon_master_earlier(next, moon_keep_next(&m->keep));
     uint64_t now = moon_master_now_us();
     if (m->has_dir) { next = moon_master_earlier(next, moon_inquiry_look(&m->inquiry, now)); }
     int timeout_ms = next == UINT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999) / 1000);
     struct pollfd fds[OWN_FDS + MOON_CONTROL_FDS] = {{.fd = m->signal_fd, .events = POLLIN}, {.fd = m->desk.bell_fd, .events = POLLIN},
-                                              {.fd = m->reload.watch.fd, .events = POLLIN}};
+                                              {.fd = m->reload.watch.fd, .events = POLLIN}, {.fd = m->turnover.board.bell_fd, .events = POLLIN}};
     nfds_t n = OWN_FDS;
     if (m->has_dir) {
       moon_control_fds(&m->control, fds + OWN_FDS);
@@ -188,6 +265,7 @@ static void supervise(struct moon_master *m) {
     if (got > 0 && fds[0].revents) { on_signals(m); }
     if (got > 0 && fds[1].revents) { moon_desk_heard(&m->desk); }
     if (got > 0 && fds[2].revents) { moon_watch_heard(&m->reload.watch, moon_master_now_us()); }
+    if (got > 0 && fds[3].revents) { moon_board_heard(&m->turnover.board); }
     if (got > 0 && m->has_dir) { moon_control_serve(&m->control, fds + OWN_FDS); }
     if (m->drain_us && moon_master_now_us() >= m->kill_us) { moon_crew_kill(m); }
     moon_keep_save(&m->keep, moon_master_now_us(), false);
@@ -197,7 +275,7 @@ static void supervise(struct moon_master *m) {
 int moon_master_run(const struct moon_master_config *c) {
   struct moon_master m = {.c = c, .plan = c->plan, .signal_fd = -1, .data_fd = -1, .kill_us = UINT64_MAX, .status = MOON_EXIT_FAILED};
   m.reload.watch.fd = m.reload.loading.fd = -1;
-  m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = -1;
+  m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = m.turnover.board.bell_fd = m.turnover.file_fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of write, told like others */

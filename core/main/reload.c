@@ -1,5 +1,6 @@
 #include "reload.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,23 @@
 #include "log.h"
 
 #define LIMIT_US UINT64_C(300000000) /* passwords of many users take their time */
+#define TOLD_MAX 5u
 #define UNSETTLED_US UINT64_C(2500000)
+
+/* Target files, probe files and their modules. Without memory for that nothing is watched any more. */
+static void watch(struct moon_reload *r, uint64_t now_us) {
+  const struct moon_plan *p = &r->plan;
+  uint32_t n = p->n_files;
+  for (uint32_t i = 0; i < p->n_probes; i++) { n += p->probes[i].n_sources; }
+  const char **was = r->watched, **all = moon_mem_array((size_t)n + 1, sizeof *all), **next = all;
+  for (uint32_t i = 0; all && i < p->n_files; i++) { *next++ = p->files[i]; }
+  for (uint32_t i = 0; all && i < p->n_probes; i++) {
+    for (uint32_t k = 0; k < p->probes[i].n_sources; k++) { *next++ = p->probes[i].sources[k].path; }
+  }
+  moon_watch_set(&r->watch, all, all ? n : 0, now_us);
+  r->watched = all;
+  moon_mem_free(was);
+}
 
 void moon_reload_init(struct moon_reload *r, const struct moon_load_options *o, const struct moon_plan *plan, uint64_t now_us) {
   *r = (struct moon_reload){.start = plan, .plan = *plan, .loading = {.fd = -1}, .again_us = UINT64_MAX, .generation = 1};
@@ -18,7 +35,7 @@ void moon_reload_init(struct moon_reload *r, const struct moon_load_options *o, 
   r->options = *o;
   r->options.again = true;
   r->options.progress = NULL;
-  moon_watch_set(&r->watch, plan->files, plan->n_files, now_us);
+  watch(r, now_us);
 }
 
 void moon_reload_leave(struct moon_reload *r) {
@@ -29,11 +46,33 @@ void moon_reload_leave(struct moon_reload *r) {
 void moon_reload_fini(struct moon_reload *r) {
   if (r->loading.pid > 0) { kill(r->loading.pid, SIGKILL); }
   if (r->start) { moon_reload_leave(r); }
+  moon_change_fini(&r->change);
+  moon_plan_free(r->fresh);
   moon_plan_free(r->block);
-  r->block = NULL;
+  moon_mem_free(r->watched);
+  r->block = r->fresh = NULL;
+  r->watched = NULL;
 }
 
-uint32_t moon_reload_ask(struct moon_reload *r) { return ++r->asked; }
+uint32_t moon_reload_ask(struct moon_reload *r, const char *probe, bool now) {
+  bool waiting = r->begun != r->asked;
+  if (!probe || (waiting && strcmp(r->only, probe) != 0)) { /* two who ask for different things get all */
+    r->only[0] = 0;
+  } else {
+    (void)snprintf(r->only, sizeof r->only, "%s", probe);
+  }
+  r->now = now || (waiting && r->now);
+  return ++r->asked;
+}
+
+/* It is read from here on. */
+static void begin(struct moon_reload *r) {
+  r->begun = r->asked;
+  memcpy(r->only_begun, r->only, sizeof r->only);
+  r->now_begun = r->now;
+  r->only[0] = 0;
+  r->now = false;
+}
 
 static void over(struct moon_reload *r, bool failed, const char *text) {
   bool known = failed && r->failed && strcmp(r->said, text) == 0;
@@ -47,21 +86,21 @@ uint64_t moon_reload_tick(struct moon_reload *r, uint64_t now_us) {
   char error[256];
   if (!r->able) {
     if (r->done != r->asked) {
-      r->begun = r->asked;
+      begin(r);
       over(r, true, "with --once nothing is read again");
     }
     return UINT64_MAX;
   }
   if (moon_watch_look(&r->watch, now_us) || now_us >= r->again_us) {
     r->again_us = UINT64_MAX;
-    moon_reload_ask(r);
+    moon_reload_ask(r, NULL, false);
   }
   if (r->loading.pid > 0) {
     if (now_us < r->deadline_us) { return r->deadline_us; }
     kill(r->loading.pid, SIGKILL);
     r->deadline_us = UINT64_MAX;
-  } else if (r->begun != r->asked) {
-    r->begun = r->asked;
+  } else if (r->begun != r->asked && !r->fresh) {
+    begin(r);
     r->deadline_us = now_us + LIMIT_US;
     moon_watch_mark(&r->watch);
     if (moon_load_begin(&r->options, &r->loading, error, sizeof error)) { over(r, true, error); }
@@ -70,6 +109,8 @@ uint64_t moon_reload_tick(struct moon_reload *r, uint64_t now_us) {
   return r->loading.pid > 0 && r->deadline_us < next ? r->deadline_us : next;
 }
 
+static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
 static bool was_said(const struct moon_plan *p, const char *warning) {
   for (uint32_t i = 0; i < p->n_warnings; i++) {
     if (strcmp(p->warnings[i], warning) == 0) { return true; }
@@ -77,76 +118,155 @@ static bool was_said(const struct moon_plan *p, const char *warning) {
   return false;
 }
 
-/* What a process has from its start to its end. */
-static void tell_fixed(const struct moon_reload *r, const struct moon_plan *fresh) {
+/* What only another start changes, as a list of words; "": nothing. */
+static void name_fixed(const struct moon_reload *r, const struct moon_plan *fresh, char *out, size_t cap) {
   const struct moon_plan *s = r->start;
-  const char *what = s->workers != fresh->workers               ? "workers"
-                     : s->max_in_flight != fresh->max_in_flight ? "limits.max_in_flight"
-                     : s->packets_per_s != fresh->packets_per_s ? "limits.packets_per_s"
-                     : s->grace_s != fresh->grace_s             ? "grace"
-                                                                : NULL;
-  if (what) { moon_log(MOON_LOG_WARN, "%s: changed, which takes a restart", what); }
-  if (!moon_change_same_probes(s, fresh)) { moon_log(MOON_LOG_WARN, "probes: changed, which takes a restart"); }
+  bool outputs = s->n_outputs == fresh->n_outputs;
+  for (uint32_t i = 0; outputs && i < s->n_outputs; i++) { outputs = strcmp(s->outputs[i], fresh->outputs[i]) == 0; }
+  const struct { const char *name; bool same; } all[] = {
+    {"workers", s->workers == fresh->workers}, {"outputs", outputs}, {"run_dir", same_text(s->run_dir, fresh->run_dir)},
+    {"engine_cache", same_text(s->engine_cache, fresh->engine_cache)}};
+  size_t n = 0;
+  out[0] = 0;
+  for (size_t i = 0; i < sizeof all / sizeof *all && n < cap; i++) {
+    if (!all[i].same) { n += (size_t)snprintf(out + n, cap - n, "%s%s", n ? ", " : "", all[i].name); }
+  }
 }
 
-/* The plan that holds from now on. */
+/* What has been read, as it can be in force. */
 static struct moon_plan put_together(const struct moon_plan *start, const struct moon_plan *fresh) {
-  struct moon_plan p = *start;
-  p.targets = fresh->targets;
-  p.n_targets = fresh->n_targets;
-  p.credentials = fresh->credentials;
-  p.n_credentials = fresh->n_credentials;
-  p.files = fresh->files;
-  p.n_files = fresh->n_files;
-  p.warnings = fresh->warnings;
-  p.n_warnings = fresh->n_warnings;
-  p.policy = fresh->policy;
-  p.max_coroutines = fresh->max_coroutines;
-  p.max_children = fresh->max_children;
-  if (moon_change_same_probes(start, fresh)) { p.probes = fresh->probes; }
+  struct moon_plan p = *fresh;
+  p.workers = start->workers;
+  p.outputs = start->outputs;
+  p.n_outputs = start->n_outputs;
+  p.run_dir = start->run_dir;
+  p.engine_cache = start->engine_cache;
+  p.once = start->once;
   return p;
 }
 
-bool moon_reload_reaped(struct moon_reload *r, pid_t pid, int status, uint64_t now_us, struct moon_change *out) {
+static const struct moon_plan_probe *find_probe(const struct moon_plan *p, const char *name) {
+  for (uint32_t i = 0; i < p->n_probes; i++) {
+    if (strcmp(p->probes[i].name, name) == 0) { return &p->probes[i]; }
+  }
+  return NULL;
+}
+
+/* All stays but the probe that was asked for. */
+static enum moon_err choose(struct moon_reload *r, struct moon_plan **fresh, char *error, size_t cap) {
+  struct moon_plan *chosen;
+  if (!find_probe(*fresh, r->only_begun)) {
+    size_t n = (size_t)snprintf(error, cap, "no probe named \"%s\"; there are", r->only_begun);
+    for (uint32_t i = 0; i < (*fresh)->n_probes && n < cap; i++) {
+      n += (size_t)snprintf(error + n, cap - n, "%s %s", i ? "," : "", (*fresh)->probes[i].name);
+    }
+    return MOON_E_CONFIG;
+  }
+  enum moon_err e = moon_change_mix(&r->plan, *fresh, r->only_begun, &chosen);
+  if (e) { return e; }
+  chosen->unsettled = (*fresh)->unsettled;
+  moon_plan_free(*fresh);
+  *fresh = chosen;
+  return MOON_OK;
+}
+
+/* "interfaces 0123456789abcdef": what is new, and no more of it than people read. */
+static void tell_code(const struct moon_change *c, char *out, size_t cap) {
+  size_t n = 0;
+  out[0] = 0;
+  for (uint32_t i = 0; i < c->n_code && n < cap; i++) {
+    const struct moon_plan_probe *p = &c->now->probes[c->code[i]];
+    if (i == TOLD_MAX) {
+      (void)snprintf(out + n, cap - n, " and %u more", c->n_code - i);
+      return;
+    }
+    n += (size_t)snprintf(out + n, cap - n, "%s%s %016" PRIx64, i ? ", " : "; new version of ", p->name, p->version);
+  }
+}
+
+bool moon_reload_reaped(struct moon_reload *r, pid_t pid, int status, uint64_t now_us) {
   struct moon_plan *fresh = NULL;
   char text[1024];
   if (pid <= 0 || pid != r->loading.pid) { return false; }
   enum moon_err e = moon_load_end(&r->loading, status, &fresh, text, sizeof text);
-  if (!e) { e = moon_change_keep(&r->plan, &fresh); }
-  struct moon_plan plan = e ? r->plan : put_together(r->start, fresh);
-  if (!e) { e = moon_change_make(&r->plan, &plan, out); }
+  if (!e) { e = r->only_begun[0] ? choose(r, &fresh, text, sizeof text) : moon_change_keep(&r->plan, &fresh); }
+  if (!e) {
+    *fresh = put_together(r->start, fresh);
+    e = moon_change_make(&r->plan, fresh, &r->change);
+  }
   if (e) {
     moon_plan_free(fresh);
     over(r, true, e == MOON_E_CONFIG ? text : moon_err_text(e));
+    r->watch.restless = true;
     return false;
   }
+  r->watch.restless = false;
   for (uint32_t i = 0; i < fresh->n_warnings; i++) {
     if (!was_said(&r->plan, fresh->warnings[i]) && !(fresh->unsettled && strstr(fresh->warnings[i], "has no end yet"))) {
       moon_log_text(MOON_LOG_WARN, fresh->warnings[i]);
     }
   }
-  tell_fixed(r, fresh);
-  bool change = !moon_change_is_none(out);
   if (fresh->unsettled) { r->again_us = now_us + UNSETTLED_US; }
-  (void)snprintf(text, sizeof text, "targets: %u, of them new: %u, changed: %u; gone: %u%s%s", plan.n_targets, out->n_new, out->n_other,
-                 out->n_gone, out->settings ? "; limits or intervals changed" : "", fresh->n_kept ? "; files kept as they were: see the log" : "");
-  if (change) { moon_log(MOON_LOG_INFO, "reloaded: %s", text); }
-  r->generation += change;
-  r->was = r->plan;
-  r->plan = plan;
-  r->old_block = r->block;
-  r->block = fresh;
-  out->was = &r->was;
-  out->now = &r->plan;
-  moon_watch_set(&r->watch, r->plan.files, r->plan.n_files, now_us);
-  over(r, false, text);
+  r->fresh = fresh;
+  tell_code(&r->change, r->code, sizeof r->code);
   return true;
 }
 
-void moon_reload_taken(struct moon_reload *r, struct moon_change *c) {
-  moon_change_fini(c);
+enum moon_err moon_reload_rebase(struct moon_reload *r, struct moon_plan *base) {
+  struct moon_change change;
+  enum moon_err e = moon_change_make(&r->plan, base, &change);
+  if (e) {
+    moon_plan_free(base);
+    return e;
+  }
+  moon_change_fini(&r->change);
+  moon_plan_free(r->fresh);
+  r->change = change;
+  r->fresh = base;
+  return MOON_OK;
+}
+
+void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) {
+  struct moon_change *c = &r->change;
+  char text[1024], fixed[128];
+  bool changed = !moon_change_is_none(c) || *r->code || c->anew;
+  name_fixed(r, r->fresh, fixed, sizeof fixed);
+  (void)snprintf(text, sizeof text, "targets: %u, of them new: %u, changed: %u; gone: %u%s%s%s%s%s%s", r->fresh->n_targets, c->n_new, c->n_other,
+                 c->n_gone, c->settings ? "; limits or intervals changed" : "", r->code, note,
+                 r->fresh->n_kept ? "; files kept as they were: see the log" : "", *fixed ? "; needs a restart: " : "", fixed);
+  if (changed || *fixed) { moon_log(MOON_LOG_INFO, "reloaded: %s", text); }
+  r->generation += changed;
+  r->was = r->plan;
+  r->old_block = r->block;
+  r->block = r->fresh;
+  r->plan = *r->fresh;
+  r->fresh = NULL;
+  c->was = &r->was;
+  c->now = &r->plan;
+  watch(r, now_us);
+  over(r, false, text);
+}
+
+void moon_reload_taken(struct moon_reload *r) {
+  moon_change_fini(&r->change);
   moon_plan_free(r->old_block);
   r->old_block = NULL;
+}
+
+void moon_reload_refuse(struct moon_reload *r, const char *why) {
+  moon_change_fini(&r->change);
+  moon_plan_free(r->fresh);
+  r->fresh = NULL;
+  r->watch.restless = true;
+  over(r, true, why);
+}
+
+void moon_reload_put(struct moon_reload *r, struct moon_plan *plan) {
+  struct moon_plan *before = r->block;
+  r->block = plan;
+  r->plan = *plan;
+  watch(r, 0);
+  moon_plan_free(before);
 }
 
 void moon_reload_answer(const struct moon_reload *r, uint32_t number, struct moon_print *answer) {

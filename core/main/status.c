@@ -26,6 +26,7 @@ static const char usage[] =
   "  --run-dir DIR   where instances are looked for: $XDG_RUNTIME_DIR/moonpoll, /run/moonpoll for root, /tmp/moonpoll-UID\n"
   "  --pid PID       which one, when several run\n"
   "  --json, --text  for programs, for people; text on a terminal, else JSON\n"
+  "%s"
   "  --help          this text\n"
   "\n"
   "example: moonpoll %s --pid 4711\n";
@@ -80,11 +81,11 @@ static int show_live(const char *dir) {
 }
 
 /* Asks, and waits for what comes of it. */
-static int reload(const char *dir) {
+static int reload(const char *dir, const char *asked) {
   struct moon_print out;
   char command[32];
   moon_print_init(&out, NULL, NULL);
-  int failed = ask(dir, "reload", &out);
+  int failed = ask(dir, asked, &out);
   moon_print_put(&out, "", 1);
   if (!failed && !out.failed) { snprintf(command, sizeof command, "reloaded %lu", strtoul((const char *)out.p, NULL, 10)); }
   for (int i = 0; !failed && !out.failed && i < RELOAD_LOOKS; i++) {
@@ -154,7 +155,8 @@ static int choose(const char *base, long pid, char *dir, size_t cap) {
 static const char *about(const char *command) {
   if (strcmp(command, "stop") == 0) { return "Ends a running instance as SIGTERM does."; }
   if (strcmp(command, "reload") == 0) {
-    return "Reads targets, credentials, intervals and limits of a running instance again, as SIGHUP does, and says what changed.";
+    return "Reads configuration, target files and probes of a running instance again, as SIGHUP does, or one probe alone. What is broken\n"
+           "changes nothing, is told, and is exit status 1; new versions of probes go into all workers together. Says what changed.";
   }
   if (strcmp(command, "replace") == 0) { return "Replaces the workers by new processes: runs under way finish, states are kept."; }
   if (strcmp(command, "release") == 0) {
@@ -168,11 +170,11 @@ static const char *about(const char *command) {
 int moon_status_main(int argc, char **argv) {
   static const struct option options[] = {
     {"run-dir", required_argument, NULL, 'd'}, {"pid", required_argument, NULL, 'p'},
-    {"json", no_argument, NULL, 'j'}, {"text", no_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    {"now", no_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'}, {"text", no_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
   char base[MOON_RUNDIR_MAX], dir[MOON_RUNDIR_MAX + 24], *end;
   const char *given = NULL;
   char command[MOON_CONTROL_LINE - 1];
-  bool release = strcmp(argv[0], "release") == 0, status_of = strcmp(argv[0], "status") == 0;
+  bool reloads = strcmp(argv[0], "reload") == 0, release = strcmp(argv[0], "release") == 0, status_of = strcmp(argv[0], "status") == 0;
   bool terminal = isatty(STDOUT_FILENO), text = terminal;
   size_t at = (size_t)snprintf(command, sizeof command, "%s", argv[0]);
   int n_words = 0;
@@ -182,6 +184,13 @@ int moon_status_main(int argc, char **argv) {
   for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
     switch (c) {
       case 'd': given = optarg; break;
+      case 'n':
+        if (reloads) {
+          at = (size_t)snprintf(command, sizeof command, "reload --now");
+          break;
+        }
+        fprintf(stderr, "moonpoll %s: --now: no such option\n", argv[0]);
+        return 2;
       case 'j': text = terminal = false; break;
       case 't':
         text = true;
@@ -193,7 +202,8 @@ int moon_status_main(int argc, char **argv) {
         fprintf(stderr, "moonpoll %s: --pid: \"%s\" is not a process id\n", argv[0], optarg);
         return 2;
       case 'h':
-        printf(usage, argv[0], release ? " [PROBE [TARGET]]" : status_of ? " [TARGET]" : "", about(argv[0]), argv[0]);
+        printf(usage, argv[0], release ? " [PROBE [TARGET]]" : status_of ? " [TARGET]" : reloads ? " [--now] [PROBE]" : "", about(argv[0]),
+               reloads ? "  --now           new versions for all targets at once\n" : "", argv[0]);
         return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
       default:
         fprintf(stderr, "moonpoll %s: %s: %s\n", argv[0], argv[optind - 1], c == ':' ? "needs a value" : "no such option");
@@ -207,19 +217,19 @@ int moon_status_main(int argc, char **argv) {
     }
     snprintf(command, sizeof command, "target %s", argv[optind++]);
   }
-  for (; release && optind < argc && n_words < 2; n_words++) {
+  for (; optind < argc && n_words < (release ? 2 : reloads ? 1 : 0); n_words++) {
     if (!*argv[optind] || strpbrk(argv[optind], " \t\r\n")) {
-      fprintf(stderr, "moonpoll release: \"%s\" is no name\n", argv[optind]);
+      fprintf(stderr, "moonpoll %s: \"%s\" is no name\n", argv[0], argv[optind]);
       return 2;
     }
     at += (size_t)snprintf(command + at, at < sizeof command ? sizeof command - at : 0, " %s", argv[optind++]);
     if (at >= sizeof command) {
-      fprintf(stderr, "moonpoll release: too long\n");
+      fprintf(stderr, "moonpoll %s: too long\n", argv[0]);
       return 2;
     }
   }
   if (optind < argc) {
-    fprintf(stderr, "moonpoll %s: %s: takes no %sargument\n", argv[0], argv[optind], release ? "third " : status_of ? "second " : "");
+    fprintf(stderr, "moonpoll %s: %s: takes no %sargument\n", argv[0], argv[optind], release ? "third " : status_of || reloads ? "second " : "");
     return 2;
   }
   if (moon_rundir_base(given, base, sizeof base)) {
@@ -228,6 +238,6 @@ int moon_status_main(int argc, char **argv) {
   }
   int status = choose(base, pid, dir, sizeof dir);
   if (status) { return status; }
-  if (strcmp(command, "reload") == 0) { return reload(dir); }
+  if (reloads) { return reload(dir, command); }
   return strcmp(command, "status") == 0 && terminal ? show_live(dir) : show(dir, command, text);
 }

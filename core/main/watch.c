@@ -10,6 +10,7 @@
 
 #define POLL_US UINT64_C(5000000)  /* without a word of the kernel */
 #define AGAIN_US UINT64_C(1000000) /* to see a change found that way a second time */
+#define STIR_US UINT64_C(1000000)  /* between two that only something beside the files happened for */
 #define SETTLE_US UINT64_C(50000)  /* after a word of it */
 #define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
 
@@ -92,6 +93,13 @@ bool moon_watch_look(struct moon_watch *w, uint64_t now_us) {
   if (now_us < w->look_us) { return false; }
   uint64_t now = fingerprint(w);
   bool settled = now == w->seen;
+  if (w->restless && w->heard && settled && now == w->known) {
+    w->look_us = now_us < w->stir_us ? w->stir_us : now_us + POLL_US;
+    if (now_us < w->stir_us) { return false; }
+    w->stir_us = now_us + STIR_US;
+    w->heard = false;
+    return true;
+  }
   w->seen = now;
   if (now == w->known) {
     w->heard = false;

@@ -17,6 +17,8 @@ struct moon_watch {
   uint64_t seen;            /* when last looked at */
   uint64_t look_us;         /* next time */
   bool heard;               /* something happened: look soon */
+  bool restless;            /* whatever happens beside the files counts as a change: one that is missing may come */
+  uint64_t stir_us;         /* not before */
 };
 
 void moon_watch_init(struct moon_watch *w); /* of nothing */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
+#include "../bind/load/change.h"
 #include "../bind/load/pack.h"
 #include "inhouse.h"
 #include "insight.h"
@@ -42,6 +43,7 @@ struct worker {
   struct moon_trace trace;
   struct moon_without without;
   struct moon_plan *change;  /* the last one; NULL: none came */
+  struct moon_watchdog watch;
   uint32_t *shard;
   uint32_t n_shard;
   int status;
@@ -106,27 +108,85 @@ static void on_room(void *arg, int fd) {
   moon_host_output_ready(w->host);
 }
 
-/* What is not as it was. Kept until the next one: it has all credentials there are, which a trace masks. */
-static void change(struct worker *w, int fd) {
-  struct moon_plan *plan = NULL;
+/* The whole of a file; NULL: it cannot be read. */
+static uint8_t *slurp(int fd, size_t *n) {
   struct stat st;
   uint8_t *p = fstat(fd, &st) || st.st_size <= 0 ? NULL : moon_mem_alloc((size_t)st.st_size);
-  size_t n = p ? (size_t)st.st_size : 0, got = 0;
-  while (got < n) {
-    ssize_t more = pread(fd, p + got, n - got, (off_t)got);
+  size_t got = 0;
+  *n = p ? (size_t)st.st_size : 0;
+  while (got < *n) {
+    ssize_t more = pread(fd, p + got, *n - got, (off_t)got);
     if (more <= 0) { break; }
     got += (size_t)more;
   }
-  enum moon_err err = !p ? MOON_E_NOMEM : got < n ? MOON_E_SHORT : moon_unpack(p, n, &plan);
+  if (p && got == *n) { return p; }
+  moon_pack_free(p, *n);
+  return NULL;
+}
+
+/* A script may take less than all others could until now. */
+static void watch_closer(struct worker *w, const struct moon_plan *plan) {
+  for (uint32_t i = 0; i < plan->n_probes; i++) {
+    if (plan->probes[i].cpu_ms < w->watch.limit_ms) { __atomic_store_n(&w->watch.limit_ms, plan->probes[i].cpu_ms, __ATOMIC_RELAXED); }
+  }
+}
+
+/* What is not as it was. Kept until the next one: it has all credentials there are, which a trace masks. */
+static void change(struct worker *w, int fd) {
+  struct moon_plan *plan = NULL;
+  size_t n;
+  uint8_t *p = slurp(fd, &n);
+  enum moon_err err = p ? moon_unpack(p, n, &plan) : MOON_E_NOMEM;
   moon_pack_free(p, n);
   if (err) {
     moon_log(MOON_LOG_ERROR, "worker %u cannot read a change of targets: %s", w->c->slot, moon_err_text(err));
     _exit(MOON_WORKER_FAILED); /* who comes next starts with all of it */
   }
+  watch_closer(w, plan);
   moon_host_change(w->host, plan);
   w->trace.plan = plan;
   moon_plan_free(w->change);
   w->change = plan;
+}
+
+/* What turnover.c wrote. false: that cannot be read. */
+static bool unpack_versions(const uint8_t *p, size_t size, struct moon_plan ***out, uint32_t *n) {
+  const uint8_t *end = p + size;
+  uint32_t head[2] = {0};
+  if (size >= sizeof head) { memcpy(head, p, sizeof head); }
+  p += sizeof head;
+  *n = 0;
+  *out = moon_mem_array((size_t)head[1] + 1, sizeof **out);
+  for (uint64_t len; *out && *n < head[1]; p += len) {
+    if (end - p < 8) { break; }
+    memcpy(&len, p, 8);
+    p += 8;
+    if (len > (uint64_t)(end - p) || moon_unpack(p, (size_t)len, &(*out)[*n])) { break; }
+    ++*n;
+  }
+  return *out && *n == head[1] && *n;
+}
+
+static void prepared(void *arg, uint32_t serial, const char *error) {
+  struct worker *w = arg;
+  moon_board_say(w->c->board, w->c->slot, serial, error);
+}
+
+static void prepare(struct worker *w, uint32_t serial, int fd) {
+  struct moon_plan **plans = NULL;
+  uint32_t n = 0;
+  size_t size;
+  uint8_t *p = slurp(fd, &size);
+  bool good = p && unpack_versions(p, size, &plans, &n);
+  moon_pack_free(p, size);
+  if (!good) {
+    while (n) { moon_plan_free(plans[--n]); }
+    moon_mem_free(plans);
+    prepared(w, serial, "not enough memory in a worker");
+    return;
+  }
+  for (uint32_t i = 0; i < n; i++) { watch_closer(w, plans[i]); }
+  moon_host_prepare(w->host, plans, n, serial);
 }
 
 /* The file that came with it in *with, -1: none. */
@@ -148,9 +208,11 @@ static void on_order(void *arg, int fd) {
   if (n == 0) { _exit(MOON_WORKER_FAILED); }
   if (with >= 0) {
     if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_CHANGE) { change(w, with); }
+    if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_PREPARE) { prepare(w, (uint32_t)order.deadline_us, with); }
     close(with);
   }
-  if (n == (ssize_t)sizeof order && order.op != MOON_ORDER_CHANGE) {
+  if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_SETTLE) { moon_host_settle(w->host, (uint32_t)order.deadline_us); }
+  if (n == (ssize_t)sizeof order && (order.op == MOON_ORDER_DRAIN || order.op == MOON_ORDER_REPLACE)) {
     w->replaced = order.op == MOON_ORDER_REPLACE;
     moon_host_drain(w->host, order.deadline_us);
     moon_engine_kick(w->engine);
@@ -193,6 +255,14 @@ static void *open_handover(int fd, size_t *n) {
   return p == MAP_FAILED ? NULL : p;
 }
 
+/* Those on trial when it starts; without memory for them all goes on as before them. */
+static struct moon_plan **copy_trial(const struct moon_plan *trial, uint32_t *n) {
+  struct moon_plan **plans = trial ? moon_mem_array(trial->n_probes, sizeof *plans) : NULL;
+  *n = 0;
+  for (uint32_t i = 0; plans && i < trial->n_probes; i++) { *n += !moon_change_pick(trial, &i, 1, &plans[*n]); }
+  return plans;
+}
+
 static enum moon_err start(struct worker *w) {
   struct moon_engine_config e;
   enum moon_err err = moon_without_init(&w->without);
@@ -229,7 +299,9 @@ static enum moon_err start(struct worker *w) {
   struct moon_host_config h = {
     .engine = w->engine, .plan = plan, .shard = w->shard, .n_shard = w->n_shard, .counters = &w->c->block->runs,
     .pulse = &w->c->block->pulse, .holds = holds,
-    .handed = w->c->handed, .answer = answer, .sink = sink, .log = say, .done = done, .arg = w};
+    .handed = w->c->handed, .shares = w->c->board->shares, .prepared = prepared, .candidates_serial = w->c->trial_serial, .answer = answer,
+    .sink = sink, .log = say, .done = done, .arg = w};
+  h.candidates = copy_trial(w->c->trial, &h.n_candidates);
   size_t kept_len = 0;
   void *kept = open_handover(w->c->handover_fd, &kept_len);
   h.kept = kept;
@@ -318,7 +390,8 @@ static void keep_to_cpu(const struct moon_worker_config *c) {
 }
 
 int moon_worker_run(const struct moon_worker_config *c) {
-  struct worker w = {.c = c};
+  struct worker w = {.c = c, .watch = {.pulse = &c->block->pulse, .limit_ms = least_cpu_ms(c->plan), .stop = stop_resume}};
+  w.watch.arg = &w;
   keep_to_cpu(c);
   pthread_attr_t attr;
   pthread_t thread;
@@ -332,7 +405,6 @@ int moon_worker_run(const struct moon_worker_config *c) {
     moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread, whose stack takes %u MB of address space: %m", c->slot, STACK_OCTETS >> 20);
     return MOON_WORKER_FAILED;
   }
-  struct moon_watchdog watch = {.pulse = &c->block->pulse, .limit_ms = least_cpu_ms(c->plan), .stop = stop_resume, .arg = &w};
-  moon_watchdog_join(thread, &watch);
+  moon_watchdog_join(thread, &w.watch);
   return w.status;
 }

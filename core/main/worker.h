@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "board.h"
 #include "desk.h"
 #include "keep.h"
 #include "quarantine.h"
@@ -23,11 +24,13 @@ enum moon_worker_exit {
 /* From the master, in one write. End of file: the master is gone, end at once. */
 struct moon_worker_order {
   uint64_t op;             /* MOON_ORDER_... */
-  uint64_t deadline_us;    /* monotonic */
+  uint64_t deadline_us;    /* monotonic; of PREPARE and SETTLE the number instead */
 };
 #define MOON_ORDER_DRAIN 'D'   /* finish, and end */
 #define MOON_ORDER_REPLACE 'R' /* finish, keep, and end: another one goes on */
 #define MOON_ORDER_CHANGE 'C'  /* a file comes with it: a packed plan for moon_host_change */
+#define MOON_ORDER_PREPARE 'P' /* a file comes with it: versions of probes, see turnover.c; the answer goes to the board */
+#define MOON_ORDER_SETTLE 'S'  /* words of the board were written */
 
 struct moon_worker_config {
   const struct moon_plan *plan;
@@ -41,6 +44,9 @@ struct moon_worker_config {
   int handover_fd;                 /* file in memory for what is kept; -1: nothing is */
   struct moon_desk *desk;          /* what the master asks */
   const char *trace;               /* of moon_master_config */
+  struct moon_board *board;        /* which versions are for whom */
+  const struct moon_plan *trial;   /* candidates on trial; NULL: none */
+  uint32_t trial_serial;
 };
 
 /* The body of the process; returns its exit status. */

@@ -28,6 +28,16 @@ static enum moon_err read_names(const struct moon_plan *plan, struct names *out)
   return out->slots ? MOON_OK : MOON_E_NOMEM;
 }
 
+/* Packed and unpacked: one block owns all that plan points to. */
+static enum moon_err own(const struct moon_plan *plan, struct moon_plan **out) {
+  uint8_t *packed = NULL;
+  size_t n = 0;
+  enum moon_err e = moon_pack(plan, &packed, &n);
+  if (!e) { e = moon_unpack(packed, n, out); }
+  moon_pack_free(packed, n);
+  return e;
+}
+
 /* ---- files that could not be read ---- */
 
 static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
@@ -69,8 +79,7 @@ static uint32_t keep_credentials(const struct moon_plan *was, const struct moon_
 enum moon_err moon_change_keep(const struct moon_plan *was, struct moon_plan **fresh) {
   struct moon_plan plan = **fresh, *made;
   struct names names = {0};
-  uint8_t *packed = NULL;
-  size_t room = 1, n;
+  size_t room = 1;
   if (!plan.n_kept) { return MOON_OK; }
   for (uint32_t i = 0; i < was->n_targets; i++) { room += was->targets[i].n_credentials; }
   struct moon_plan_target *targets = moon_mem_array((size_t)plan.n_targets + was->n_targets + 1, sizeof *targets);
@@ -92,9 +101,7 @@ enum moon_err moon_change_keep(const struct moon_plan *was, struct moon_plan **f
     next += count;
   }
   plan.targets = targets;
-  e = moon_pack(&plan, &packed, &n);
-  if (!e) { e = moon_unpack(packed, n, &made); }
-  moon_pack_free(packed, e && !packed ? 0 : n);
+  e = own(&plan, &made);
   if (!e) {
     moon_plan_free(*fresh);
     *fresh = made;
@@ -142,7 +149,17 @@ static bool same_jobs(const struct moon_plan *a, const struct moon_plan *b) {
       const struct moon_plan_job *x = &a->probes[i].jobs[j], *y = &b->probes[i].jobs[j];
       same = x->every_s == y->every_s && x->timeout_s == y->timeout_s;
     }
+    const struct moon_plan_probe *x = &a->probes[i], *y = &b->probes[i];
+#define SAME_LIMIT(name, otherwise, least, most, what) same = same && x->name == y->name;
+    MOON_LIMITS(SAME_LIMIT)
   }
+  return same;
+}
+
+static bool same_limits(const struct moon_plan *x, const struct moon_plan *y) {
+  bool same = true;
+  MOON_LIMITS(SAME_LIMIT)
+#undef SAME_LIMIT
   return same;
 }
 
@@ -150,23 +167,97 @@ static bool same_settings(const struct moon_plan *a, const struct moon_plan *b) 
   const struct moon_policy *x = &a->policy, *y = &b->policy;
   return x->timeout_us == y->timeout_us && x->rto_floor_us == y->rto_floor_us && x->trial_us == y->trial_us && x->retries == y->retries &&
          x->breaker_after == y->breaker_after && x->window == y->window && x->packets_per_s == y->packets_per_s &&
-         a->max_coroutines == b->max_coroutines && a->max_children == b->max_children &&
+         a->max_coroutines == b->max_coroutines && same_limits(a, b) &&
          moon_steps_are_same(&a->steps, &b->steps) && same_jobs(a, b);
 }
 
-bool moon_change_same_probes(const struct moon_plan *a, const struct moon_plan *b) {
-  bool same = a->n_probes == b->n_probes;
-  for (uint32_t i = 0; same && i < a->n_probes; i++) {
-    const struct moon_plan_probe *x = &a->probes[i], *y = &b->probes[i];
-    same = strcmp(x->name, y->name) == 0 && x->version == y->version && x->n_jobs == y->n_jobs && x->n_args == y->n_args &&
-           x->n_match == y->n_match && x->trusted == y->trusted && x->allow_set == y->allow_set;
-    for (uint32_t k = 0; same && k < x->n_jobs; k++) { same = strcmp(x->jobs[k].name, y->jobs[k].name) == 0; }
-    for (uint32_t k = 0; same && k < x->n_args; k++) {
-      same = strcmp(x->args[k].key, y->args[k].key) == 0 && strcmp(x->args[k].value, y->args[k].value) == 0;
-    }
-    for (uint32_t k = 0; same && k < x->n_match; k++) { same = strcmp(x->match[k], y->match[k]) == 0; }
-  }
+static bool same_job_names(const struct moon_plan_probe *a, const struct moon_plan_probe *b) {
+  bool same = a->n_jobs == b->n_jobs;
+  for (uint32_t i = 0; same && i < a->n_jobs; i++) { same = strcmp(a->jobs[i].name, b->jobs[i].name) == 0; }
   return same;
+}
+
+bool moon_change_same_code(const struct moon_plan_probe *a, const struct moon_plan_probe *b) {
+  bool same = a->version == b->version && a->n_args == b->n_args && a->n_match == b->n_match && a->trusted == b->trusted &&
+              a->allow_set == b->allow_set && same_job_names(a, b);
+  for (uint32_t k = 0; same && k < a->n_jobs; k++) { same = a->jobs[k].atomic == b->jobs[k].atomic; }
+  for (uint32_t k = 0; same && k < a->n_args; k++) {
+    same = strcmp(a->args[k].key, b->args[k].key) == 0 && strcmp(a->args[k].value, b->args[k].value) == 0;
+  }
+  for (uint32_t k = 0; same && k < a->n_match; k++) { same = strcmp(a->match[k], b->match[k]) == 0; }
+  return same;
+}
+
+static bool same_cpus(const struct moon_plan *a, const struct moon_plan *b) {
+  return a->n_cpus == b->n_cpus && memcmp(a->cpus, b->cpus, a->n_cpus * sizeof *a->cpus) == 0;
+}
+
+/* What a worker has from its start to its end. */
+static bool same_worker(const struct moon_plan *a, const struct moon_plan *b) {
+  return a->max_in_flight == b->max_in_flight && a->packets_per_s == b->packets_per_s && same_cpus(a, b) && same_text(a->loop, b->loop) &&
+         same_text(a->resolver.servers, b->resolver.servers) && a->resolver.timeout_us == b->resolver.timeout_us &&
+         a->resolver.hold_us == b->resolver.hold_us;
+}
+
+static void compare_probes(struct moon_change *c) {
+  const struct moon_plan *was = c->was, *now = c->now;
+  c->anew = was->n_probes != now->n_probes || !same_worker(was, now);
+  for (uint32_t i = 0; i < now->n_probes; i++) {
+    uint32_t k = 0;
+    while (k < was->n_probes && strcmp(was->probes[k].name, now->probes[i].name) != 0) { k++; }
+    bool known = k < was->n_probes;
+    /* Another order is another place in what workers share. */
+    if (k != i || !known || !same_job_names(&was->probes[k], &now->probes[i])) { c->anew = true; }
+    if (!known || !moon_change_same_code(&was->probes[k], &now->probes[i])) { c->code[c->n_code++] = i; }
+  }
+}
+
+enum moon_err moon_change_mix(const struct moon_plan *plan, const struct moon_plan *other, const char *name, struct moon_plan **out) {
+  struct moon_plan mixed = *plan;
+  struct moon_plan_probe *probes = moon_mem_array((size_t)plan->n_probes + 1, sizeof *probes);
+  if (!probes) { return MOON_E_NOMEM; }
+  bool met = !name;
+  for (uint32_t i = 0; i < plan->n_probes; i++) {
+    probes[i] = plan->probes[i];
+    if (name && strcmp(name, probes[i].name) != 0) { continue; }
+    met = true;
+    for (uint32_t k = 0; k < other->n_probes; k++) {
+      if (strcmp(other->probes[k].name, plan->probes[i].name) == 0) { probes[i] = other->probes[k]; }
+    }
+  }
+  for (uint32_t k = 0; !met && k < other->n_probes; k++) {
+    if (strcmp(other->probes[k].name, name) == 0) { probes[mixed.n_probes++] = other->probes[k]; }
+  }
+  mixed.probes = probes;
+  enum moon_err e = own(&mixed, out);
+  moon_mem_free(probes);
+  return e;
+}
+
+/* Settings alone. */
+static struct moon_plan without_targets(const struct moon_plan *plan) {
+  struct moon_plan p = *plan;
+  p.n_targets = p.n_credentials = p.n_outputs = p.n_warnings = p.n_files = p.n_kept = p.n_gone = p.n_env = 0;
+  return p;
+}
+
+enum moon_err moon_change_pick(const struct moon_plan *plan, const uint32_t *which, uint32_t n, struct moon_plan **out) {
+  struct moon_plan p = without_targets(plan);
+  struct moon_plan_probe *probes = moon_mem_array((size_t)n + 1, sizeof *probes);
+  if (!probes) { return MOON_E_NOMEM; }
+  for (uint32_t i = 0; i < n; i++) { probes[i] = plan->probes[which[i]]; }
+  p.probes = probes;
+  p.n_probes = n;
+  enum moon_err e = own(&p, out);
+  moon_mem_free(probes);
+  return e;
+}
+
+enum moon_err moon_change_pack_probe(const struct moon_plan *plan, uint32_t which, uint8_t **out, size_t *n) {
+  struct moon_plan p = without_targets(plan);
+  p.probes = &plan->probes[which];
+  p.n_probes = 1;
+  return moon_pack(&p, out, n);
 }
 
 enum moon_err moon_change_make(const struct moon_plan *was, const struct moon_plan *now, struct moon_change *out) {
@@ -174,7 +265,8 @@ enum moon_err moon_change_make(const struct moon_plan *was, const struct moon_pl
   *out = (struct moon_change){.was = was, .now = now, .settings = !same_settings(was, now)};
   out->is = moon_mem_array((size_t)now->n_targets + 1, 1);
   out->stays = moon_mem_array((size_t)was->n_targets + 1, 1);
-  if (!out->is || !out->stays || read_names(was, &names)) {
+  out->code = moon_mem_array((size_t)now->n_probes + 1, sizeof *out->code);
+  if (!out->is || !out->stays || !out->code || read_names(was, &names)) {
     moon_change_fini(out);
     return MOON_E_NOMEM;
   }
@@ -192,12 +284,14 @@ enum moon_err moon_change_make(const struct moon_plan *was, const struct moon_pl
   }
   for (uint32_t i = 0; i < was->n_targets; i++) { out->n_gone += !out->stays[i]; }
   moon_mem_free(names.slots);
+  compare_probes(out);
   return MOON_OK;
 }
 
 void moon_change_fini(struct moon_change *c) {
   moon_mem_free(c->is);
   moon_mem_free(c->stays);
+  moon_mem_free(c->code);
   *c = (struct moon_change){0};
 }
 

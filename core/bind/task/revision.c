@@ -121,6 +121,7 @@ void moon_revision_look(struct moon_host_probe *p, uint64_t word) {
   if ((named && !same_intervals(named, p->current)) || (was && !same_intervals(was, p->current))) { moon_sched_rearm(p); }
   p->candidate = named && percent != MOON_SHARE_FINAL ? named : NULL;
   p->percent = percent;
+  p->tried = p->tried || (p->candidate && percent);
   if (named && percent == MOON_SHARE_FINAL) {
     struct moon_revision *before = p->current;
     p->current = named;
@@ -128,7 +129,8 @@ void moon_revision_look(struct moon_host_probe *p, uint64_t word) {
     let_go(before);
   }
   if (was && was != p->candidate) {
-    end_trial(p, was);
+    if (p->tried) { end_trial(p, was); }
+    p->tried = p->candidate && percent;
     if (was != p->current) { let_go(was); }
   }
 }
