@@ -58,6 +58,18 @@ describe("what nginx is given", function()
     p:wait(10)
     agent:stop()
   end)
+  it("is a rock too, of the same version, which is made by targets there are", function()
+    local rock = {}
+    local name = io.popen("ls lua/*.rockspec"):read "*l"
+    setfenv(assert(loadfile(name)), rock)()
+    assert.equal("lua/moonpoll-" .. rock.version .. ".rockspec", name)
+    assert.equal(t.read "core/moonpoll.h":match 'define MOON_VERSION "(.-)"', rock.version:match "^(.*)%-%d+$")
+    for _, command in ipairs { rock.build.build_command, rock.build.install_command } do
+      local status, out, err = sh("unset MAKEFLAGS MAKEOVERRIDES MFLAGS && " .. command:gsub("^make", "make -n"):gsub("build/rock", t.path "rock")
+        :gsub("%$%((%w+)%)", "/nowhere"))
+      assert.equal(0, status, out .. err)
+    end
+  end)
   it("has a page of its functions that is as the comments are", function()
     local code, _, err = sh "luajit tests/doc.lua --check"
     assert.equal(0, code, err)
