@@ -79,6 +79,20 @@ return { device = snmp.device { host = "127.0.5.1", port = $port, timeout = 1 } 
       auth = "SHA-256", auth_pass = "authpass_x", priv = "AES", priv_pass = "privpass_x" } }:get "1.3.6.1.2.1.1.6.0")]])
     assert.equal('"the test rack"\n', lua [[ngx.say(snmp.device { host = "::1", port = $snmpd }:get "1.3.6.1.2.1.1.6.0")]])
   end)
+  it("leaves nginx's OpenSSL as it is: no provider, no error in its queue", function()
+    local des = sim.start { "--recording", "tests/recordings/small.snmprec", "-u", "ops", "-a", "MD5", "-A", "authpass1", "-x", "DES", "-X", "privpass1" }
+    assert.equal("0 door-7 0 0\n", lua(([[
+      local ffi = require "ffi"
+      ffi.cdef "int OSSL_PROVIDER_available(void *, const char *); unsigned long ERR_peek_error(void);"
+      local before = ffi.C.OSSL_PROVIDER_available(nil, "legacy")
+      local auth = { version = 3, user = "ops", auth = "MD5", auth_pass = "authpass1", priv = "DES", priv_pass = "privpass1" }
+      local name = assert(snmp.device { host = "127.1.0.1", port = %d, timeout = 1, auth = auth }:get "1.3.6.1.2.1.1.5.0")
+      auth.priv_pass = "privpass2"
+      assert(not snmp.device { host = "127.1.0.1", port = %d, timeout = 0.2, retries = 0, auth = auth }:get "1.3.6.1.2.1.1.5.0")
+      ngx.say(before, " ", name, " ", ffi.C.OSSL_PROVIDER_available(nil, "legacy"), " ", tonumber(ffi.C.ERR_peek_error()))]])
+      :format(des.port, des.port)))
+    des.process:stop()
+  end)
   it("sets, and caches until the agent restarts", function()
     assert.equal("true name-x 1 1\n", lua [[
       local w = snmp.device { host = "127.1.0.2", port = $sim, auth = { community = "private" } }
