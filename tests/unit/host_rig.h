@@ -68,6 +68,9 @@ struct host_rig {
   uint32_t records;
   struct moon_run_head last;     /* of the last record */
   char inventory[256];           /* its labels of the inventory: " site=lab" */
+  uint64_t shares[4];            /* words of probes, see share.h */
+  uint32_t prepared;             /* serial of what was prepared last */
+  char error[1024];              /* why it could not be; "" it could */
   uint32_t refuse;               /* this many offers of records are not taken */
   uint32_t offers;
   bool done, keep_going;         /* keep_going: done does not stop the loop */
@@ -150,6 +153,12 @@ static void log_line(void *arg, enum moon_level level, const char *text) {
   append(r->log, &r->log_len, names[level], strlen(names[level]));
   append(r->log, &r->log_len, text, strlen(text));
   append(r->log, &r->log_len, "\n", 1);
+}
+
+static void prepared(void *arg, uint32_t serial, const char *error) {
+  struct host_rig *r = arg;
+  r->prepared = serial;
+  snprintf(r->error, sizeof r->error, "%s", error ? error : "");
 }
 
 static void done(void *arg) {
@@ -319,7 +328,7 @@ static UNUSED enum moon_err host_rig_start(struct host_rig *r, const char *scrip
   assert_int_equal(moon_engine_new(&r->engine_config, moon_loop_io(r->loop), r->loop, &r->engine), MOON_OK);
   moon_loop_on_turn(r->loop, turn, r);
   struct moon_host_config c = {.engine = r->engine, .plan = &r->plan, .counters = &r->runs, .sink = sink, .log = log_line, .done = done, .arg = r,
-                               .epoch_s = HOST_RIG_EPOCH_S};
+                               .epoch_s = HOST_RIG_EPOCH_S, .shares = r->shares, .prepared = prepared};
 #ifdef MOON_TESTS_FAILMEM_H
   if (r->arm) { failmem_arm(r->arm); }
 #endif

@@ -1,0 +1,415 @@
+/* Versions of a probe in a running host: core/bind/task/revision.h and shift.h. */
+#include "failmem.h"
+#include "host_rig.h"
+
+#include "../../core/bind/load/pack.h"
+#include "../../core/bind/task/share.h"
+
+/* Says its version and how often the device was run. */
+#define TICK(v)                                                                               \
+  "return { run = function(device, out, state)\n"                                              \
+  "  state.n = (state.n or 0) + 1\n"                                                           \
+  "  out:gauge('" v "', state.n) end }"
+
+static unsigned count(const char *text, const char *part) {
+  unsigned n = 0;
+  for (; (text = strstr(text, part)); text++) { n++; }
+  return n;
+}
+
+static void expect(const char *text, const char *part) {
+  if (!strstr(text, part)) {
+    print_error("--- expected\n%s\n--- in\n%s\n---\n", part, text);
+    fail();
+  }
+}
+
+static void forget(struct host_rig *r) { r->out[r->out_len = 0] = 0; }
+
+static void begin(struct host_rig *r, uint32_t n_agents, const char *script) {
+  host_rig_init(r, n_agents);
+  r->plan.once = false;
+  r->job.every_s = 0.1;
+  r->probe.version = 1;
+  assert_int_equal(host_rig_start(r, script), MOON_OK);
+}
+
+/* The rig's probe with another script, packed as it travels. */
+static struct moon_plan **plans_of(struct host_rig *r, const char *script, uint64_t version) {
+  struct moon_plan plan = r->plan, **plans = moon_mem_array(1, sizeof *plans);
+  struct moon_source source = {.name = "p", .path = "p.lua", .text = (const uint8_t *)script, .len = (uint32_t)strlen(script)};
+  struct moon_plan_probe probe = r->probe;
+  uint8_t *packed = NULL;
+  size_t n = 0;
+  assert_non_null(plans);
+  probe.sources = &source;
+  probe.version = version;
+  plan.probes = &probe;
+  plan.n_targets = plan.n_credentials = 0;
+  plan.loop = "epoll";
+  moon_steps_init(&plan.steps);
+  assert_int_equal(moon_pack(&plan, &packed, &n), MOON_OK);
+  assert_int_equal(moon_unpack(packed, n, plans), MOON_OK);
+  moon_pack_free(packed, n);
+  return plans;
+}
+
+/* Prepared; what it said is in r->error. */
+static void prepare(struct host_rig *r, const char *script, uint32_t serial) {
+  moon_host_prepare(r->host, plans_of(r, script, serial + 1), 1, serial);
+  for (int i = 0; i < 100 && r->prepared != serial; i++) { host_rig_loop(r, 0.001); }
+  assert_int_equal(r->prepared, serial);
+}
+
+static void put(struct host_rig *r, uint32_t serial, uint8_t percent) {
+  r->shares[0] = serial ? moon_share_word(serial, percent) : 0;
+  moon_host_settle(r->host, serial);
+}
+
+static void all_go_over(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 3, TICK("one"));
+  host_rig_loop(&r, 0.35);
+  uint32_t before = count(r.out, "d1 one ");
+  assert_true(before >= 3);
+  prepare(&r, TICK("two"), 1);
+  assert_string_equal(r.error, "");
+  forget(&r);
+  host_rig_loop(&r, 0.15);
+  assert_null(strstr(r.out, "two")); /* prepared is not switched */
+  before += count(r.out, "d1 one ");
+  assert_int_equal(r.last.version, 1);
+  r.shares[0] = moon_share_word(1, MOON_SHARE_FINAL); /* seen by the next run, without another word */
+  forget(&r);
+  host_rig_loop(&r, 0.35);
+  assert_null(strstr(r.out, "one"));
+  uint32_t after = count(r.out, "d1 two ");
+  assert_in_range(after, 3, 4);
+  char line[32];
+  snprintf(line, sizeof line, "d1 two %u\n", before + 1); /* its state went along, and no moment was lost */
+  expect(r.out, line);
+  assert_int_equal(r.last.version, 2);
+  assert_int_equal(r.runs.runs_skipped, 0);
+  assert_string_equal(r.log, "");
+  host_rig_fini(&r);
+}
+
+static void a_share_has_it_and_can_go_back(void **state) {
+  (void)state;
+  struct host_rig r;
+  char line[32];
+  unsigned had[21] = {0}, in = 0;
+  begin(&r, 20, TICK("one"));
+  host_rig_loop(&r, 0.25);
+  for (int i = 1; i <= 20; i++) {
+    snprintf(line, sizeof line, "d%d one ", i);
+    had[i] = count(r.out, line);
+  }
+  prepare(&r, "return { migrate = function(s, v) s.n = 100 end, run = function(device, out, state)\n"
+              "  state.n = state.n + 1 out:gauge('two', state.n) end }", 7);
+  assert_string_equal(r.error, "");
+  forget(&r);
+  put(&r, 7, 30);
+  host_rig_loop(&r, 0.2);
+  for (int i = 1; i <= 20; i++) {
+    bool has = moon_share_has(moon_pulse_pair("p", r.names[i - 1]), 30);
+    in += has;
+    snprintf(line, sizeof line, "d%d two 101\n", i);
+    assert_int_equal(count(r.out, line), has);
+    snprintf(line, sizeof line, "d%d one ", i);
+    assert_true((count(r.out, line) == 0) == has);
+    had[i] += count(r.out, line);
+  }
+  assert_in_range(in, 2, 12);
+  forget(&r);
+  put(&r, 0, 0);
+  host_rig_loop(&r, 0.2);
+  assert_null(strstr(r.out, "two"));
+  for (int i = 1; i <= 20; i++) {
+    snprintf(line, sizeof line, "d%d one %u\n", i, had[i] + 1); /* the state is the old one: what the candidate made of it is gone */
+    expect(r.out, line);
+  }
+  assert_string_equal(r.log, "");
+  host_rig_fini(&r);
+}
+
+/* Every device decides as its names say, and those of 5 % are among those of 15 %. */
+static void shares_grow(void **state) {
+  (void)state;
+  unsigned n[101] = {0};
+  for (int i = 0; i < 10000; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "switch-%d.example.net", i);
+    uint64_t pair = moon_pulse_pair("interfaces", name);
+    bool before = false;
+    for (uint8_t p = 0; p <= 100; p++) {
+      bool has = moon_share_has(pair, p);
+      assert_true(has || !before);
+      before = has;
+      n[p] += has;
+    }
+  }
+  assert_int_equal(n[0], 0);
+  assert_in_range(n[5], 400, 600);
+  assert_in_range(n[50], 4800, 5200);
+  assert_int_equal(n[100], 10000);
+}
+
+static void what_runs_ends_as_it_began(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 1, "local snmp = require 'moonpoll' return { run = function(device, out, state)\n"
+               "  state.n = (state.n or 0) + 1 snmp.sleep(0.25) state.late = state.n out:gauge('one', state.n) end }");
+  host_rig_loop(&r, 0.05);
+  prepare(&r, "return { run = function(device, out, state) out:gauge('two', state.n) out:gauge('late', state.late) end }", 1);
+  put(&r, 1, MOON_SHARE_FINAL);
+  assert_int_equal(r.runs.runs_active, 1);
+  host_rig_loop(&r, 0.4);
+  expect(r.out, "d1 one 1\nd1 two 1\nd1 late 1\n"); /* without migrate it is the same state: what it still wrote is there */
+  host_rig_fini(&r);
+}
+
+static void migrate_adapts(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 2, TICK("one"));
+  host_rig_loop(&r, 0.15);
+  prepare(&r, "return { migrate = function(state, old) return { was = state.n, old = old } end,\n"
+              "  run = function(device, out, state) out:gauge('was', state.was) out:info('old', state.old) end }", 1);
+  assert_string_equal(r.error, "");
+  put(&r, 1, MOON_SHARE_FINAL);
+  forget(&r);
+  host_rig_loop(&r, 0.12);
+  expect(r.out, "old 0000000000000001\n");
+  assert_int_equal(count(r.out, "was "), 2);
+  assert_string_equal(r.log, "");
+  host_rig_fini(&r);
+}
+
+static void refused(struct host_rig *r, const char *script, uint32_t serial, const char *why) {
+  prepare(r, script, serial);
+  expect(r->error, why);
+  r->shares[0] = moon_share_word(serial, MOON_SHARE_FINAL); /* nobody would write it; it says nothing */
+  forget(r);
+  host_rig_loop(r, 0.15);
+  assert_null(strstr(r->out, "two"));
+  assert_non_null(strstr(r->out, "one"));
+}
+
+static void broken_ones_change_nothing(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 2, TICK("one"));
+  host_rig_loop(&r, 0.15);
+  refused(&r, "return {", 1, "p.lua:1: ");
+  refused(&r, "error('not today')", 2, "p.lua:1: not today");
+  refused(&r, "return 7", 3, "p.lua: a probe returns a table");
+  refused(&r, "return { run = 1 }", 4, "p.lua: run: a function expected");
+  refused(&r, "while true do pcall(function() while true do end end) end", 5, "still running");
+  refused(&r, "return { migrate = function() error('no way') end, run = function(d, out) out:gauge('two', 1) end }", 6, "migrate: p.lua:1: no way");
+  refused(&r, "return { migrate = function() return 1 end, run = function(d, out) out:gauge('two', 1) end }", 7, "returned a number, no table");
+  refused(&r, "return { migrate = function() return { f = print } end, run = function(d, out) out:gauge('two', 1) end }", 8, "holds a function");
+  refused(&r, "return { migrate = function() while true do end end, run = function(d, out) out:gauge('two', 1) end }", 9, "still running");
+  refused(&r, "local s = require 'moonpoll' return { migrate = function() s.sleep(1) end, run = function(d, out) out:gauge('two', 1) end }", 10,
+          "no run is under way");
+  refused(&r, "require 'nowhere'", 11, "module 'nowhere' is not beside the probe");
+  prepare(&r, TICK("two"), 12); /* and a good one still goes */
+  assert_string_equal(r.error, "");
+  put(&r, 12, MOON_SHARE_FINAL);
+  forget(&r);
+  host_rig_loop(&r, 0.15);
+  assert_null(strstr(r.out, "one"));
+  assert_string_equal(r.log, "");
+  host_rig_fini(&r);
+}
+
+/* One device whose state cannot be adapted is enough. */
+static void one_state_too_many(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 5, "return { run = function(device, out, state) state.name = device.name out:gauge('one', 1) end }");
+  host_rig_loop(&r, 0.15);
+  refused(&r, "return { migrate = function(s) assert(s.name ~= 'd4', 'not this one') end, run = function(d, out) out:gauge('two', 1) end }", 1,
+          "p: d4: migrate: p.lua:1: not this one");
+  host_rig_fini(&r);
+}
+
+/* At the switch it is the same: the run fails, the state stays, and the next run tries again. */
+static void migrate_fails_later(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 1, TICK("one"));
+  prepare(&r, "local tries = 0 return { migrate = function(s) tries = tries + 1 if tries > 1 and tries < 4 then error('later') end s.n = s.n * 10 end,\n"
+              "  run = function(device, out, state) out:gauge('two', state.n) end }", 1);
+  put(&r, 1, MOON_SHARE_FINAL);
+  host_rig_loop(&r, 0.45);
+  char line[32];
+  snprintf(line, sizeof line, "d1 two %u\n", 10 * count(r.out, "d1 one "));
+  expect(r.log, "migrate: p.lua:1: later");
+  assert_int_equal(r.runs.script_errors, 2);
+  expect(r.out, line);
+  host_rig_fini(&r);
+}
+
+static void intervals_of_the_new_one(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 2, TICK("one"));
+  host_rig_loop(&r, 0.25);
+  r.job.every_s = 3600;
+  prepare(&r, TICK("two"), 1);
+  put(&r, 1, MOON_SHARE_FINAL);
+  forget(&r);
+  host_rig_loop(&r, 0.5);
+  assert_string_equal(r.out, "");
+  r.job.every_s = 0.05;
+  prepare(&r, TICK("three"), 2);
+  put(&r, 2, MOON_SHARE_FINAL);
+  host_rig_loop(&r, 0.5);
+  assert_in_range(count(r.out, "d1 three "), 8, 11);
+  assert_int_equal(r.runs.runs_skipped, 0);
+  host_rig_fini(&r);
+}
+
+/* A new target's first run is of what is current; a first run on trial has an empty state on both sides. */
+static void comes_while_on_trial(void **state) {
+  (void)state;
+  struct host_rig r;
+  host_rig_init(&r, 2);
+  r.plan.once = false;
+  r.plan.n_targets = 1;
+  r.job.every_s = 0.1;
+  assert_int_equal(host_rig_start(&r, TICK("one")), MOON_OK);
+  host_rig_loop(&r, 0.15);
+  prepare(&r, TICK("two"), 1);
+  put(&r, 1, 100);
+  struct moon_plan c = r.plan;
+  c.targets = &r.targets[1];
+  c.n_probes = 0;
+  moon_host_change(r.host, &c);
+  forget(&r);
+  host_rig_loop(&r, 0.25);
+  expect(r.out, "d2 two 1\n");
+  expect(r.out, "d2 two 2\n");
+  put(&r, 0, 0);
+  forget(&r);
+  host_rig_loop(&r, 0.15);
+  expect(r.out, "d2 one 1\n");
+  host_rig_fini(&r);
+}
+
+static void match_is_asked_again(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 1, "return { match = '1.3.6.1.4.1.9', run = function(device, out) out:gauge('one', 1) end }");
+  host_rig_loop(&r, 0.25);
+  assert_string_equal(r.out, "");
+  prepare(&r, "return { match = '1.3.6.1.4.1.8072', run = function(device, out) out:gauge('two', 1) end }", 1);
+  put(&r, 1, MOON_SHARE_FINAL);
+  host_rig_loop(&r, 0.25);
+  assert_in_range(count(r.out, "d1 two "), 2, 3);
+  uint32_t asked = r.agents[0].requests;
+  host_rig_loop(&r, 0.25);
+  assert_int_equal(r.agents[0].requests, asked); /* once */
+  host_rig_fini(&r);
+}
+
+/* What a probe is asked to do under another name, or with other jobs, is looked at and left alone. */
+static void only_checked(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 1, TICK("one"));
+  r.probe.name = "q";
+  prepare(&r, "return {", 1);
+  expect(r.error, "p.lua:1: ");
+  prepare(&r, TICK("two"), 2);
+  assert_string_equal(r.error, "");
+  r.probe.name = "p";
+  r.job.name = "other";
+  prepare(&r, "return { jobs = { other = { run = function(d, out) out:gauge('two', 1) end } } }", 3);
+  assert_string_equal(r.error, "");
+  r.job.name = "";
+  put(&r, 3, MOON_SHARE_FINAL);
+  host_rig_loop(&r, 0.25);
+  assert_null(strstr(r.out, "two"));
+  host_rig_fini(&r);
+}
+
+/* A new candidate takes the place of one on trial; the state is that before the first. */
+static void another_one_meanwhile(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 1, TICK("one"));
+  host_rig_loop(&r, 0.05);
+  prepare(&r, "return { migrate = function(s) s.n = 50 end, run = function(d, out, s) out:gauge('two', s.n) end }", 1);
+  put(&r, 1, 100);
+  host_rig_loop(&r, 0.15);
+  expect(r.out, "d1 two 50\n");
+  prepare(&r, "return { migrate = function(s) s.n = s.n + 1000 end, run = function(d, out, s) out:gauge('three', s.n) end }", 2);
+  assert_string_equal(r.error, "");
+  put(&r, 2, 100);
+  host_rig_loop(&r, 0.15);
+  char line[32];
+  snprintf(line, sizeof line, "d1 three %u\n", 1000 + count(r.out, "d1 one "));
+  expect(r.out, line);
+  put(&r, 2, MOON_SHARE_FINAL);
+  forget(&r);
+  host_rig_loop(&r, 0.15);
+  expect(r.out, line); /* promoted: the state it has made is its own */
+  host_rig_fini(&r);
+}
+
+static void memory_is_flat(void **state) {
+  (void)state;
+  struct host_rig r;
+  size_t alive = 0;
+  begin(&r, 4, TICK("one"));
+  for (uint32_t i = 1; i <= 400; i++) {
+    prepare(&r, i % 3 ? TICK("two") : "local big = {} for i = 1, 1000 do big[i] = i end return { migrate = function(s) end, run = function(d, o, s) "
+                                      "s.n = (s.n or 0) + #big end }", i);
+    put(&r, i, i % 5 ? MOON_SHARE_FINAL : 60);
+    if (i % 7 == 0) { host_rig_loop(&r, 0.1); }
+    if (i == 100) { alive = failmem_alive(); }
+  }
+  host_rig_loop(&r, 0.3);
+  assert_true(failmem_alive() <= alive + 30);
+  host_rig_fini(&r);
+}
+
+/* Every allocation of a preparation fails once: it is refused, and all goes on. */
+static void without_memory(void **state) {
+  (void)state;
+  for (unsigned n = 1;; n++) {
+    struct host_rig r;
+    begin(&r, 2, TICK("one"));
+    host_rig_loop(&r, 0.03);
+    struct moon_plan **plans = plans_of(&r, "return { migrate = function(s) end, run = function(d, out) out:gauge('two', 1) end }", 2);
+    failmem_arm(n);
+    moon_host_prepare(r.host, plans, 1, 1);
+    moon_host_ready(r.host);
+    bool fired = failmem_fired();
+    failmem_disarm();
+    for (int i = 0; i < 50 && !r.prepared; i++) { host_rig_loop(&r, 0.001); }
+    if (r.prepared && !r.error[0]) { put(&r, 1, MOON_SHARE_FINAL); }
+    forget(&r);
+    host_rig_loop(&r, 0.25);
+    assert_true(strstr(r.out, "d1 one ") || strstr(r.out, "d1 two "));
+    assert_true(!r.error[0] || !strstr(r.out, "two"));
+    host_rig_fini(&r);
+    if (!fired) { break; }
+    assert_true(n < 2000);
+  }
+}
+
+int main(void) {
+  failmem_install();
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(all_go_over), cmocka_unit_test(a_share_has_it_and_can_go_back), cmocka_unit_test(shares_grow),
+    cmocka_unit_test(what_runs_ends_as_it_began), cmocka_unit_test(migrate_adapts), cmocka_unit_test(broken_ones_change_nothing),
+    cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one),
+    cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(only_checked),
+    cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
