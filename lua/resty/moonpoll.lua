@@ -26,7 +26,9 @@ local mt = { __index = methods, __metatable = false }
 function _M.new(_, opts)
   local ok, self = pcall(host.descriptor, opts)
   if not ok then error("new: " .. tostring(self), 2) end
-  self.opts = opts
+  self.opts = {}
+  for k, v in pairs(opts) do self.opts[k] = v end
+  self.opts.auth = self[1].options.auth -- no password is kept
   return setmetatable(self, mt)
 end
 

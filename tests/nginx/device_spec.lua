@@ -237,6 +237,43 @@ try(function() return (d:set { { oid = "1.3.6.1", type = "number", value = 1 } }
         auth_pass = "authpass1", priv = "AES", priv_pass = "privpass1" }
       ngx.say(name, " ", other:import(kept), " ", tostring(all:find("authpass1", 1, true) or all:find("privpass1", 1, true)))]])
   end)
+  it("shows no secret: not what it is made of, not what it says, not what nginx logs", function()
+    local said = lua [[
+      local function dump(v, seen)
+        if type(v) ~= "table" or seen[v] then return ngx.say(tostring(v)) end
+        seen[v] = true
+        for k, x in next, v do
+          dump(k, seen)
+          dump(x, seen)
+        end
+      end
+      local s = "senti" .. "nel" -- not in the text of this request
+      local auths = { { community = s }, { version = 1, community = s }, { version = 3, user = "ops", auth = "SHA", auth_pass = s .. "pass" },
+        { version = 3, user = "ops", auth = "SHA", auth_pass = "authpass1", priv = "AES", priv_pass = s .. "pass" },
+        { version = 3, user = "nobody", auth = "SHA-256", auth_pass = s .. "pass", priv = "AES", priv_pass = s .. "other" } }
+      for _, auth in ipairs(auths) do
+        for _, o in ipairs { { host = "127.0.5.2", port = $port, timeout = 0.05, retries = 0 }, { host = "127.1.0.1", port = $sim, timeout = 0.1 } } do
+          o.auth = auth
+          local d, r = snmp.device(o), require("resty.moonpoll"):new(o)
+          r:set_timeout(60)
+          for _, x in ipairs { d, r } do
+            local _, err = x:get "1.3.6.1.2.1.1.5.0"
+            dump(x, {})
+            dump(err, {})
+            ngx.say(err)
+            ngx.log(ngx.ERR, err)
+            ngx.log(ngx.WARN, select(2, pcall(function() for _ in x:rows { a = "1.3.6.1.2.1.2.2.1.2" } do end end)))
+          end
+        end
+        ngx.log(ngx.WARN, select(2, pcall(snmp.device, { host = "x", auth = { version = 3, user = "u", auth = "SHA", auth_pass = auth.auth_pass or s,
+          priv = "no" } })))
+        ngx.say(tostring(snmp.device { host = "x", auth = auth }))
+      end
+      for _, key in ipairs(ngx.shared.moonpoll:get_keys(0)) do ngx.say(key, tostring(ngx.shared.moonpoll:get(key))) end]]
+    assert.truthy(said:find("auth", 1, true) and said:find("timeout", 1, true) and said:find("unknown_user", 1, true), said)
+    assert.is_nil(said:find "sentinel")
+    assert.is_nil(nginx:log():find "sentinel")
+  end)
   it("tells agents what a cosocket can receive, and asks for less where more would come", function()
     local lines = {}
     for i = 1, 3 do lines[i] = ("1.3.6.1.4.1.9.1.%d.0|4|%s\n"):format(i, ("x"):rep(5000) .. i) end
@@ -251,8 +288,15 @@ try(function() return (d:set { { oid = "1.3.6.1", type = "number", value = 1 } }
       local ok, broken = pcall(function() for oid, value in d:walk "1.3.6.1.4.1.9" do n = n + 1 end end)
       ngx.say(#row.a, " ", #row.b, " ", #row.c, " ", err and err.code, " ", list and #list or why.code, " ", n, " ", ok or broken.code)]])
       :format(big.port)
-    local said = lua(ask:gsub("AUTH", "nil")) -- newer modules of Lua take 64 KB
-    assert.truthy(said == "5001 5001 5001 too_big too_big 3 too_big\n" or said == "5001 5001 5001 nil 3 4 true\n", said)
+    -- What this module of Lua takes: 8,192 octets, or 64 KB.
+    local most = tonumber(lua(([[
+      local s = ngx.socket.udp()
+      s:setpeername("127.1.0.1", %d)
+      s:settimeout(1000)
+      s:send((require("moonpoll.core").request("1.3.6.1.4.1.9.1.4.0", { id = 1, community = "public" })))
+      ngx.say(#assert(s:receive(65507)))]]):format(big.port)))
+    assert.is_true(most == 8192 or most > 9000, most)
+    assert.equal(most == 8192 and "5001 5001 5001 too_big too_big 3 too_big\n" or "5001 5001 5001 nil 3 4 true\n", (lua(ask:gsub("AUTH", "nil"))))
     assert.equal("5001 5001 5001 too_big 1 3 too_big\n", -- told in msgMaxSize, the agent gives what fits
       (lua(ask:gsub("AUTH", '{ version = 3, user = "ops", auth = "SHA", auth_pass = "authpass1" }'))))
     big.process:stop()
@@ -284,7 +328,7 @@ try(function() return (d:set { { oid = "1.3.6.1", type = "number", value = 1 } }
   it("keeps an error log without complaints", function()
     local bad = {}
     for line in nginx:complaints():gmatch "[^\n]+" do
-      if not line:find("Connection refused", 1, true) then bad[#bad + 1] = line end -- nginx says that itself
+      if not line:find("Connection refused", 1, true) and not line:find("[lua] posted:", 1, true) then bad[#bad + 1] = line end -- nginx says that itself
     end
     assert.equal("", table.concat(bad, "\n"))
   end)
