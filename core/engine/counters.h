@@ -33,6 +33,7 @@
   X(rx_dropped, "datagrams the kernel dropped: receive buffer full")             \
   X(octets_in, "payload received")                                               \
   X(octets_out, "payload sent")                                                  \
+  X(ports_changed, "silent devices asked from another local port from now on")   \
   X(breakers_opened, "devices found silent")                                     \
   X(breakers_closed, "silent devices heard again")                               \
   X(discoveries, "engine ids asked for")                                         \

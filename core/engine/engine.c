@@ -104,21 +104,63 @@ enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *
   struct moon_addr own = *source;
   own.port = 0;
   for (uint32_t i = 2; i < e->n_sockets; i++) {
-    if (!moon_addr_equal(&e->socket[i]->source, &own)) { continue; }
+    if (e->socket[i]->is_spare || !moon_addr_equal(&e->socket[i]->source, &own)) { continue; }
     *out = e->socket[i];
     return MOON_OK;
   }
-  if (e->n_sockets == 2 + MOON_SOURCES_MAX) { return MOON_E_LIMIT; }
+  if (e->n_sources == MOON_SOURCES_MAX) { return MOON_E_LIMIT; }
   uint32_t at = e->n_sockets;
   enum moon_err err = open_socket(e, own.family, &own);
   if (!err) {
     *out = e->socket[at];
+    e->n_sources++;
   } else if (e->n_sockets > at) {
     int cause = errno;
     close_socket(e, --e->n_sockets);
     errno = cause;
   }
   return err;
+}
+
+/* Another port for a spare that nobody uses; when that cannot be had it stays as it is. What is still on its way to the old one is
+ * lost: answers to agents that were silent there. */
+static void renew(struct moon_engine *e, struct moon_socket *spare) {
+  uint32_t i = 0, granted;
+  struct moon_socket *fresh = moon_mem_zalloc(sizeof *fresh);
+  if (!fresh) { return; }
+  while (e->socket[i] != spare) { i++; }
+  bool good = moon_socket_open(fresh, spare->family, &spare->source, e->config.receive_buffer, &granted) == MOON_OK;
+  if (good && e->io && e->io->watch(e->loop, fresh->fd, socket_ready, e)) {
+    moon_socket_close(fresh);
+    good = false;
+  }
+  if (!good) {
+    moon_mem_free(fresh);
+    return;
+  }
+  fresh->is_spare = true;
+  fresh->other = spare->other;
+  fresh->other->other = fresh;
+  e->counters->rx_dropped += moon_socket_drops(spare);
+  close_socket(e, i);
+  e->socket[i] = fresh;
+}
+
+struct moon_socket *moon_engine_other_port(struct moon_engine *e, struct moon_socket *s) {
+  uint32_t at = e->n_sockets;
+  if (s->fd < 0) { return NULL; }
+  if (s->other) {
+    if (s->other->is_spare && !s->other->n_peers && !s->other->out.n) { renew(e, s->other); }
+    return s->other;
+  }
+  if (open_socket(e, s->family, &s->source)) {
+    if (e->n_sockets > at) { close_socket(e, --e->n_sockets); }
+    return NULL;
+  }
+  s->other = e->socket[at];
+  s->other->other = s;
+  s->other->is_spare = true;
+  return s->other;
 }
 
 static uint64_t seed_of(const struct moon_engine_config *c) {
@@ -291,6 +333,7 @@ static void slot_due(void *arg) {
   enum moon_verdict v = moon_exchange_expire(&s->x, e->due_us, may, &o);
   o.received_us = e->now_us;
   if (v == MOON_VERDICT_AGAIN && !s->x.step && moon_peer_diary(s->peer)) { moon_diary_lost(s->peer->diary, s->hurried); }
+  if ((v == MOON_VERDICT_AGAIN && !s->x.step) || (v == MOON_VERDICT_MINE && o.err == MOON_E_TIMEOUT)) { moon_peer_unheard(s->peer); }
   if (v == MOON_VERDICT_AGAIN && s->peer->named) { moon_named_silent(s->peer, s->x.sent_us[1], false); }
   moon_engine_verdict(e, s, v, &o);
 }

@@ -50,7 +50,8 @@ struct moon_engine_config {
 };
 MOON_API void moon_engine_config_init(struct moon_engine_config *c); /* the defaults above */
 
-/* Opens its sockets: one IPv4 and one IPv6 UDP socket, unconnected (IPv6 may be missing on the host); moon_peer_bind opens more.
+/* Opens its sockets: one IPv4 and one IPv6 UDP socket, unconnected (IPv6 may be missing on the host); moon_peer_bind opens more, and
+ * each gets a second one, with another port, once an agent stays silent to the first.
  * io and loop are borrowed.
  * MOON_E_NOMEM, MOON_E_CONFIG with a line through notice. */
 MOON_API enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct moon_io *io, void *loop, struct moon_engine **out);

@@ -42,6 +42,7 @@ struct moon_peer {
   uint32_t index;
   uint32_t n_waiting, n_on_wire;
   uint32_t told;             /* quirks said, enum moon_quirk */
+  uint32_t unheard;          /* tries in a row that got no answer from this port */
   struct moon_diary *diary;  /* NULL: nothing went wrong yet */
   uint64_t ended, answered;  /* requests, see moon_peer_look */
 };
@@ -89,8 +90,8 @@ struct moon_engine {
   void *loop;
   struct moon_counters own;
   struct moon_histograms own_histograms;
-  struct moon_socket *socket[2 + MOON_SOURCES_MAX]; /* IPv4, IPv6, then one a source */
-  uint32_t n_sockets;
+  struct moon_socket *socket[2 * (2 + MOON_SOURCES_MAX)]; /* IPv4, IPv6, then sources and spares as they came */
+  uint32_t n_sockets, n_sources;
   struct moon_inbox inbox;
   struct moon_list replies;  /* struct moon_local_reply: on their way inside the process */
   size_t reply_octets;       /* of them */
@@ -122,6 +123,13 @@ void moon_engine_notice(struct moon_engine *e, struct moon_peer *p, const char *
 
 /* The socket of this source, opened when it is the first that asks. As moon_peer_bind. */
 enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *source, struct moon_socket **out);
+/* The socket of the same source with another port. Of a spare nobody uses the port is a new one each time. NULL: there is none. */
+struct moon_socket *moon_engine_other_port(struct moon_engine *e, struct moon_socket *s);
+/* Its requests leave from s from now on. */
+void moon_peer_leave_by(struct moon_peer *p, struct moon_socket *s);
+/* A try got no answer. After a few of them in a row it is asked from another port: what forgot the way back, a NAT, a firewall, one
+ * of several links, may know it for that. */
+void moon_peer_unheard(struct moon_peer *p);
 
 enum moon_err moon_peers_init(struct moon_peers *all, uint64_t key);
 void moon_peers_fini(struct moon_engine *e);

@@ -37,6 +37,7 @@ static void match_past(struct moon_engine *e, enum moon_find found, const struct
   if (p && (known || !p->target.strict_source) && moon_peer_diary(p)) {
     moon_diary_past(p->diary, found == MOON_FIND_LATE, e->now_us > t->sent_us ? e->now_us - t->sent_us : 0);
   }
+  if (known) { p->unheard = 0; }
   if (!known || (is_sealed(p) && !moon_secure_past(e, p, found == MOON_FIND_LATE, octets, n))) { return; }
   if (p->named) { moon_named_heard(p, source); }
   uint64_t rtt_us = found == MOON_FIND_LATE && e->now_us > t->sent_us ? e->now_us - t->sent_us : 0;
@@ -100,6 +101,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   bool sealed = is_sealed(p);
   if (sealed) { moon_secure_look(e, s); }
   if (v != MOON_VERDICT_DROP && (!sealed || s->x.authentic)) {
+    p->unheard = 0;
     if (p->named) { moon_named_heard(p, &source); }
     moon_target_learn(&p->target, &source);
   }

@@ -76,7 +76,7 @@ static void move(struct moon_peer *p, uint32_t at, bool afresh) {
   if (moon_target_move(&p->target, to, afresh)) { moon_engine_breaker(e, p); }
   moon_peers_link(e, p);
   p->to_len = moon_sockaddr_put(&p->to, to);
-  p->socket = n->source && n->source->family == to->family ? n->source : e->socket[to->family == 6];
+  moon_peer_leave_by(p, n->source && n->source->family == to->family ? n->source : e->socket[to->family == 6]);
   if (p->stream) { moon_stream_close(e, p->stream); }
   n->at = at;
   n->moved_us = e->now_us;
@@ -230,7 +230,7 @@ enum moon_err moon_peer_new_named(struct moon_engine *e, const char *host, const
 
 enum moon_err moon_named_bind(struct moon_peer *p, const struct moon_addr *source) {
   enum moon_err err = moon_engine_source(p->engine, source, &p->named->source);
-  if (!err && p->target.addr.family == source->family) { p->socket = p->named->source; }
+  if (!err && p->target.addr.family == source->family) { moon_peer_leave_by(p, p->named->source); }
   return err;
 }
 

@@ -6,6 +6,7 @@
 #include "../base/mem.h"
 
 #define PEERS_MIN 64u
+#define UNHEARD_MAX 3u /* with one retry: inside the second silent request, before the breaker opens */
 
 enum moon_err moon_peers_init(struct moon_peers *all, uint64_t key) {
   memset(all, 0, sizeof *all);
@@ -82,7 +83,7 @@ enum moon_err moon_peer_open(struct moon_engine *e, const struct moon_addr *addr
   moon_target_init(&p->target, addr, credential, policy);
   p->engine = e;
   p->user = user;
-  p->socket = e->socket[addr->family == 6];
+  moon_peer_leave_by(p, e->socket[addr->family == 6]);
   moon_list_init(&p->node);
   moon_list_init(&p->waiting);
   moon_list_init(&p->flying);
@@ -110,7 +111,26 @@ enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p, const s
     errno = EAFNOSUPPORT;
     return MOON_E_CONFIG;
   }
-  return moon_engine_source(e, source, &p->socket);
+  struct moon_socket *own;
+  enum moon_err err = moon_engine_source(e, source, &own);
+  if (!err) { moon_peer_leave_by(p, own); }
+  return err;
+}
+
+void moon_peer_leave_by(struct moon_peer *p, struct moon_socket *s) {
+  if (p->socket) { p->socket->n_peers--; }
+  s->n_peers++;
+  p->socket = s;
+  p->unheard = 0;
+}
+
+void moon_peer_unheard(struct moon_peer *p) {
+  if (++p->unheard < UNHEARD_MAX || p->asked || p->stream) { return; }
+  p->unheard = 0;
+  struct moon_socket *other = moon_engine_other_port(p->engine, p->socket);
+  if (!other) { return; }
+  moon_peer_leave_by(p, other);
+  p->engine->counters->ports_changed++;
 }
 
 static void cancel_list(struct moon_engine *e, struct moon_list *list, const struct moon_peer *only) {
@@ -132,6 +152,7 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   moon_wheel_stop(&e->wheel, &p->paced);
   moon_list_remove(&p->node);
   moon_peers_unlink(e, p);
+  p->socket->n_peers--;
   moon_named_free(p);
   moon_stream_free(e, p->stream);
   moon_secure_free(e, p);

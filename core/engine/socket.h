@@ -52,7 +52,10 @@ struct moon_socket {
   bool readable;        /* told by the loop */
   bool errors;          /* the error queue may hold something */
   bool whole;           /* IPv4: never in fragments, see moon_socket_fragment */
+  bool is_spare;        /* of the one its `other` is */
   uint32_t drops;       /* as the kernel last told */
+  uint32_t n_peers;     /* whose requests leave from here */
+  struct moon_socket *other; /* the same source, another port; NULL: not opened yet */
   struct moon_outbox out;
 };
 

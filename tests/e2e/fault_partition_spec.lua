@@ -98,6 +98,25 @@ describe("A network that", function()
     assert.equal(0, s.errors.unreachable)
   end)
 
+  it("forgets the way back to one port of ours: agents are asked from another one before they count as down", function()
+    local hosts = {}
+    for i = 1, N do hosts[i] = ("10.77.1.%d:161"):format(i) end
+    local run = rig.start({ t.write("one.lua", PROBE), "--targets", table.concat(hosts, ","), "-c", "public", "-t", "0.4", "-r", "1" }, inside(here))
+    run:polled("n", N)
+    local ports = rig.ports(run:status().workers[1].pid)
+    assert.equal(1, #ports)
+    ip(there, ("rule add pref 10 ipproto udp dport %d blackhole"):format(ports[1]))
+    run:when("others ports", 10, function(s) return s.counters.ports_changed >= N end)
+    local from = run:printed()
+    run:polled("n", 3 * N)
+    for _, list in pairs((run:samples("up", from))) do assert.equal(1, list[#list].value) end
+    ip(there, "rule del pref 10")
+    assert.equal(2, #rig.ports(run:status().workers[1].pid))
+    local s = run:stop()
+    assert.equal(N, s.counters.ports_changed)
+    assert.equal(0, s.counters.breakers_opened, run:log())
+  end)
+
   it("has its cable pulled: agents cannot be reached, and are back once it is in again", function()
     through("unreachable", function() ip(here, "link set cable down") end, function()
       ip(here, "link set cable up")

@@ -23,6 +23,9 @@ local function read_of(command)
 end
 _M.read_of = read_of
 
+--- The runtime of the sanitizer the program was built with; "": none.
+function _M.sanitizer() return read_of(("ldd %s | sed -n 's/.*=> \\(.*lib[at]san[^ ]*\\).*/\\1/p'"):format(t.program)) end
+
 local library
 --- Faults of the kernel for programs that are started with the second value as their environment: the first is changed while
 -- they run.
@@ -37,8 +40,7 @@ function _M.kernel()
   local orders = ffi.cast("fault_order *", ffi.C.mmap(nil, 32, 3, 1, fd, 0))
   t.close(fd)
   -- The runtime of a sanitizer has to come first.
-  local runtime = read_of(("ldd %s | sed -n 's/.*=> \\(.*lib[at]san[^ ]*\\).*/\\1/p'"):format(t.program))
-  return orders, { LD_PRELOAD = runtime .. " " .. library, MOON_FAULT = file }
+  return orders, { LD_PRELOAD = _M.sanitizer() .. " " .. library, MOON_FAULT = file }
 end
 
 --- All processes of a tree, the master first.
@@ -46,6 +48,17 @@ function _M.tree(pid)
   local out = { pid }
   for child in t.read(("/proc/%d/task/%d/children"):format(pid, pid)):gmatch "%d+" do
     for _, p in ipairs(_M.tree(tonumber(child))) do out[#out + 1] = p end
+  end
+  return out
+end
+
+--- Its UDP ports over IPv4, from the kernel's table.
+function _M.ports(pid)
+  local inodes, out = {}, {}
+  for inode in read_of("ls -l /proc/" .. pid .. "/fd"):gmatch "socket:%[(%d+)%]" do inodes[inode] = true end
+  for line in t.read("/proc/" .. pid .. "/net/udp"):gmatch "[^\n]+" do
+    local port, inode = line:match "^%s*%d+: %x+:(%x+) %S+ %S+ %S+ %S+ %S+%s+%d+%s+%d+%s+(%d+)"
+    if port and inodes[inode] then out[#out + 1] = tonumber(port, 16) end
   end
   return out
 end

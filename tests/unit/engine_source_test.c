@@ -104,10 +104,92 @@ static void bad_sources(void **state) {
   world_fini(&w);
 }
 
+static uint16_t port_of(const struct agent *a) { return ntohs(((const struct sockaddr_in *)(const void *)&a->from)->sin_port); }
+/* One request to a and its port; *err: how it ended. */
+static uint16_t ask_once(struct moon_peer *p, const struct agent *a, enum moon_err *err) {
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  *err = q->err;
+  return port_of(a);
+}
+/* Three tries in silence, then from another port; that of a spare nobody else uses is a new one each time. Others stay. */
+static void other_port(void **state) {
+  enum moon_err err;
+  int fds[8];
+  (void)state;
+  for (int bound = 0; bound < 2; bound++) {
+    world_init(&w, NULL);
+    w.policy.timeout_us = 15000;
+    w.policy.retries = 0;
+    struct agent *mute = world_agent(&w, "127.0.0.1"), *well = world_agent(&w, "127.0.0.2");
+    struct moon_peer *p = world_peer(&w, mute), *q = world_peer(&w, well);
+    struct moon_addr a = source("127.0.0.77");
+    if (bound) {
+      assert_int_equal(moon_peer_bind(w.e, p, &a), MOON_OK);
+      assert_int_equal(moon_peer_bind(w.e, q, &a), MOON_OK);
+    }
+    size_t n = moon_engine_fds(w.e, fds, 8);
+    mute->silent = true;
+    uint16_t first = ask_once(p, mute, &err), used[4];
+    assert_int_equal(err, MOON_E_TIMEOUT);
+    for (int i = 1; i < 3; i++) { assert_int_equal(ask_once(p, mute, &err), first); }
+    for (int i = 0; i < 12; i++) {
+      uint16_t port = ask_once(p, mute, &err);
+      if (i % 3 == 0) { used[i / 3] = port; }
+      assert_int_equal(port, used[i / 3]);
+    }
+    assert_int_not_equal(used[0], first);
+    assert_int_equal(used[1], first);
+    assert_int_not_equal(used[2], used[0]);
+    assert_int_not_equal(used[2], first);
+    assert_int_equal(used[3], first);
+    assert_int_equal(w.c.ports_changed, 5);
+    assert_int_equal(moon_engine_fds(w.e, fds, 8), n + 1);
+    if (bound) { assert_true(came_from(mute, "127.0.0.77")); }
+    /* Heard, it stays where it is. */
+    mute->silent = false;
+    uint16_t here = ask_once(p, mute, &err);
+    for (int i = 0; i < 6; i++) {
+      mute->silent = i % 3 != 2; /* never three in a row */
+      assert_int_equal(ask_once(p, mute, &err), here);
+    }
+    assert_int_equal(err, MOON_OK);
+    assert_int_equal(ask_once(q, well, &err), first);
+    assert_int_equal(err, MOON_OK);
+    world_fini(&w);
+  }
+}
+/* The spare somebody uses stays as it is, and goes with the engine. */
+static void shared_spare(void **state) {
+  enum moon_err err;
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 15000;
+  w.policy.retries = 0;
+  struct agent *a = world_agent(&w, "127.0.0.1"), *b = world_agent(&w, "127.0.0.2");
+  struct moon_peer *p = world_peer(&w, a), *q = world_peer(&w, b);
+  a->silent = b->silent = true;
+  for (int i = 0; i < 4; i++) { ask_once(p, a, &err); }
+  a->silent = false;
+  uint16_t spare = ask_once(p, a, &err);
+  for (int i = 0; i < 10; i++) { /* to the spare, back, and there again */
+    uint16_t port = ask_once(q, b, &err);
+    if (i >= 3 && i < 6) { assert_int_equal(port, spare); }
+    if (i == 9) { assert_int_equal(port, spare); }
+  }
+  assert_int_equal(ask_once(p, a, &err), spare);
+  assert_int_equal(err, MOON_OK);
+  moon_peer_free(w.e, p);
+  for (int i = 0; i < 5; i++) { ask_once(q, b, &err); }
+  assert_int_not_equal(ask_once(q, b, &err), spare);
+  world_fini(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(bad_source), cmocka_unit_test(good_source),
     cmocka_unit_test(sources),    cmocka_unit_test(bad_sources),
+    cmocka_unit_test(other_port), cmocka_unit_test(shared_spare),
   };
   int failed = 0;
   failmem_install();
