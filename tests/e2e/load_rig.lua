@@ -43,6 +43,26 @@ function _M.targets(sim)
   return t.write("targets.txt", table.concat(lines, "\n") .. "\n")
 end
 
+local user = { "ops", "SHA", "authpass12", "AES", "privpass12" }
+--- n agents with seven interfaces each: one in ten of SNMPv3, one in twenty dead, of both.
+function _M.fleet_of(n)
+  local v3 = ("v3 = { users = { { user = %q, auth = %q, auth_pass = %q, priv = %q, priv_pass = %q } } }"):format(unpack(user))
+  local sealed, dead = n / 10, n / 20
+  return _M.agents(_M.recording "router", {
+    { n = sealed - dead / 10, more = v3 }, { n = dead / 10, more = v3, faults = '"dead"' },
+    { n = dead - dead / 10, faults = '"dead"' }, { n = n - sealed - dead + dead / 10 } })
+end
+--- A configuration that polls them.
+function _M.config_of(sim)
+  local files = {}
+  for i, from in ipairs { 1, 3 } do
+    files[i] = _M.targets { hosts = { sim.hosts[from], sim.hosts[from + 1] } }
+  end
+  return t.write("config.lua", ([[return {
+    auth = { sealed = { version = 3, user = %q, auth = %q, auth_pass = %q, priv = %q, priv_pass = %q }, open = { community = "public" } },
+    targets = { { file = %q, auth = "sealed" }, { file = %q, auth = "open" } } }]]):format(user[1], user[2], user[3], user[4], user[5], files[1], files[2]))
+end
+
 -- Fields 14 and 15 of /proc/PID/stat, counted behind the name, in ticks of 10 ms.
 local function cpu_of(pid)
   local user, system = t.read(("/proc/%d/stat"):format(pid)):match "%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
@@ -65,8 +85,16 @@ function _M.collect(words, opts)
   local dir, stats = t.path "run", t.path "stats"
   assert(os.execute("mkdir -p " .. dir) == 0)
   local parts = { "env", "MOONPOLL_WITHOUT=" .. (opts.without or ""), "ASAN_OPTIONS=quarantine_size_mb=1:malloc_context_size=2", opts.program or t.program, "run" }
-  for _, w in ipairs(words) do parts[#parts + 1] = w end
-  for _, w in ipairs { "-c", "public", "-o", "json", "--run-dir", dir, "--stats", stats } do parts[#parts + 1] = w end
+  local given
+  for _, w in ipairs(words) do
+    parts[#parts + 1] = w
+    given = given or w == "--config"
+  end
+  if not given then
+    parts[#parts + 1] = "-c"
+    parts[#parts + 1] = "public"
+  end
+  for _, w in ipairs { "-o", "json", "--run-dir", dir, "--stats", stats } do parts[#parts + 1] = w end
   for i, w in ipairs(parts) do parts[i] = t.quote(w) end
   local p = t.start({}, { shell = "exec " .. table.concat(parts, " ") .. (opts.to and " >" .. opts.to or "") })
   local self = setmetatable({ process = p, dir = dir, stats = stats }, collector)
