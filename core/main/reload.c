@@ -1,16 +1,29 @@
 #include "reload.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../base/mem.h"
+#include "format.h"
 #include "log.h"
 
 #define LIMIT_US UINT64_C(300000000) /* passwords of many users take their time */
 #define TOLD_MAX 5u
 #define UNSETTLED_US UINT64_C(2500000)
+
+/* Once: it says the same of every file. */
+static void tell_blind(struct moon_reload *r) {
+  int cause = r->watch.blind;
+  if (!cause || r->told_blind) { return; }
+  r->told_blind = true;
+  moon_log(MOON_LOG_WARN, "the kernel does not tell of changed files (%s): they are looked at every %d s; %s", strerror(cause), MOON_WATCH_S,
+           cause == ENOSPC   ? "allow more watches (fs.inotify.max_user_watches)"
+           : cause == EMFILE ? "allow more instances (fs.inotify.max_user_instances), or files (ulimit -n)"
+                             : "moonpoll reload does it at once");
+}
 
 /* Target files, probe files and their modules. Without memory for that nothing is watched any more. */
 static void watch(struct moon_reload *r, uint64_t now_us) {
@@ -25,6 +38,7 @@ static void watch(struct moon_reload *r, uint64_t now_us) {
   moon_watch_set(&r->watch, all, all ? n : 0, now_us);
   r->watched = all;
   moon_mem_free(was);
+  tell_blind(r);
 }
 
 void moon_reload_init(struct moon_reload *r, const struct moon_load_options *o, const struct moon_plan *plan, uint64_t now_us) {
@@ -275,4 +289,12 @@ void moon_reload_answer(const struct moon_reload *r, uint32_t number, struct moo
   } else {
     moon_print_printf(answer, "%s %s", r->failed ? "error" : "ok", r->said);
   }
+}
+
+void moon_reload_json(const struct moon_reload *r, struct moon_print *out) {
+  size_t n = strlen(r->said);
+  moon_print_printf(out, "{\"ok\":%s,\"said\":\"", !r->done ? "null" : r->failed ? "false" : "true");
+  uint8_t *p = moon_print_room(out, 6 * n);
+  if (p) { out->n += moon_format_escape((char *)p, r->said, n); }
+  moon_print_text(out, "\"}");
 }

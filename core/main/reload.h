@@ -33,6 +33,7 @@ struct moon_reload {
   uint32_t asked, begun, done;     /* number of the last request, of the one being read, of the one that is over */
   bool able;                       /* false: --once, or what it was started with is not known any more */
   bool failed;
+  bool told_blind;                 /* that the kernel watches no more */
   bool now, now_begun;             /* no steps: for the next one, for the one being read */
   char only[MOON_RELOAD_NAME];     /* the probe that is asked for; "": everything */
   char only_begun[MOON_RELOAD_NAME];
@@ -61,6 +62,8 @@ void moon_reload_taken(struct moon_reload *r);
 void moon_reload_refuse(struct moon_reload *r, const char *why);
 /* Another plan is in force, which owns itself: taken. */
 void moon_reload_put(struct moon_reload *r, struct moon_plan *plan);
+/* A JSON object: how the last one ended; ok null: there was none. */
+void moon_reload_json(const struct moon_reload *r, struct moon_print *out);
 /* "reloaded NUMBER": wait, ok ..., or error ... */
 void moon_reload_answer(const struct moon_reload *r, uint32_t number, struct moon_print *answer);
 

@@ -1,5 +1,6 @@
 #include "watch.h"
 
+#include <errno.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define POLL_US UINT64_C(5000000)  /* without a word of the kernel */
+#define POLL_US (MOON_WATCH_S * UINT64_C(1000000))
 #define AGAIN_US UINT64_C(1000000) /* to see a change found that way a second time */
 #define STIR_US UINT64_C(1000000)  /* between two that only something beside the files happened for */
 #define SETTLE_US UINT64_C(50000)  /* after a word of it */
@@ -42,14 +43,15 @@ static uint64_t fingerprint(const struct moon_watch *w) {
   return h;
 }
 
-static void watch_directory_of(const struct moon_watch *w, const char *path) {
+static void watch_directory_of(struct moon_watch *w, const char *path) {
   char dir[PATH_MAX];
   const char *slash = strrchr(path, '/');
   size_t n = slash ? (size_t)(slash - path) + (slash == path) : 1;
   if (n >= sizeof dir) { return; }
   memcpy(dir, slash ? path : ".", n);
   dir[n] = 0;
-  (void)inotify_add_watch(w->fd, dir, EVENTS | IN_ONLYDIR); /* one that cannot be watched is looked at by time */
+  /* One that cannot be watched is looked at by time; one that is not there is no lack of the kernel's. */
+  if (inotify_add_watch(w->fd, dir, EVENTS | IN_ONLYDIR) < 0 && (errno == ENOSPC || errno == ENOMEM)) { w->blind = errno; }
 }
 
 void moon_watch_init(struct moon_watch *w) { *w = (struct moon_watch){.fd = -1, .look_us = UINT64_MAX}; }
@@ -64,6 +66,7 @@ void moon_watch_set(struct moon_watch *w, const char *const *paths, uint32_t n, 
   w->n = n;
   if (!n) { return; }
   w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (w->fd < 0) { w->blind = errno; }
   for (uint32_t i = 0; w->fd >= 0 && i < n; i++) {
     watch_directory_of(w, paths[i]);
     real = realpath(paths[i], NULL);

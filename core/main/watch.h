@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define MOON_WATCH_S 5 /* between two looks, without a word of the kernel */
+
 struct moon_watch {
   const char *const *paths; /* borrowed; files, or patterns */
   uint32_t n;
@@ -17,6 +19,7 @@ struct moon_watch {
   uint64_t seen;            /* when last looked at */
   uint64_t look_us;         /* next time */
   bool heard;               /* something happened: look soon */
+  int blind;                /* errno: the kernel watches no more, some are looked at by time alone; 0 */
   bool restless;            /* whatever happens beside the files counts as a change: one that is missing may come */
   uint64_t stir_us;         /* not before */
 };
