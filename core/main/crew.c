@@ -43,6 +43,7 @@ static void become_child(struct moon_master *m, pid_t master, int order_fd, int 
   if (m->has_dir) { moon_control_fini(&m->control); }
   moon_reload_leave(&m->reload);
   if (m->turnover.file_fd >= 0) { close(m->turnover.file_fd); }
+  moon_ledger_leave(&m->rollout.ledger);
   moon_shield_fini(m->c->shield);
 }
 
@@ -99,7 +100,7 @@ static void start_worker(struct moon_master *m, uint32_t slot) {
       .plan = m->plan, .ring = m->rings ? &m->rings[slot] : NULL, .block = &m->stats.blocks[slot], .handed = m->handed,
       .quarantine = m->judge.quarantine, .slot = slot, .n_slots = m->plan->workers, .control_fd = fd, .desk = &m->desk,
       .keep = &m->keep, .handover_fd = w->handover_fd, .trace = m->c->trace, .board = &m->turnover.board, .trial = m->turnover.trial,
-      .trial_serial = m->turnover.serial};
+      .trial_serial = m->turnover.serial, .ledger = &m->rollout.ledger};
     _exit(moon_worker_run(&c));
   }
   if (fd == -2) {
@@ -199,7 +200,9 @@ void moon_crew_worker_ended(struct moon_master *m, uint32_t slot, int status) {
   int pid = (int)w->pid;
   child_gone(w);
   moon_turnover_gone(m, slot);
-  if (!well && !kept && !m->over && !(w->killed && !w->stuck)) { moon_judge_lost(&m->judge, slot, status, w->stuck, moon_master_now_us()); }
+  if (!well && !kept && !m->over && !(w->killed && !w->stuck) && !moon_rollout_blames(m, slot, status, w->stuck)) {
+    moon_judge_lost(&m->judge, slot, status, w->stuck, moon_master_now_us());
+  }
   moon_stats_bury(&m->stats, slot, !well && !kept && !m->over && !(WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG));
   if (well || m->over || (kept && m->drain_us)) {
     w->finished = true;

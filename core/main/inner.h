@@ -10,6 +10,7 @@
 #include "master.h"
 #include "reload.h"
 #include "ring.h"
+#include "rollout.h"
 #include "rundir.h"
 #include "schedtrace.h"
 #include "turnover.h"
@@ -46,6 +47,7 @@ struct moon_master {
   struct moon_judge judge;
   struct moon_reload reload;
   struct moon_turnover turnover;
+  struct moon_rollout rollout;
   uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
   size_t handed_len;

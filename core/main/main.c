@@ -24,7 +24,8 @@ static const char usage[] =
   "       moonpoll record HOST [OID...] [options]\n"
   "       moonpoll mib add FILE|DIR... | list | show NAME...\n"
   "       moonpoll status [TARGET] [--run-dir DIR] [--pid PID]\n"
-  "       moonpoll tasks | reload [PROBE] | stop | replace | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll reload [--now] [PROBE] | promote [PROBE] | rollback [PROBE] [--run-dir DIR] [--pid PID]\n"
+  "       moonpoll tasks | stop | replace | release [PROBE [TARGET]] [--run-dir DIR] [--pid PID]\n"
   "       moonpoll get | getnext | bulkget | walk | bulkwalk | set [options] AGENT OID...\n"
   "       moonpoll COMMAND --help | --version\n"
   "\n"
@@ -37,6 +38,9 @@ static const char usage[] =
   "  status   how a running instance is doing; with a target: why\n"
   "  tasks    what its runs wait for, and where\n"
   "  reload   read configuration, targets and probes of a running instance again\n"
+  "  promote  give the new version of a probe that is on trial to all devices\n"
+  "  rollback take it away again\n"
+  "  stop     end a running instance\n"
   "  stop     end a running instance\n"
   "  release  let a probe run again that cost workers\n"
   "  replace  new worker processes, their states kept\n"
@@ -70,7 +74,8 @@ int main(int argc, char **argv) {
   if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
   if (strcmp(command, "mib") == 0) { return moon_mib_main(argc - 1, argv + 1); }
   if (strcmp(command, "status") == 0 || strcmp(command, "tasks") == 0 || strcmp(command, "reload") == 0 ||
-      strcmp(command, "stop") == 0 || strcmp(command, "release") == 0 || strcmp(command, "replace") == 0) {
+      strcmp(command, "stop") == 0 || strcmp(command, "release") == 0 || strcmp(command, "replace") == 0 || strcmp(command, "promote") == 0 ||
+      strcmp(command, "rollback") == 0) {
     return moon_status_main(argc - 1, argv + 1);
   }
   if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {

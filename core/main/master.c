@@ -41,7 +41,7 @@ bool moon_master_cannot(const char *what) {
 }
 
 /* What was read, and prepared where there was something to prepare, is in force from here on. */
-static void take_reload(struct moon_master *m) {
+static void take_reload(struct moon_master *m, const char *note) {
   struct moon_reload *r = &m->reload;
   const struct moon_change *c = &r->change;
   bool anew = c->anew;
@@ -49,7 +49,7 @@ static void take_reload(struct moon_master *m) {
     moon_turnover_drop(m);
     moon_turnover_back(m);
   }
-  moon_reload_take(r, moon_master_now_us(), anew ? "; workers are replaced" : "");
+  moon_reload_take(r, moon_master_now_us(), anew ? "; workers are replaced" : note);
   for (uint32_t i = 0; i < m->plan->workers && !m->drain_us && !anew && !moon_change_is_none(c); i++) {
     if (m->workers[i].pid) { moon_crew_tell(m, i, c); }
   }
@@ -68,16 +68,18 @@ static enum moon_err rebase(struct moon_reload *r) {
 /* The workers have seen the new code, and all can run it. */
 static void take_code(struct moon_master *m) {
   struct moon_reload *r = &m->reload;
-  enum moon_err e = r->change.anew ? MOON_OK : moon_turnover_try(m, &r->change, 0);
-  if (!e && !r->change.anew) { e = rebase(r); }
+  bool anew = r->change.anew;
+  enum moon_err e = anew ? MOON_OK : moon_turnover_try(m, &r->change, 0);
+  if (!e && !anew) { e = rebase(r); }
   if (e) {
     moon_turnover_drop(m);
     moon_turnover_back(m);
     moon_reload_refuse(r, moon_err_text(e));
     return;
   }
-  take_reload(m);
-  if (moon_turnover_promote(m)) { moon_log(MOON_LOG_ERROR, "new versions: not enough memory"); }
+  bool now = r->now_begun, in_steps = !now && !anew && moon_rollout_is_in_steps(m);
+  take_reload(m, in_steps ? ", in steps: see moonpoll status" : "");
+  moon_rollout_begin(m, now);
 }
 
 static bool reloaded(struct moon_master *m, pid_t pid, int status) {
@@ -85,16 +87,19 @@ static bool reloaded(struct moon_master *m, pid_t pid, int status) {
   const char *why = "";
   if (pid <= 0 || pid != r->loading.pid) { return false; }
   if (!moon_reload_reaped(r, pid, status, moon_master_now_us())) { return true; }
-  if (!r->change.n_code || m->drain_us) {
+  enum moon_err sifted = moon_rollout_sift(m);
+  if (sifted) {
+    moon_reload_refuse(r, moon_err_text(sifted));
+  } else if (!r->change.n_code || m->drain_us) {
     if (!*r->only_begun) { moon_turnover_back(m); } /* files are as before again */
-    take_reload(m);
+    take_reload(m, "");
   } else if (!r->change.anew && moon_turnover_is_on_trial(m, &r->change)) {
     enum moon_err e = rebase(r);
     if (e) {
       moon_reload_refuse(r, moon_err_text(e));
     } else {
       r->code[0] = 0;
-      take_reload(m);
+      take_reload(m, "");
     }
   } else if (!moon_turnover_prepare(m, &r->change, &why)) {
     moon_reload_refuse(r, why);
@@ -170,6 +175,10 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
     if (answer->n) { answer->n--; } /* more fields */
     moon_print_printf(answer, ",\"generation\":%u,\"probes\":", m->reload.generation);
     moon_turnover_json(m, answer);
+    moon_print_text(answer, ",\"rollout\":");
+    moon_rollout_json(m, answer);
+    moon_print_text(answer, ",\"reload\":");
+    moon_reload_json(&m->reload, answer);
     moon_print_text(answer, ",\"quarantine\":");
     moon_quarantine_json(m->judge.quarantine, moon_master_now_us(), answer);
     moon_print_text(answer, "}");
@@ -179,6 +188,8 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
     reload(m, command + 6, answer);
   } else if (strncmp(command, "reloaded ", 9) == 0) {
     moon_reload_answer(&m->reload, (uint32_t)strtoul(command + 9, NULL, 10), answer);
+  } else if (strncmp(command, "promote", 7) == 0 || strncmp(command, "rollback", 8) == 0) {
+    moon_rollout_command(m, command, answer);
   } else if (strcmp(command, "replace") == 0) {
     moon_crew_replace(m);
     moon_print_text(answer, m->plan->once ? "error --once: nothing is replaced" : "ok");
@@ -186,7 +197,7 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
     moon_crew_drain(m, m->drain_us ? 0 : (uint64_t)(m->plan->grace_s * 1e6));
     moon_print_text(answer, "ok");
   } else if (!moon_inquiry_take(&m->inquiry, command, moon_master_now_us())) {
-    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, replace, reload, stop");
+    moon_print_text(answer, "error no such command: status, target NAME, top, tasks, release, replace, reload, promote, rollback, stop");
   }
 }
 
@@ -250,6 +261,7 @@ static void supervise(struct moon_master *m) {
     next = moon_master_earlier(next, tick(m));
     if (!m->drain_us) { next = moon_master_earlier(next, moon_reload_tick(&m->reload, moon_master_now_us())); }
     next = moon_master_earlier(next, look_at_turnover(m));
+    if (!m->drain_us) { next = moon_master_earlier(next, moon_rollout_tick(m, moon_master_now_us())); }
     next = moon_master_earlier(next, moon_keep_next(&m->keep));
     uint64_t now = moon_master_now_us();
     if (m->has_dir) { next = moon_master_earlier(next, moon_inquiry_look(&m->inquiry, now)); }
@@ -275,7 +287,7 @@ static void supervise(struct moon_master *m) {
 int moon_master_run(const struct moon_master_config *c) {
   struct moon_master m = {.c = c, .plan = c->plan, .signal_fd = -1, .data_fd = -1, .kill_us = UINT64_MAX, .status = MOON_EXIT_FAILED};
   m.reload.watch.fd = m.reload.loading.fd = -1;
-  m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = m.turnover.board.bell_fd = m.turnover.file_fd = -1;
+  m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = m.turnover.board.bell_fd = m.turnover.file_fd = m.rollout.ledger.fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of write, told like others */

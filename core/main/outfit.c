@@ -61,6 +61,7 @@ bool moon_outfit_init(struct moon_master *m) {
   m->plan = m->judge.plan = &m->reload.plan;
   m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (moon_desk_init(&m->desk, n) || moon_turnover_init(&m->turnover, n)) { return moon_master_cannot("start"); }
+  moon_rollout_init(m, m->has_dir ? base : NULL);
   moon_inquiry_init(&m->inquiry, &m->desk, &m->control, &m->stats);
   moon_schedtrace_init(&m->schedtrace, moon_master_now_us());
   m->data_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -132,6 +133,7 @@ void moon_outfit_fini(struct moon_master *m) {
   moon_mem_free(m->workers);
   moon_quarantine_free(m->judge.quarantine);
   moon_reload_fini(&m->reload);
+  moon_rollout_fini(m);
   moon_turnover_fini(&m->turnover);
   moon_keep_fini(&m->keep);
   moon_stats_fini(&m->stats);

@@ -19,7 +19,8 @@ struct moon_ruling_case {
   const struct moon_steps *steps;
   const struct moon_witness *sum; /* of all workers */
   uint64_t since_us, now_us;       /* the step began */
-  uint64_t every_us;               /* between two runs of a device: the shortest interval, or a timeout that is longer */
+  uint64_t every_us;               /* between two runs of a device: the shortest interval */
+  uint64_t timeout_us;             /* of a run: an answer may take so long */
   uint32_t devices;                /* that have the candidate in this step, if none is left out */
 };
 

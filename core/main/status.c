@@ -105,6 +105,21 @@ static int reload(const char *dir, const char *asked) {
   return failed;
 }
 
+/* Of what is on trial. */
+static int settle(const char *dir, const char *command) {
+  struct moon_print out;
+  moon_print_init(&out, NULL, NULL);
+  int failed = ask(dir, command, &out);
+  if (!failed && out.n > 3 && memcmp(out.p, "ok ", 3) == 0) {
+    failed = fwrite(out.p + 3, 1, out.n - 3, stdout) != out.n - 3 || fflush(stdout) ? 1 : 0;
+  } else if (!failed) {
+    failed = 1;
+    fprintf(stderr, "moonpoll: %.*s", (int)(out.n > 6 ? out.n - 6 : out.n), (const char *)out.p + (out.n > 6 ? 6 : 0));
+  }
+  moon_print_fini(&out);
+  return failed;
+}
+
 /* One answer, as people or programs want it. */
 static int show(const char *dir, const char *command, bool text) {
   struct moon_print got, top, out;
@@ -158,6 +173,12 @@ static const char *about(const char *command) {
     return "Reads configuration, target files and probes of a running instance again, as SIGHUP does, or one probe alone. What is broken\n"
            "changes nothing, is told, and is exit status 1; new versions of probes go into all workers together. Says what changed.";
   }
+  if (strcmp(command, "promote") == 0) {
+    return "Gives the new version of a probe that is on trial in a running instance to all devices, whatever it was like until now.";
+  }
+  if (strcmp(command, "rollback") == 0) {
+    return "Takes the new version of a probe that is on trial in a running instance away again: the one before goes on, with its states.";
+  }
   if (strcmp(command, "replace") == 0) { return "Replaces the workers by new processes: runs under way finish, states are kept."; }
   if (strcmp(command, "release") == 0) {
     return "Ends the quarantine of a probe, against one target or all, after it cost workers; without a name, of everything.";
@@ -174,7 +195,8 @@ int moon_status_main(int argc, char **argv) {
   char base[MOON_RUNDIR_MAX], dir[MOON_RUNDIR_MAX + 24], *end;
   const char *given = NULL;
   char command[MOON_CONTROL_LINE - 1];
-  bool reloads = strcmp(argv[0], "reload") == 0, release = strcmp(argv[0], "release") == 0, status_of = strcmp(argv[0], "status") == 0;
+  bool reloads = strcmp(argv[0], "reload") == 0, release = strcmp(argv[0], "release") == 0,
+       rolls = strcmp(argv[0], "promote") == 0 || strcmp(argv[0], "rollback") == 0, status_of = strcmp(argv[0], "status") == 0;
   bool terminal = isatty(STDOUT_FILENO), text = terminal;
   size_t at = (size_t)snprintf(command, sizeof command, "%s", argv[0]);
   int n_words = 0;
@@ -202,7 +224,7 @@ int moon_status_main(int argc, char **argv) {
         fprintf(stderr, "moonpoll %s: --pid: \"%s\" is not a process id\n", argv[0], optarg);
         return 2;
       case 'h':
-        printf(usage, argv[0], release ? " [PROBE [TARGET]]" : status_of ? " [TARGET]" : reloads ? " [--now] [PROBE]" : "", about(argv[0]),
+        printf(usage, argv[0], release ? " [PROBE [TARGET]]" : status_of ? " [TARGET]" : reloads ? " [--now] [PROBE]" : rolls ? " [PROBE]" : "", about(argv[0]),
                reloads ? "  --now           new versions for all targets at once\n" : "", argv[0]);
         return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
       default:
@@ -217,7 +239,7 @@ int moon_status_main(int argc, char **argv) {
     }
     snprintf(command, sizeof command, "target %s", argv[optind++]);
   }
-  for (; optind < argc && n_words < (release ? 2 : reloads ? 1 : 0); n_words++) {
+  for (; optind < argc && n_words < (release ? 2 : reloads || rolls ? 1 : 0); n_words++) {
     if (!*argv[optind] || strpbrk(argv[optind], " \t\r\n")) {
       fprintf(stderr, "moonpoll %s: \"%s\" is no name\n", argv[0], argv[optind]);
       return 2;
@@ -229,7 +251,7 @@ int moon_status_main(int argc, char **argv) {
     }
   }
   if (optind < argc) {
-    fprintf(stderr, "moonpoll %s: %s: takes no %sargument\n", argv[0], argv[optind], release ? "third " : status_of || reloads ? "second " : "");
+    fprintf(stderr, "moonpoll %s: %s: takes no %sargument\n", argv[0], argv[optind], release ? "third " : status_of || reloads || rolls ? "second " : "");
     return 2;
   }
   if (moon_rundir_base(given, base, sizeof base)) {
@@ -239,5 +261,6 @@ int moon_status_main(int argc, char **argv) {
   int status = choose(base, pid, dir, sizeof dir);
   if (status) { return status; }
   if (reloads) { return reload(dir, command); }
+  if (rolls) { return settle(dir, command); }
   return strcmp(command, "status") == 0 && terminal ? show_live(dir) : show(dir, command, text);
 }

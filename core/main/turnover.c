@@ -16,7 +16,7 @@
 #include "log.h"
 #include "worker.h"
 
-#define PREPARE_US (20 * MOON_SECOND_US) /* a worker that needs longer than that is not well */
+#define PREPARE_US (10 * MOON_SECOND_US) /* a worker that needs longer than that is not well */
 
 enum moon_err moon_turnover_init(struct moon_turnover *t, uint32_t n_workers) {
   *t = (struct moon_turnover){.file_fd = -1};
@@ -164,6 +164,11 @@ enum moon_err moon_turnover_try(struct moon_master *m, const struct moon_change 
   end_preparing(t);
   if (percent) { moon_turnover_share(m, percent); }
   return MOON_OK;
+}
+
+enum moon_err moon_turnover_resume(struct moon_master *m, const struct moon_change *c, uint32_t serial, uint8_t percent) {
+  m->turnover.preparing = m->turnover.last_serial = serial;
+  return moon_turnover_try(m, c, percent);
 }
 
 void moon_turnover_share(struct moon_master *m, uint8_t percent) {

@@ -46,6 +46,8 @@ void moon_turnover_drop(struct moon_master *m);
 
 /* What was prepared is on trial from now on, in the place of what was: plan has it, and *c says where. percent: of the devices. MOON_E_NOMEM. */
 enum moon_err moon_turnover_try(struct moon_master *m, const struct moon_change *c, uint8_t percent);
+/* The same before any worker is: a master before this one had it on trial, by this number. */
+enum moon_err moon_turnover_resume(struct moon_master *m, const struct moon_change *c, uint32_t serial, uint8_t percent);
 /* Another share of the devices has what is on trial. */
 void moon_turnover_share(struct moon_master *m, uint8_t percent);
 /* All have it, for good: moon_master.plan too. MOON_E_NOMEM: it stays on trial. */

@@ -301,6 +301,10 @@ static enum moon_err start(struct worker *w) {
     .pulse = &w->c->block->pulse, .holds = holds,
     .handed = w->c->handed, .shares = w->c->board->shares, .prepared = prepared, .candidates_serial = w->c->trial_serial, .answer = answer,
     .sink = sink, .log = say, .done = done, .arg = w};
+  if (!plan->once) {
+    h.habits = moon_ledger_habits(w->c->ledger, w->c->slot, &h.n_habits);
+    h.witnesses = moon_ledger_witnesses(w->c->ledger, w->c->slot, &h.n_witnesses);
+  }
   h.candidates = copy_trial(w->c->trial, &h.n_candidates);
   size_t kept_len = 0;
   void *kept = open_handover(w->c->handover_fd, &kept_len);

@@ -10,6 +10,7 @@
 #include "board.h"
 #include "desk.h"
 #include "keep.h"
+#include "ledger.h"
 #include "quarantine.h"
 #include "ring.h"
 #include "stats.h"
@@ -47,6 +48,7 @@ struct moon_worker_config {
   struct moon_board *board;        /* which versions are for whom */
   const struct moon_plan *trial;   /* candidates on trial; NULL: none */
   uint32_t trial_serial;
+  const struct moon_ledger *ledger; /* what runs are like */
 };
 
 /* The body of the process; returns its exit status. */

@@ -14,7 +14,7 @@ void moon_conduct_note(struct moon_run *r, uint64_t took_us) {
   struct moon_host_probe *p = d->device->probe;
   if (!d->habit || r->cut || r->unmatched) { return; }
   struct moon_run_figures f = figures(r, took_us);
-  bool tried = p->candidate && p->percent && h->config.witnesses;
+  bool tried = p->candidate && p->percent && (size_t)(p - h->probes) < h->config.n_witnesses;
   struct moon_witness *e = tried ? &h->config.witnesses[p - h->probes] : NULL;
   if (tried) { moon_witness_open(e, p->candidate->serial, p->percent); }
   if (tried && r->version == p->candidate) {

@@ -56,7 +56,8 @@ struct moon_host_config {
   uint32_t candidates_serial;
   struct moon_habit_place *habits; /* where habits are kept, see habits.h; borrowed. NULL: no run is compared with others */
   uint32_t n_habits;
-  struct moon_witness *witnesses; /* of each probe, while a candidate is tried; borrowed. NULL: nobody wants to know */
+  struct moon_witness *witnesses; /* of the first so many probes, while a candidate is tried; borrowed. NULL: nobody wants to know */
+  uint32_t n_witnesses;
   const uint8_t *kept;  /* what the host before this one saved, see moon_host_save; borrowed during new; NULL: nothing */
   size_t kept_len;
   /* Target t is a recording: somebody has to answer for its peer, see moon_peer_answer_with; an error was told. NULL: such
