@@ -142,7 +142,7 @@ enum moon_ruling moon_ruling_give(const struct moon_ruling_case *c, char *text, 
     return MOON_RULING_ON;
   }
   if (suspects) {
-    snprintf(text, cap, "held: %d devices may be worse", e->suspects);
+    snprintf(text, cap, "held: %d of the devices may be worse", e->suspects);
   } else {
     snprintf(text, cap, "held: %u of %u comparisons, %u of %u devices had %u runs", e->here, c->steps->comparisons, e->second, e->first,
              c->steps->runs);

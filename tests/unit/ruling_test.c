@@ -58,6 +58,7 @@ static struct moon_run_figures a_run(const struct world *w, uint32_t i, bool can
   double usual = 0.02 + 0.001 * (i % 40), factor = candidate && t.broken[i] ? 1 : 0;
   double took = usual * exp(w->jitter * normal()) + (chance() < 0.01 ? 1 : 0); /* a datagram is lost now and then */
   struct moon_run_figures f = {.requests = 3 + i % 5, .samples = 10 + i % 30};
+  f.cold = first && !candidate;
   if (first) { f.requests += 10; }
   if (w->events && i % 3 == 0) { f.samples = chance() < 0.3 ? 6 : 0; }
   if (factor > 0) {

@@ -5,7 +5,8 @@ static struct moon_run_figures figures(const struct moon_run *r, uint64_t took_u
   moon_limits_begin(&whole, r->version->plan);
   bool same = whole.requests >= r->left.requests; /* a limit may be another one since */
   return (struct moon_run_figures){.took_us = took_us, .requests = same ? whole.requests - r->left.requests : 0,
-                                   .samples = r->sheet ? r->sheet->record.n_samples : 0, .err = r->err};
+                                   .samples = r->sheet ? r->sheet->record.n_samples : 0, .err = r->err,
+                                   .cold = r->duty->ok + r->duty->failed <= 1};
 }
 
 void moon_conduct_note(struct moon_run *r, uint64_t took_us) {

@@ -70,9 +70,8 @@ void moon_habit_learn(struct moon_habit *h, uint8_t tag, const struct moon_run_f
   int n = h->runs < MEMORY - 1 ? h->runs + 1 : MEMORY;
   int d = (f->err ? UINT16_MAX : 0) - h->failing;
   h->failing = (uint16_t)(h->failing + d / n);
-  bool first = h->runs == 0; /* finds caches empty, which is not usual */
   h->runs = more(h->runs);
-  if (f->err || first) { return; }
+  if (f->err || f->cold) { return; }
   measure(f, x);
   for (enum moon_figure i = 0; i < MOON_FIGURES; i++) {
     if (h->level[i] == NONE) {
@@ -133,7 +132,7 @@ void moon_habit_weigh(struct moon_habit *h, uint8_t trial, bool candidate, const
     if (silent || !f->err) { score(h, MOON_WORSE_SILENT, silent, failing, 1, out); }
   }
   out->compared = known;
-  out->measured = known && !f->err && !(candidate && h->tried == 1);
+  out->measured = known && !f->err && !f->cold && !(candidate && h->tried == 1);
   if (!out->measured) { return; }
   measure(f, x);
   for (enum moon_figure i = 0; i < MOON_FIGURES; i++) {

@@ -29,6 +29,7 @@ struct moon_run_figures {
   uint64_t took_us;
   uint32_t requests, samples;
   uint8_t err;      /* of struct moon_run */
+  bool cold;        /* nothing was cached for it yet: how it went is not usual */
 };
 
 /* All zeros is one that nothing is known of. */
@@ -60,7 +61,7 @@ static inline bool moon_habit_is(const struct moon_habit *h) { return h->runs >=
 
 struct moon_weighed {
   bool compared;              /* what is usual is known */
-  bool measured;              /* it went well too, and was not the first one of the candidate, which finds caches empty */
+  bool measured;              /* it went well too, neither cold nor the first one of the candidate, which finds caches empty */
   int16_t off[MOON_FIGURES];  /* from what is usual, with a limit to what one run counts */
   uint8_t now_sure;           /* bits of scores that are MOON_HABIT_SURE for the first time */
   int8_t suspect;             /* 1: became one, -1: is none any more */
