@@ -46,7 +46,8 @@
   X(reports_decryption, "reports: could not decrypt")                            \
   X(reports_other, "reports of another kind")                                    \
   X(auth_failed, "answers not believed: wrong digest, lower level, old time")    \
-  X(turns, "turns of the loop")
+  X(turns, "turns of the loop")                                                  \
+  X(timers, "timers running now")
 
 struct moon_counters {
 #define MOON_COUNTER_FIELD(field, help) uint64_t field;

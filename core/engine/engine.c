@@ -440,6 +440,7 @@ void moon_engine_turn(struct moon_engine *e) {
   if (e->resolver_due || (e->resolver && !e->io)) { moon_named_turn(e); }
   bool fresh = moon_launch_all(e);
   e->counters->turns++;
+  e->counters->timers = e->wheel.n;
   moon_histogram_since(&e->histograms->turn, start_us, fresh ? e->now_us : moon_engine_clock_us(e));
   e->in_turn = false;
   tell_loop(e);

@@ -78,7 +78,7 @@ void moon_stats_bury(struct moon_stats *s, uint32_t slot, bool lost) {
   b->lost_requests += b->live.requests - ended;
   b->lost_datagrams += b->live.datagrams_in - told;
   b->lost_runs += b->runs.runs_active;
-  b->live.in_flight = 0;
+  b->live.in_flight = b->live.timers = 0;
   b->runs.runs_active = b->runs.runs_waiting = b->runs.tasks_active = 0;
   add_counters(&b->past, &b->live);
   add_runs(&b->past_runs, &b->runs);
