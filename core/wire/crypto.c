@@ -8,7 +8,7 @@
 #include "evp.h"
 
 struct auth { const char *name, *algorithm; uint8_t key_len, digest_len; };
-struct priv { const char *name, *algorithm; uint8_t key_len; const char *block, *chain; };
+struct priv { const char *name, *algorithm; uint8_t key_len; const char *chain; };
 
 static const struct auth auths[MOON_AUTH_N] = {
   [MOON_AUTH_NONE] = {"none", NULL, 0, 0},
@@ -21,14 +21,14 @@ static const struct auth auths[MOON_AUTH_N] = {
 };
 
 static const struct priv privs[MOON_PRIV_N] = {
-  [MOON_PRIV_NONE] = {"none", NULL, 0, NULL, NULL},
-  [MOON_PRIV_DES] = {"DES", "DES-CBC", 16, NULL, NULL},
-  [MOON_PRIV_3DES] = {"3DES", "DES-EDE3-CBC", 32, NULL, NULL},
-  [MOON_PRIV_AES128] = {"AES", "AES-128-CFB", 16, "AES-128-ECB", "AES-128-CBC"},
-  [MOON_PRIV_AES192] = {"AES-192", "AES-192-CFB", 24, "AES-192-ECB", "AES-192-CBC"},
-  [MOON_PRIV_AES256] = {"AES-256", "AES-256-CFB", 32, "AES-256-ECB", "AES-256-CBC"},
-  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", "AES-192-CFB", 24, "AES-192-ECB", "AES-192-CBC"},
-  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-CFB", 32, "AES-256-ECB", "AES-256-CBC"},
+  [MOON_PRIV_NONE] = {"none", NULL, 0, NULL},
+  [MOON_PRIV_DES] = {"DES", "DES-CBC", 16, NULL},
+  [MOON_PRIV_3DES] = {"3DES", "DES-EDE3-CBC", 32, NULL},
+  [MOON_PRIV_AES128] = {"AES", "AES-128-ECB", 16, "AES-128-CBC"},
+  [MOON_PRIV_AES192] = {"AES-192", "AES-192-ECB", 24, "AES-192-CBC"},
+  [MOON_PRIV_AES256] = {"AES-256", "AES-256-ECB", 32, "AES-256-CBC"},
+  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", "AES-192-ECB", 24, "AES-192-CBC"},
+  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-ECB", 32, "AES-256-CBC"},
 };
 
 enum moon_err moon_crypto_new(uint64_t salt, struct moon_crypto **out) {
@@ -59,7 +59,6 @@ void moon_crypto_free(struct moon_crypto *c) {
   for (i = 0; i < MOON_AUTH_N; i++) { EVP_MD_free(c->md[i]); }
   for (i = 0; i < MOON_PRIV_N; i++) {
     EVP_CIPHER_free(c->cipher[i]);
-    EVP_CIPHER_free(c->block[i]);
     EVP_CIPHER_free(c->chain[i]);
   }
   if (c->legacy) { OSSL_PROVIDER_unload(c->legacy); }
@@ -101,19 +100,18 @@ enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, con
   return fetch(c, privs[priv].algorithm, &c->cipher[priv], out);
 }
 
-enum moon_err moon_crypto_block(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
-  return priv < MOON_PRIV_N ? fetch(c, privs[priv].block, &c->block[priv], out) : MOON_E_RANGE;
-}
-
 enum moon_err moon_crypto_chain(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
-  return priv < MOON_PRIV_N ? fetch(c, privs[priv].chain, &c->chain[priv], out) : MOON_E_RANGE;
+  if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N) { return MOON_E_RANGE; }
+  return fetch(c, privs[priv].chain, &c->chain[priv], out);
 }
 
 enum moon_err moon_crypto_check(struct moon_crypto *c, enum moon_auth auth, enum moon_priv priv) {
   const EVP_MD *md;
   const EVP_CIPHER *cipher;
   enum moon_err e = auth == MOON_AUTH_NONE ? MOON_OK : moon_crypto_md(c, auth, &md);
-  return e || priv == MOON_PRIV_NONE ? e : moon_crypto_cipher(c, priv, &cipher);
+  if (e || priv == MOON_PRIV_NONE) { return e; }
+  e = moon_crypto_cipher(c, priv, &cipher);
+  return e || !privs[priv].chain ? e : moon_crypto_chain(c, priv, &cipher);
 }
 
 /* text without its hyphens, in words of this length: no name is longer. */

@@ -16,18 +16,16 @@ struct moon_crypto {
   EVP_MD_CTX *scratch;                /* one digest at a time; keeping it saves making it */
   EVP_MD *md[MOON_AUTH_N];            /* fetched when first used */
   EVP_CIPHER *cipher[MOON_PRIV_N];
-  EVP_CIPHER *block[MOON_PRIV_N];     /* AES without a mode */
-  EVP_CIPHER *chain[MOON_PRIV_N];     /* and in CBC */
+  EVP_CIPHER *chain[MOON_PRIV_N];
   OSSL_LIB_CTX *lib;
   OSSL_PROVIDER *base, *legacy;
 };
 
 /* The fetched algorithm, lent until moon_crypto_free. MOON_E_NO_ALGORITHM, MOON_E_RANGE, MOON_E_NOMEM. */
 enum moon_err moon_crypto_md(struct moon_crypto *c, enum moon_auth auth, const EVP_MD **out);
+/* DES and 3DES in CBC; AES without a mode. */
 enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
-/* The block cipher of an AES mode; MOON_E_NO_ALGORITHM for others. */
-enum moon_err moon_crypto_block(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
-/* The same cipher in CBC. */
+/* AES in CBC; MOON_E_NO_ALGORITHM for others. */
 enum moon_err moon_crypto_chain(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
 
 #endif

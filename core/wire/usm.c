@@ -54,7 +54,7 @@ static enum moon_err make_hashes(struct moon_usm *u, enum moon_auth auth, const 
 
 static enum moon_err make_cipher(struct moon_usm *u, enum moon_priv priv, const struct moon_key *key) {
   const EVP_CIPHER *cipher;
-  enum moon_err e = is_des(u) ? moon_crypto_cipher(u->crypto, priv, &cipher) : moon_crypto_block(u->crypto, priv, &cipher);
+  enum moon_err e = moon_crypto_cipher(u->crypto, priv, &cipher);
   size_t n;
   if (e) { return e; }
   if (key->len != moon_priv_key_len(priv)) { return MOON_E_LENGTH; }

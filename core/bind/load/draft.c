@@ -197,6 +197,7 @@ enum moon_err moon_draft_login(struct moon_draft *d, const char *name, const str
   e = moon_login_fill(u, d->crypto, c, f);
   if (e == MOON_E_NOMEM) { return moon_draft_nomem(d); }
   if (e) { return e; }
+  d->passwords.crypto = d->crypto;
   note_password(d, c, &u->part[MOON_LOGIN_AUTH_PASS], false);
   note_password(d, c, &u->part[MOON_LOGIN_PRIV_PASS], true);
   return d->err;

@@ -14,6 +14,7 @@
 
 struct work {
   struct moon_password *list;
+  struct moon_crypto *crypto;  /* of who asked; NULL: each thread has its own */
   const uint32_t *first;       /* index of the first of equal ones, in order */
   uint32_t n;
   atomic_uint next;            /* of first: taken up to here */
@@ -49,8 +50,8 @@ static int order(const void *x, const void *y) {
 }
 
 static void make_keys(struct work *w) {
-  struct moon_crypto *crypto = NULL;
-  enum moon_err e = moon_crypto_new(0, &crypto); /* nothing is encrypted with it: no salt */
+  struct moon_crypto *crypto = w->crypto;
+  enum moon_err e = crypto ? MOON_OK : moon_crypto_new(0, &crypto); /* nothing is encrypted with it: no salt */
   while (!e && !atomic_load(&w->err)) {
     uint32_t i = atomic_fetch_add(&w->next, 1);
     if (i >= w->n) { break; }
@@ -59,7 +60,7 @@ static void make_keys(struct work *w) {
     atomic_fetch_add(&w->made, 1);
   }
   if (e) { atomic_store(&w->err, (int)e); }
-  moon_crypto_free(crypto);
+  if (crypto != w->crypto) { moon_crypto_free(crypto); }
 }
 
 static void *thread(void *arg) {
@@ -119,6 +120,7 @@ enum moon_err moon_password_run(struct moon_password_list *l, struct moon_creden
     if (i == 0 || !same(&l->list[i - 1], &l->list[i])) { first[w.n++] = i; }
   }
   if (w.n < MANY) {
+    w.crypto = l->crypto;
     make_keys(&w);
   } else {
     run_threads(&w, told, arg);

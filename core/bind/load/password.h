@@ -21,6 +21,7 @@ struct moon_password {
 struct moon_password_list {
   struct moon_password *list;
   uint32_t n, cap;
+  struct moon_crypto *crypto; /* borrowed, to make the keys of few with; NULL: one is made */
 };
 
 /* How far it is, not more often than once a second. On the calling thread. */
