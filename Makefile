@@ -63,7 +63,7 @@ all: $(OUT)
 $(CORE_A): $(CORE_O)
 $(ENGINE_A): $(CORE_O) $(ENGINE_O)
 $(B)/obj/bind.a: $(BIND_O) $(B)/obj/embedded.o
-$(B)/obj/main.a: $(filter-out %/main.o,$(MAIN_O))
+$(B)/obj/main.a: $(filter-out %/main.o %/libcrypto.o,$(MAIN_O))
 %.a:
 	$(say) AR $@
 	$(Q)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
@@ -75,7 +75,7 @@ $(B)/libmoonpoll.so $(B)/libmoonpoll-engine.so:
 $(B)/lib/moonpoll/core.so: $(VALUE_O) $(CORE_O)
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE) $(LDFLAGS) -shared -o $@ $^ -Wl,--as-needed -lcrypto
-$(B)/moonpoll: $(filter %/main.o,$(MAIN_O)) $(B)/obj/main.a $(B)/obj/bind.a $(ENGINE_A)
+$(B)/moonpoll: $(filter %/main.o %/libcrypto.o,$(MAIN_O)) $(B)/obj/main.a $(B)/obj/bind.a $(ENGINE_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -Wl,-E -o $@ $^ $(LIBS)
 
