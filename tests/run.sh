@@ -5,9 +5,11 @@
 # failed or nothing ran.
 #   unit  tests/unit/*_test.c       fuzz  corpora through tests/fuzz/*_fuzz.c   lua  tests/lua/*_spec.lua
 #   e2e   tests/e2e/*_spec.lua      lint  tests/lint.sh                         long tests/long/*
+#   soak  tests/e2e/load_soak_spec.lua for an hour, or $MOON_SOAK_SECONDS
 #   nginx tests/nginx/*_spec.lua, and tests/lua/*_spec.lua once more, inside nginx
 #   threads tests/threads.sh
 # ONLY=word runs only the programs with that word in their name. Two programs run at once, JOBS=1: one after the other.
+# A spec that judges by time has a line "-- Alone: why" and runs behind the others, with none beside it.
 set -u
 : "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}" "${JOBS:=2}"
 case $B in /*) ;; *) B=$PWD/$B ;; esac
@@ -60,19 +62,24 @@ export CMOCKA_MESSAGE_OUTPUT=TAP
 export UBSAN_OPTIONS=print_stacktrace=1
 export MOONPOLL="$B/moonpoll"
 export LUA_PATH="$PWD/lua/?.lua;$PWD/lua/?/init.lua;$PWD/tests/?.lua;;" LUA_CPATH="$B/lib/?.so;;"
-: >"$log/list"
+: >"$log/list" >"$log/alone"
 
 # tap NAME SECONDS CMD...: one more to run.
 tap() {
   case $1 in *"$ONLY"*) ;; *) return ;; esac
-  for word in "$@"; do printf " '%s'" "$word"; done >>"$log/list" # no blank at the end: xargs would go on with the next line
-  echo >>"$log/list"
+  {
+    for word in "$@"; do printf " '%s'" "$word"; done # no blank at the end: xargs would go on with the next line
+    echo
+  } >>"$log/$list"
 }
+list=list
 
 busted_tap() { # NAME SECONDS FILE [VAR=VALUE...]
   name=$1 limit=$2 file=$3
   shift 3
+  if grep -q '^-- Alone: ' "$file"; then list=alone; fi
   tap "$name" "$limit" env "$@" busted --lua=luajit -o TAP "$file"
+  list=list
 }
 
 for stage in "$@"; do
@@ -128,12 +135,16 @@ for stage in "$@"; do
         [ -e "$t" ] || continue
         busted_tap "long/$(basename "$t" .lua)" 900 "$t"
       done ;;
+    soak)
+      : "${MOON_SOAK_SECONDS:=3600}"
+      busted_tap soak $((MOON_SOAK_SECONDS + 300)) tests/e2e/load_soak_spec.lua MOON_SOAK_SECONDS="$MOON_SOAK_SECONDS" ;;
     *) echo "run.sh: no stage $stage"; exit 2 ;;
   esac
 done
-xargs -P "$JOBS" -L 1 sh tests/run.sh --one <"$log/list"
+xargs -r -P "$JOBS" -L 1 sh tests/run.sh --one <"$log/list"
+xargs -r -L 1 sh tests/run.sh --one <"$log/alone"
 # A program without figures is one more failure.
-counts=$(cat "$log"/*.sum 2>/dev/null | awk -v programs="$(wc -l <"$log/list")" '{p += $1; f += $2} END{printf "%d %d", p, f + programs - NR}')
+counts=$(cat "$log"/*.sum 2>/dev/null | awk -v programs="$(cat "$log/list" "$log/alone" | wc -l)" '{p += $1; f += $2} END{printf "%d %d", p, f + programs - NR}')
 passed=${counts% *} failed=${counts#* }
 [ "$failed" -eq 0 ] || echo "failed in:$(awk '$2{printf " %s", $3}' "$log"/*.sum) (logs in ${log#"$PWD"/})"
 echo "$passed passed, $failed failed"

@@ -34,7 +34,7 @@ describe("credentials tried in order", function()
     local config = t.write("credentials.lua", ([[return { auth = {
       ops = { version = 3, user = "ops", auth = "SHA", auth_pass = "the right one", priv = "AES", priv_pass = "the right one" },
       two = { version = "2c", community = "second" }, one = { version = "1", community = "third" } },
-      targets = { %s }, request = { timeout = 0.3, retries = 0 } }]]):format(table.concat(targets, ",\n")))
+      targets = { %s }, request = { timeout = 1, retries = 0 } }]]):format(table.concat(targets, ",\n")))
     return { probe, "--config", config }
   end
 

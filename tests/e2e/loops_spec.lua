@@ -1,4 +1,5 @@
 -- Scripts that do not end: each is stopped where it is, and nobody else notices.
+-- Alone: the processor time between two turns is the time of caches others use, too.
 local cjson = require "cjson"
 local t = require "e2e.helper"
 local cases = require "e2e.loops"
@@ -87,10 +88,10 @@ describe("a script that does not end", function()
       line = tonumber(line)
       assert.truthy(line >= lines[i] and line <= lines[-i], ("%s: line %d is not in %d to %d"):format(c.name, line, lines[i], lines[-i]))
       assert.truthy(tonumber(ms) >= 50 and tonumber(ms) <= 80, ("%s: %s ms"):format(c.name, ms))
-      assert.truthy(what:find("culprit: " .. bad, 1, true), what)
+      assert.truthy(what:gsub("@%x+", ""):find("culprit: " .. bad, 1, true), what)
     end
     -- Only the culprit was stopped; the others waited for no longer than one of its turns.
-    for line in log:gmatch "[^\n]*stopped after[^\n]*" do assert.truthy(line:find("culprit: " .. bad, 1, true), line) end
+    for line in log:gmatch "[^\n]*stopped after[^\n]*" do assert.truthy(line:gsub("@%x+", ""):find("culprit: " .. bad, 1, true), line) end
     -- On a machine with other work the clock on the wall tells of that too: judged is the processor time between two of their turns.
     local most, most_cpu, gaps = 0, 0, 0
     for line in p:stdout():gmatch "[^\n]+" do
