@@ -152,9 +152,9 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
     moon_host_free(h);
     return e;
   }
+  if (c->n_candidates) { moon_revision_begin(h); } /* first: who looks for a candidate in vain does not look again */
   moon_sched_open(h);
   moon_habits_keep_claimed(&h->habits);
-  if (c->n_candidates) { moon_revision_begin(h); }
   if (c->kept) { moon_handover_restore(h, c->kept, c->kept_len); }
   *out = h;
   return MOON_OK;
