@@ -173,14 +173,15 @@ static void put_target(struct moon_print *out, const struct moon_insight *in, ui
   moon_print_text(out, "}");
 }
 
-static void reply(struct moon_insight *in, struct moon_print *out) {
+static void reply(struct moon_insight_slip *q, struct moon_print *out) {
   if (out->failed) { out->n = 0; }
-  moon_desk_reply(in->desk, in->worker, in->number, out->p, (uint32_t)out->n);
+  moon_desk_reply(q->in->desk, q->slip, q->in->worker, q->number, out->p, (uint32_t)out->n);
   moon_print_fini(out);
 }
 
-static void tell_target(struct moon_insight *in, bool alive) {
-  const char *name = in->question + sizeof "target " - 1;
+static void tell_target(struct moon_insight_slip *q, bool alive) {
+  const struct moon_insight *in = q->in;
+  const char *name = q->question + sizeof "target " - 1;
   struct moon_print out;
   size_t before;
   bool more = false, first = true;
@@ -189,44 +190,45 @@ static void tell_target(struct moon_insight *in, bool alive) {
   for (uint32_t i = 0; !more && (i = moon_host_find(in->host, name, i)) != UINT32_MAX; i++) {
     before = out.n;
     if (!first) { moon_print_text(&out, ","); }
-    put_target(&out, in, i, alive && i == in->place);
+    put_target(&out, in, i, alive && i == q->place);
     more = out.n + HEAD_ROOM > moon_desk_room(in->desk);
     if (more) { out.n = before; }
     first = false;
   }
   moon_print_printf(&out, "],\"more\":%s}", more ? "true" : "false");
-  reply(in, &out);
+  reply(q, &out);
 }
 
 /* ---- is anybody there? ---- */
 
 static void forget(void *arg) {
-  struct moon_insight *in = arg;
-  if (in->asked) { moon_peer_free(in->engine, in->asked); }
-  in->asked = NULL;
+  struct moon_insight_slip *q = arg;
+  if (q->asked) { moon_peer_free(q->in->engine, q->asked); }
+  q->asked = NULL;
 }
 
 /* A Report of any kind, or an answer, is the agent's. The peer ends in a turn of its own: this one is still about it. */
 static void heard(void *arg, const struct moon_outcome *o) {
-  struct moon_insight *in = arg;
-  if (in->number == in->asked_number) { tell_target(in, o->rtt_us || o->report || moon_peer_target(in->asked)->last_answer_us); }
-  moon_timer_init(&in->timer, forget, in);
-  moon_timer_start(in->engine, &in->timer, moon_engine_now(in->engine) + 1000);
+  struct moon_insight_slip *q = arg;
+  if (q->number == q->asked_number) { tell_target(q, o->rtt_us || o->report || moon_peer_target(q->asked)->last_answer_us); }
+  moon_timer_init(&q->timer, forget, q);
+  moon_timer_start(q->in->engine, &q->timer, moon_engine_now(q->in->engine) + 1000);
 }
 
 /* Begins to ask; false: there is no need to, or no way. */
-static bool ask(struct moon_insight *in) {
+static bool ask(struct moon_insight_slip *q) {
+  const struct moon_insight *in = q->in;
   struct moon_look l;
-  in->place = moon_host_find(in->host, in->question + sizeof "target " - 1, 0);
-  if (in->asked || in->place == UINT32_MAX || !moon_host_look(in->host, in->place, false, &l)) { return false; }
+  q->place = moon_host_find(in->host, q->question + sizeof "target " - 1, 0);
+  if (q->asked || q->place == UINT32_MAX || !moon_host_look(in->host, q->place, false, &l)) { return false; }
   if (l.credential->version == MOON_V3 || l.plan->recording || l.evidence.target->addr.stream) { return false; }
   if (l.diagnosis.cause != MOON_CAUSE_NEVER && l.diagnosis.cause != MOON_CAUSE_DEAD) { return false; }
-  if (moon_peer_new(in->engine, &l.evidence.target->addr, &nobody, &once, NULL, &in->asked)) { return false; }
-  if (moon_engine_submit(in->engine, in->asked, &discovery, 0, heard, in, &in->ticket)) {
-    forget(in);
+  if (moon_peer_new(in->engine, &l.evidence.target->addr, &nobody, &once, NULL, &q->asked)) { return false; }
+  if (moon_engine_submit(in->engine, q->asked, &discovery, 0, heard, q, &q->ticket)) {
+    forget(q);
     return false;
   }
-  in->asked_number = in->number;
+  q->asked_number = q->number;
   moon_engine_kick(in->engine);
   return true;
 }
@@ -262,7 +264,8 @@ static void put_top(struct moon_print *out, const struct moon_insight *in, const
   moon_print_text(out, "]");
 }
 
-static void tell_top(struct moon_insight *in) {
+static void tell_top(struct moon_insight_slip *q) {
+  const struct moon_insight *in = q->in;
   struct top slow[TOP], failing[TOP], late[TOP];
   uint32_t n_slow = 0, n_failing = 0, n_late = 0, cause[MOON_CAUSES_N] = {0}, open = 0, small = 0, no_bulk = 0, apart = 0, alias = 0, n = 0;
   struct moon_print out;
@@ -298,7 +301,7 @@ static void tell_top(struct moon_insight *in) {
     first = false;
   }
   moon_print_text(&out, "}}");
-  reply(in, &out);
+  reply(q, &out);
 }
 
 /* ---- tasks ---- */
@@ -346,39 +349,49 @@ static bool put_task(void *arg, const struct moon_look_task *t) {
   return true;
 }
 
-static void tell_tasks(struct moon_insight *in) {
+static void tell_tasks(struct moon_insight_slip *q) {
+  const struct moon_insight *in = q->in;
   struct moon_print out;
   struct listing l = {.in = in, .out = &out, .now_us = moon_engine_clock_us(in->engine)};
   moon_print_init(&out, NULL, NULL);
   moon_print_text(&out, "{\"tasks\":[");
   moon_host_look_tasks(in->host, put_task, &l);
   moon_print_printf(&out, "],\"more\":%u}", l.more);
-  reply(in, &out);
+  reply(q, &out);
 }
 
 void moon_insight_init(struct moon_insight *in, struct moon_engine *e, struct moon_host *h, struct moon_desk *d, uint32_t worker) {
   *in = (struct moon_insight){.engine = e, .host = h, .desk = d, .worker = worker};
-  moon_timer_init(&in->timer, forget, in);
+  for (uint32_t i = 0; i < MOON_DESK_SLIPS; i++) {
+    in->slips[i].in = in;
+    in->slips[i].slip = i;
+    moon_timer_init(&in->slips[i].timer, forget, &in->slips[i]);
+  }
+}
+
+static void serve(struct moon_insight_slip *q) {
+  if (strncmp(q->question, "target ", 7) == 0) {
+    if (!ask(q)) { tell_target(q, false); }
+  } else if (strcmp(q->question, "top") == 0) {
+    tell_top(q);
+  } else if (strcmp(q->question, "tasks") == 0) {
+    tell_tasks(q);
+  } else {
+    moon_desk_reply(q->in->desk, q->slip, q->in->worker, q->number, "", 0);
+  }
 }
 
 void moon_insight_serve(struct moon_insight *in) {
-  char question[MOON_DESK_QUESTION];
-  uint32_t number;
-  if (!moon_desk_question(in->desk, in->worker, question, &number)) { return; }
-  memcpy(in->question, question, sizeof question);
-  in->number = number;
-  if (strncmp(question, "target ", 7) == 0) {
-    if (!ask(in)) { tell_target(in, false); }
-  } else if (strcmp(question, "top") == 0) {
-    tell_top(in);
-  } else if (strcmp(question, "tasks") == 0) {
-    tell_tasks(in);
-  } else {
-    moon_desk_reply(in->desk, in->worker, number, "", 0);
+  moon_desk_hush(in->desk, in->worker);
+  for (uint32_t i = 0; i < MOON_DESK_SLIPS; i++) {
+    struct moon_insight_slip *q = &in->slips[i];
+    if (moon_desk_question(in->desk, i, in->worker, q->question, &q->number)) { serve(q); }
   }
 }
 
 void moon_insight_fini(struct moon_insight *in) {
-  moon_timer_stop(in->engine, &in->timer);
-  forget(in);
+  for (uint32_t i = 0; i < MOON_DESK_SLIPS; i++) {
+    moon_timer_stop(in->engine, &in->slips[i].timer);
+    forget(&in->slips[i]);
+  }
 }

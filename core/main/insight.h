@@ -13,18 +13,27 @@
 #include "desk.h"
 #include "print.h"
 
+struct moon_insight;
+
+/* A question, on one slip of the desk. */
+struct moon_insight_slip {
+  struct moon_insight *in;
+  uint32_t slip;
+  uint32_t number;               /* of the question under way */
+  uint32_t asked_number;         /* of the one that asked is for */
+  uint32_t place;                /* that asked is about */
+  struct moon_peer *asked;       /* the agent as asked for its engine id; NULL: nobody is */
+  struct moon_ticket ticket;
+  struct moon_timer timer;       /* then asked is freed */
+  char question[MOON_DESK_QUESTION];
+};
+
 struct moon_insight {
   struct moon_engine *engine;
   struct moon_host *host;
   struct moon_desk *desk;
   uint32_t worker;
-  uint32_t number;               /* of the question under way */
-  uint32_t asked_number;         /* of the one that asked is for */
-  char question[MOON_DESK_QUESTION];
-  struct moon_peer *asked;       /* the agent as asked for its engine id; NULL: nobody is */
-  struct moon_ticket ticket;
-  struct moon_timer timer;       /* then asked is freed */
-  uint32_t place;                /* that asked is about */
+  struct moon_insight_slip slips[MOON_DESK_SLIPS];
 };
 
 /* Borrows all. */

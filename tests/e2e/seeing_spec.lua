@@ -162,6 +162,22 @@ describe("An instance", function()
     assert.equal(pid, got.busy[1].pid)
     t.wait_for("both again", 5, function() return #ask(dir, "tasks").busy == 0 end)
   end)
+
+  it("answers many at once: the question about a worker that stands still holds no other one up", function()
+    local pid = ask(dir, "status").workers[1].pid
+    assert(os.execute("kill -STOP " .. pid) == 0)
+    t.wait_for("its threads to stand still", 5, function()
+      return os.execute(("grep -h State: /proc/%d/task/*/status | grep -qv stopped"):format(pid)) ~= 0
+    end)
+    local began, clients, answers = t.now(), {}, {}
+    for i = 1, 7 do clients[i] = rig.connect(dir .. "/" .. run.pid .. "/control", "target well") end
+    for i, fd in ipairs(clients) do answers[i] = rig.line(fd, 8) end
+    local took = t.now() - began
+    os.execute("kill -CONT " .. pid)
+    for _, text in ipairs(answers) do assert.equal(pid, cjson.decode(text).busy[1].pid) end
+    assert.truthy(took < 3, took) -- 0.9 s each, one after the other 6.3
+    t.wait_for("both again", 5, function() return #ask(dir, "tasks").busy == 0 end)
+  end)
 end)
 
 describe("A trace", function()

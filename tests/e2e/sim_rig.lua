@@ -43,16 +43,19 @@ end
 
 function sim:target(address) return address .. ":" .. self.port end
 function sim:rss_mb() return tonumber(t.read("/proc/" .. self.process.pid .. "/status"):match "VmRSS:%s*(%d+)") / 1024 end
---- Says something to the control socket: its answer.
-function sim:tell(command)
-  local path = self.dir .. "/control"
+--- A control socket that has been told this.
+function _M.connect(path, command)
   local at = ffi.new("sim_sockaddr_un", { family = 1 })
   ffi.copy(at.path, path)
   local fd = ffi.C.socket(1, 1, 0)
   assert(fd >= 0 and ffi.C.connect(fd, at, ffi.sizeof(at)) == 0, "cannot connect to " .. path)
-  local buffer, out = ffi.new "char[65536]", ""
   ffi.C.send(fd, command .. "\n", #command + 1, 0)
-  while not out:find "\n$" and net.wait({ fd }, 5000)[fd] do
+  return fd
+end
+--- The line it answers with; the socket is closed.
+function _M.line(fd, seconds)
+  local buffer, out = ffi.new "char[65536]", ""
+  while not out:find "\n$" and net.wait({ fd }, seconds * 1000)[fd] do
     local n = tonumber(ffi.C.recv(fd, buffer, 65536, 0))
     if n <= 0 then break end
     out = out .. ffi.string(buffer, n)
@@ -60,6 +63,8 @@ function sim:tell(command)
   t.close(fd)
   return (out:gsub("\n$", ""))
 end
+--- Says something to the control socket: its answer.
+function sim:tell(command) return _M.line(_M.connect(self.dir .. "/control", command), 5) end
 function sim:status() return cjson.decode(self:tell "status") end
 
 local function balanced(c, what)

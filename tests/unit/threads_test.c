@@ -80,7 +80,7 @@ static void ring(void **state) {
 
 /* ---- desk */
 
-enum { QUESTIONS = 3000, WORKERS = 2 };
+enum { QUESTIONS = 3000, WORKERS = 2, SLIP = 1 };
 
 struct clerk { struct moon_desk *desk; uint32_t worker; };
 
@@ -90,10 +90,11 @@ static void *answer_all(void *arg) {
   char question[MOON_DESK_QUESTION], answer[2 * MOON_DESK_QUESTION];
   uint32_t number;
   while (is_readable(c->desk->worker_fd[c->worker])) {
-    if (!moon_desk_question(c->desk, c->worker, question, &number)) { continue; }
+    moon_desk_hush(c->desk, c->worker);
+    if (!moon_desk_question(c->desk, SLIP, c->worker, question, &number)) { continue; }
     if (strcmp(question, "end") == 0) { return NULL; }
     int n = snprintf(answer, sizeof answer, "%s %s", question, question);
-    moon_desk_reply(c->desk, c->worker, number, answer, (uint32_t)n);
+    moon_desk_reply(c->desk, SLIP, c->worker, number, answer, (uint32_t)n);
   }
   return arg;
 }
@@ -114,16 +115,16 @@ static void desk(void **state) {
   for (uint32_t q = 0; q < QUESTIONS; q++) {
     snprintf(question, sizeof question, "target %0*u", (int)(1 + q % 20), (unsigned)q);
     snprintf(want, sizeof want, "%s %s", question, question);
-    moon_desk_ask(&d, question);
+    moon_desk_ask(&d, SLIP, question);
     for (uint32_t i = 0; i < WORKERS; i++) {
-      while (!(answer = moon_desk_answer(&d, i, &n))) {
+      while (!(answer = moon_desk_answer(&d, SLIP, i, &n))) {
         assert_true(is_readable(d.bell_fd));
         moon_desk_heard(&d);
       }
       wrong += n != strlen(want) || memcmp(answer, want, n) != 0;
     }
   }
-  moon_desk_ask(&d, "end");
+  moon_desk_ask(&d, SLIP, "end");
   for (uint32_t i = 0; i < WORKERS; i++) {
     void *failed;
     assert_int_equal(pthread_join(thread[i], &failed), 0);
