@@ -107,8 +107,9 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   }
   if (p->target.quirks & ~p->told) { moon_peer_tell(p); }
   if (v == MOON_VERDICT_DROP) {
-    c->unknown++;
-    if (moon_peer_diary(p)) { p->diary->foreign++; }
+    bool unread = sealed && s->x.refused == MOON_E_DECODE;
+    *(unread ? &c->malformed : &c->unknown) += 1;
+    if (moon_peer_diary(p)) { *(unread ? &p->diary->malformed : &p->diary->foreign) += 1; }
     return;
   }
   c->matched++;

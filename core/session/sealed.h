@@ -6,6 +6,9 @@
  *   both known              the request                            --> Response
  *   priv_either             the request with the one extension of the key; after a short silence with the other
  *
+ * What does not decode is discarded (RFC 3412 7.2), as nothing of it can be believed: of a truncated answer there are no
+ * varbinds to keep as in v2c, the try goes on, and another one may bring it whole.
+ *
  * What is not signed is believed as little as possible. An engine id is a guess until its owner signs something. A report
  * that ends a request is held for a moment, in which an answer overrules it. Nothing else is learned from it, and it is
  * no sign of life. */

@@ -23,6 +23,7 @@ struct secured {
   struct world *w;
   int fd;
   uint64_t delay_us;
+  size_t cut;            /* octets that are missing at the end of the next answer */
   uint32_t forged;       /* unsigned report of this counter before each answer; 0: none */
   int answer_fd, forged_fd; /* where they leave; 0: fd */
   bool silent;
@@ -66,6 +67,8 @@ static void serve(int fd) {
         sendto(s->forged_fd ? s->forged_fd : s->fd, forged, len, 0, (struct sockaddr *)&s->to, s->to_len);
       }
       if (!s->len) { continue; }
+      s->len -= s->cut;
+      s->cut = 0;
       if (s->delay_us) {
         moon_timer_start(s->w->e, &s->timer, now_us() + s->delay_us);
       } else {
@@ -176,6 +179,29 @@ static void reports_are_counted_and_teach_nothing(void **state) {
   assert_int_equal(q->err, MOON_E_TIMEOUT);
   assert_int_equal(w.c.auth_failed, 2); /* of both tries */
   assert_int_equal(w.c.unknown, 2);
+}
+
+static void ask_well(struct moon_peer *p) {
+  struct asked *q = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(q->err, MOON_OK);
+}
+
+/* It is counted as what it is, and the next try gets a whole one. */
+static void a_cut_answer_costs_a_try(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  struct moon_peer *p = peer(s);
+  ask_well(p);
+  s->cut = 9;
+  uint64_t out = w.c.datagrams_out, matched = w.c.matched;
+  ask_well(p);
+  assert_int_equal(w.c.datagrams_out - out, 2);
+  assert_int_equal(w.c.matched - matched, 1);
+  assert_int_equal(w.c.malformed, 1);
+  assert_int_equal(w.c.unknown, 0);
+  assert_int_equal(w.c.auth_failed, 0);
 }
 
 static void errors_come_at_once(void **state) {
@@ -429,12 +455,6 @@ static int begin_with_memory(void **state) {
   return 0;
 }
 
-static void ask_well(struct moon_peer *p) {
-  struct asked *q = world_ask(&w, p);
-  assert_true(world_run(&w, 5));
-  assert_int_equal(q->err, MOON_OK);
-}
-
 static void the_host_keeps_it(void **state) {
   (void)state;
   struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
@@ -515,8 +535,8 @@ static void beside_a_community(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(errors_come_at_once), T(reboots_and_twins), T(keys_that_take_long),
-    T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
+    T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(a_cut_answer_costs_a_try), T(errors_come_at_once),
+    T(reboots_and_twins), T(keys_that_take_long), T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
     T(without_memory),
     cmocka_unit_test_setup_teardown(the_host_keeps_it, begin_with_memory, end),
     cmocka_unit_test_setup_teardown(wrong_records, begin_with_memory, end),

@@ -298,6 +298,32 @@ static void contexts(void **state) {
   assert_int_equal(trust.context_len, 7);
 }
 
+/* Whatever is missing of it: discarded, nothing learned, and the whole one is taken. */
+static void cut_answers_end_nothing(void **state) {
+  static const uint8_t levels[] = {0, MOON_V3_AUTH, MOON_V3_LEVEL};
+  (void)state;
+  for (size_t i = 0; i < sizeof levels; i++) {
+    set_up(levels[i] ? MOON_AUTH_SHA1 : MOON_AUTH_NONE, levels[i] & MOON_V3_PRIV ? MOON_PRIV_AES128 : MOON_PRIV_NONE);
+    assert_int_equal(ask(), MOON_OK);
+    start();
+    uint64_t deadline = moon_exchange_deadline(&x), heard = target.last_answer_us;
+    assert_true(answer());
+    size_t whole = reply_len;
+    for (reply_len = 0; reply_len < whole; reply_len++) {
+      feed();
+      assert_int_equal(v, MOON_VERDICT_DROP);
+      assert_int_equal(x.refused, MOON_E_DECODE);
+      assert_false(x.authentic);
+    }
+    assert_int_equal(moon_exchange_deadline(&x), deadline);
+    assert_int_equal(target.last_answer_us, heard);
+    feed();
+    assert_int_equal(v, MOON_VERDICT_MINE);
+    assert_int_equal(o.err, MOON_OK);
+    moon_target_fini(&target);
+  }
+}
+
 static void overhead_is_an_upper_bound_that_is_near(void **state) {
   (void)state;
   for (int auth = MOON_AUTH_NONE; auth < MOON_AUTH_N; auth++) {
@@ -880,6 +906,7 @@ int main(void) {
     T(given_engine_and_time_save_the_steps),
     T(localized_keys),
     T(contexts),
+    T(cut_answers_end_nothing),
     T(overhead_is_an_upper_bound_that_is_near),
     T(a_reboot_costs_one_step),
     T(time_goes_on_between_requests),

@@ -26,7 +26,7 @@ static bool next_credential(struct moon_query *q, const struct moon_outcome *o) 
   }
   if (t->credential == q->credential) { /* else another query moved on already */
     t->credential = (uint16_t)((t->credential + 1u) % n);
-    moon_peer_target(t->peer)->credential = moon_roster_credential(q->host, t, t->credential);
+    moon_peer_credential(t->peer, moon_roster_credential(q->host, t, t->credential));
   }
   return true;
 }
