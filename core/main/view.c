@@ -283,6 +283,29 @@ static void put_causes(struct moon_print *out, const json_t *root) {
   }
 }
 
+/* What is on trial, or came back. */
+static void put_rollout(struct moon_print *out, const json_t *status) {
+  const json_t *r = json_object_get(status, "rollout");
+  const char *state = text_of(r, "state");
+  size_t i;
+  json_t *p;
+  bool going = strcmp(state, "going") == 0, back = strcmp(state, "back") == 0;
+  if (!going && !back) { return; }
+  if (going) {
+    moon_print_printf(out, "rollout: on %lld %% of the devices, step %lld of %lld: ", whole_of(r, "percent"), whole_of(r, "step"), whole_of(r, "steps"));
+  } else {
+    moon_print_printf(out, "rollout: back from %lld %% of the devices: ", whole_of(r, "percent"));
+  }
+  put(out, text_of(r, "verdict"));
+  moon_print_text(out, "\n");
+  json_array_foreach(json_object_get(status, "probes"), i, p) {
+    if (!*text_of(p, "candidate")) { continue; }
+    moon_print_text(out, "  ");
+    put(out, text_of(p, "name"));
+    moon_print_printf(out, " %s, on trial %s\n", text_of(p, "version"), text_of(p, "candidate"));
+  }
+}
+
 bool moon_view_live(const char *status, size_t n_status, const char *top, size_t n_top, struct moon_print *out) {
   json_t *s = json_loadb(status, n_status, 0, NULL), *t = answers(top, n_top);
   const json_t *c = json_object_get(s, "counters"), *r = json_object_get(s, "runs");
@@ -298,6 +321,7 @@ bool moon_view_live(const char *status, size_t n_status, const char *top, size_t
                       whole_of(c, "requests"), whole_of(c, "answered"), whole_of(c, "in_flight"), whole_of(c, "retries"),
                       whole_of(c, "datagrams_out"), whole_of(c, "datagrams_in"), whole_of(c, "late"), whole_of(c, "rx_dropped"));
     put_causes(out, t);
+    put_rollout(out, s);
     moon_print_printf(out, "\n%-9s %9s %9s %9s %9s %9s\n", "", "p50", "p90", "p99", "p99.9", "max");
     static const struct { const char *key, *title; } rows[] = {
       {"rtt", "rtt"}, {"queue", "queue"}, {"run", "run"}, {"late", "late"}, {"latency", "latency"}, {"resume", "resume"}, {"turn", "turn"}};

@@ -96,7 +96,7 @@ printf '%%s\n' ${COMPREPLY[@]+"${COMPREPLY[@]}"}]]):format(table.concat(list, " 
     for _, w in ipairs { "help", "--help", "--version" } do want[#want + 1] = w end
     table.sort(want)
     assert.same(want, complete "")
-    assert.same({ "record", "release", "reload", "replace", "run" }, complete "r")
+    assert.same({ "record", "release", "reload", "replace", "rollback", "run" }, complete "r")
     assert.same({ "set", "sim", "status", "stop" }, complete("help", "s"))
   end)
 
