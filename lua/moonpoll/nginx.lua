@@ -125,8 +125,13 @@ local function run(self, q, probe)
       else
         ok, value, err = xpcall(function() return job.run(device, o, state) end, explain)
       end
-      ended = true
       if not ok then failed = value elseif value == nil and err ~= nil then failed = err end
+      if failed ~= nil and type(probe.on_error) == "function" then
+        local why = type(failed) == "string" and gsub(failed, "\nstack traceback:.*", "") or failed
+        ok, err = xpcall(function() probe.on_error(device, why, o, state) end, explain)
+        if not ok then failed = err end
+      end
+      ended = true
     end)
     if not ended then
       failed = { code = late and "cancelled" or "script" }

@@ -183,8 +183,9 @@ return function(c)
       if id == nil and err.code ~= "missing" then return nil, err end
       for _, prefix in ipairs(type(match) == "table" and match or { match }) do
         prefix = prefix:gsub("^%.", "")
-        yes = yes or id == prefix or (id ~= nil and id:sub(1, #prefix + 1) == prefix .. ".")
+        yes = yes or prefix == "" or id == prefix or (id ~= nil and id:sub(1, #prefix + 1) == prefix .. ".")
       end
+      yes = yes and not c.outdone(self, id)
     end
     if not yes and c.silence(self) then -- that is no answer: the run fails, and the next one asks again
       local _, err = c.get(self, SYS_OBJECT_ID)

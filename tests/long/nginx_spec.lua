@@ -5,11 +5,16 @@ local sim = require "e2e.sim_rig"
 local t = require "e2e.helper"
 
 describe("nginx under load", function()
+  local nginx, recorded, silent
+  teardown(function()
+    for _, p in ipairs { nginx or false, recorded and recorded.process or false, silent and silent.process or false } do if p then p:stop() end end
+    t.cleanup()
+  end)
   it("does not grow, and does not complain", function()
-    local recorded = sim.start { "--recording", "tests/recordings/switch.snmprec", "--count", "200", "--live", "-u", "ops", "-a", "SHA", "-A",
+    recorded = sim.start { "--recording", "tests/recordings/switch.snmprec", "--count", "200", "--live", "-u", "ops", "-a", "SHA", "-A",
       "authpass1", "-x", "AES", "-X", "privpass1" }
-    local silent = sim.start { "--recording", "tests/recordings/small.snmprec", "--count", "1", "--faults", "dead" }
-    local nginx = rig.start { files = { ["pages.lua"] = ([[local nginx = require "moonpoll.nginx"
+    silent = sim.start { "--recording", "tests/recordings/small.snmprec", "--count", "1", "--faults", "dead" }
+    nginx = rig.start { files = { ["pages.lua"] = ([[local nginx = require "moonpoll.nginx"
       local snmp = require "moonpoll"
       snmp.configure { shared = "moonpoll" }
       return { snmp = nginx.probe { dir = "%s/scripts", shared = "moonpoll", request_timeout = 0.2, retries = 0, allow = { "127.0.0.0/8:*" },
@@ -48,9 +53,5 @@ describe("nginx under load", function()
     print(("# %d turns, %.1f MB, grown by %.1f MB"):format(k, nginx:rss_mb(), grown))
     assert.is_true(grown < 10, grown)
     assert.equal("", nginx:complaints())
-    nginx:stop()
-    recorded.process:stop()
-    silent.process:stop()
-    t.cleanup()
   end)
 end)

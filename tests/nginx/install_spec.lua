@@ -23,7 +23,7 @@ describe("what nginx is given", function()
     local dir, port = t.path "nginx", http.free_port()
     assert(os.execute("mkdir -p " .. dir) == 0)
     local text = t.read(root .. "/usr/local/share/moonpoll/nginx.conf")
-    text = text:gsub("load_module modules/", "load_module " .. rig.modules .. "/"):gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)
+    text = text:gsub("load_module /usr/lib/nginx/modules/", "load_module " .. rig.modules .. "/"):gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)
       :gsub("/usr/local/share/moonpoll", root .. "%0")
       :gsub("  # lua_package_path [^\n]*\n  # lua_package_cpath [^\n]*\n", function()
         local share = root .. "/usr/local/share/lua/5.1/"

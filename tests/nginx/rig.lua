@@ -109,7 +109,8 @@ function nginx:fds()
 end
 --- Processor time of a worker.
 function nginx:cpu_seconds() return tonumber(t.read("/proc/" .. self:workers()[1] .. "/schedstat"):match "%d+") / 1e9 end
-function nginx:rss_mb() return tonumber(t.read("/proc/" .. self:workers()[1] .. "/status"):match "VmRSS:%s*(%d+)") / 1024 end
+--- Memory of a worker's own; a dictionary is not: its pages are there once they were used, whatever is in them.
+function nginx:rss_mb() return tonumber(t.read("/proc/" .. self:workers()[1] .. "/status"):match "RssAnon:%s*(%d+)") / 1024 end
 function nginx:reload() self.process:signal(1) end
 function nginx:stop()
   self.process:signal(15)

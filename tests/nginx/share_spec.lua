@@ -28,8 +28,12 @@ describe("workers with a dictionary", function()
   }]]
   lazy_setup(function()
     agent = t.agent { "--device", "127.0.5.2=dead()", "--device", "127.0.5.3=delay(100)", "--device", "127.0.5.4=delay(100)", "--device",
-      "127.0.5.5=dead()", "--device", "127.0.5.6=dead()", "--device", "127.0.5.7=dead()" }
-    nginx = rig.start { workers = 2, http = http }
+      "127.0.5.5=dead()", "--device", "127.0.5.6=dead()", "--device", "127.0.5.7=dead()", "--device", "127.0.5.8=dead()" }
+    local asks = [[return { timeout = %s, run = function(device) return device:get "1.3.6.1.2.1.1.5.0" end }]]
+    nginx = rig.start { workers = 2, http = http, files = { ["one.lua"] = asks:format(20), ["two.lua"] = asks:format(20), ["short.lua"] = asks:format(0.1),
+      ["brief.lua"] = asks:format(0.1), ["pages.lua"] = [[return { snmp = require("moonpoll.nginx").probe { dir = debug.getinfo(1).source:match "^@(.*)/",
+        request_timeout = 10, retries = 0, shared = "moonpoll", allow = { "127.0.0.0/8:*" } } }]] },
+      server = "location = /snmp { content_by_lua_block { require('pages').snmp() } }" }
   end)
   lazy_teardown(function()
     nginx:stop()
@@ -128,6 +132,21 @@ describe("workers with a dictionary", function()
     local began = rig.now()
     assert.equal("agent-127.0.5.7", on({ [1] = [[return get("127.0.5.7", { timeout = 1 })]] }, 20)[1])
     assert.is_true(rig.now() - began < 8, rig.now() - began)
+  end)
+  it("do not wait for requests of pages whose clients went away, or whose time was up", function()
+    local function in_time(what)
+      local began = rig.now()
+      agent:faults("127.0.5.8", "")
+      assert.equal("agent-127.0.5.8", on({ [1] = [[return get("127.0.5.8", { timeout = 1 })]] }, 20)[1])
+      assert.is_true(rig.now() - began < 6, what .. ": " .. rig.now() - began) -- of the 11 that the requests could have taken
+      agent:faults("127.0.5.8", "dead()")
+    end
+    local function path(probe) return ("/snmp?probe=%s&target=%s"):format(probe, agent:target "127.0.5.8") end
+    for _, name in ipairs { "one", "two" } do require("nginx.http").abandon(nginx.port, path(name), nil, 0.3) end
+    assert.is_true(asked "127.0.5.8" >= 2)
+    in_time "away"
+    for _, name in ipairs { "short", "brief" } do assert.truthy(nginx:get(path(name)).body:find('"cancelled"', 1, true)) end
+    in_time "late"
   end)
   it("write nothing secret into it, nor what a secret could be guessed by", function()
     on { [0] = [[return get("127.0.5.6", { auth = { community = "sentinel-c" } }) .. get("127.0.5.6", { auth = { community = "sentinel-c" } })]] }

@@ -17,7 +17,7 @@ local SAVE_S = 10      -- what is known of an agent goes to the dictionary as of
 local SAVED_S = 86400  -- and is believed so long
 local SILENCE_S = 3600
 local ENDED_S = 1      -- slack for a request that is about to be over
-local WANT_S = 0.05    -- who waits says so again before that
+local WANT_S = 0.02    -- who waits says so again before that
 local LOOK_S = 0.01    -- what others say is looked at as often: each time would cost 2 us a request
 local PLACES_MAX = 1000 -- more than that a worker is no limit, and not looked for
 local FEW = 16         -- are looked at in their order
@@ -124,6 +124,7 @@ function _M:leave(n)
   if n > 0 and clock() < self.held[n] then self.dict:delete(self.places[n]) end -- later it is another's
 end
 
-function _M:wait() self.dict:set(self.want, self.worker, WANT_S) end
+--- Says that somebody here waits, and looks again after so long.
+function _M:wait(seconds) self.dict:set(self.want, self.worker, seconds + WANT_S) end
 
 return _M

@@ -7,7 +7,7 @@
 local ngx = rawget(_G, "ngx")
 if not (ngx and ngx.socket and ngx.socket.udp) then return false end
 
-local collectgarbage, pairs, pcall, setmetatable, tostring, type = collectgarbage, pairs, pcall, setmetatable, tostring, type
+local collectgarbage, jit, pairs, pcall, setmetatable, tostring, type = collectgarbage, jit, pairs, pcall, setmetatable, tostring, type
 local ceil, find, max, min = math.ceil, string.find, math.max, math.min
 local udp, get_phase, thread_spawn, thread_wait, thread_kill = ngx.socket.udp, ngx.get_phase, ngx.thread.spawn, ngx.thread.wait, ngx.thread.kill
 local status = coroutine.status
@@ -25,7 +25,8 @@ local _M = {}
 _M.DATAGRAM_MAX = 8192
 local SOCKETS_MAX = 1000 -- open at once in one request
 local ENDED_S = 1        -- slack for a waiter that is about to say that it is over
-local LOOK_S = 0.004     -- who waits for a place among all workers' looks as often, at most
+local LOOK_S = 0.004     -- who waits for a place among all workers' looks as often at first
+local LOOK_MAX_S = 0.02
 
 local phases = { rewrite = true, access = true, content = true, timer = true, ssl_cert = true, ssl_session_fetch = true,
   ssl_client_hello = true, preread = true, server_rewrite = true }
@@ -100,7 +101,7 @@ local function pool_of_request()
   local ctx, request = ngx.ctx, request_of()
   local pool = ctx.moonpoll_pool
   if not pool or pool.request ~= request then -- a subrequest may have its parent's ctx, but not its sockets
-    pool = { request = request, idle = {}, open = setmetatable({}, { __mode = "k" }), n = 0, began = clock() }
+    pool = { request = request, idle = {}, open = setmetatable({}, { __mode = "k" }), n = 0, began = clock(), peer_of = {}, place_of = {} }
     ctx.moonpoll_pool = pool
   end
   return pool
@@ -196,18 +197,27 @@ local function leave(peer, ask)
   end
 end
 
--- A place among those of all workers, who tell each other nothing but by looking; and whether this is the trial of one that is down.
-local function enter_all(peer, ask, now)
-  local shared, gate = peer.shared, peer.gate
-  local place = not shared:look(now) and shared:take(peer.window, peer.give_up, now)
-  while not place do
-    shared:wait()
-    ngx.sleep(LOOK_S * (0.25 + 0.75 * random()))
+-- Workers tell each other nothing but by looking: often at first, then less.
+local function wait_in_line(peer, ask, began)
+  local shared, gate, now = peer.shared, peer.gate, began
+  while true do
+    local pause = min(LOOK_MAX_S, LOOK_S + (now - began) / 8) * (0.25 + 0.75 * random())
+    shared:wait(pause)
+    ngx.sleep(pause)
     now = clock()
     gate.out[ask] = now + peer.give_up + ENDED_S
     shared:look(now)
-    place = shared:take(peer.window, peer.give_up, now)
+    local place = shared:take(peer.window, peer.give_up, now)
+    if place then return place, now end
   end
+end
+jit.off(wait_in_line) -- compiled, a loop that yields leaves traces with every wait
+
+-- A place among those of all workers; and whether this is the trial of one that is down.
+local function enter_all(peer, ask, now)
+  local shared = peer.shared
+  local place = not shared:look(now) and shared:take(peer.window, peer.give_up, now)
+  if not place then place, now = wait_in_line(peer, ask, now) end
   return place, shared:tries(peer.give_up, now)
 end
 
@@ -273,7 +283,9 @@ end
 function _M.run(peer, ask)
   if ask:over() then return end
   local pool, shared = pool_of_request(), peer.shared
+  pool.peer_of[ask] = peer
   local place, trial = enter(peer, ask) -- first: the time of a request begins with its first datagram
+  pool.place_of[ask] = place
   local datagram, wait = ask:send()
   local socket, code, detail
   if datagram then
@@ -296,9 +308,20 @@ function _M.run(peer, ask)
     end
   end
   if socket then give(pool, peer, socket) elseif shared then shared:told(false, trial) end
+  pool.peer_of[ask], pool.place_of[ask] = nil, nil
   if place then shared:leave(place) end
   leave(peer, ask)
   return detail
+end
+
+-- What threads hold that are about to be killed with their request.
+local function let_go()
+  local pool = pool_of_request()
+  for ask, peer in pairs(pool.peer_of) do
+    if pool.place_of[ask] then peer.shared:leave(pool.place_of[ask]) end
+    leave(peer, ask)
+  end
+  pool.peer_of, pool.place_of = {}, {}
 end
 
 -- ---- a page ----
@@ -317,6 +340,7 @@ function _M.reply(code, content_type, body)
   ngx.header["Content-Length"] = #body
   ngx.header["X-Content-Type-Options"] = "nosniff"
   ngx.print(body)
+  let_go()
   return ngx.exit(ngx.OK)
 end
 function _M.worker() return ngx.worker.pid() end
@@ -324,6 +348,7 @@ function _M.worker() return ngx.worker.pid() end
 function _M.on_abort(f)
   return ngx.on_abort(function()
     f()
+    let_go()
     ngx.exit(499)
   end)
 end
