@@ -62,6 +62,16 @@ static void set_labels(struct json *j, const uint8_t *own, uint32_t n_own) {
   moon_print_text(&j->labels, "}}\n");
 }
 
+/* After the labels, for one sample. */
+static void put_version(struct json *j, uint64_t version) {
+  static const char hex[] = "0123456789abcdef";
+  char text[] = ",\"version\":\"0123456789abcdef\"}\n";
+  if (!version) { return; }
+  for (unsigned i = 0; i < 16; i++) { text[12 + i] = hex[version >> (60 - 4 * i) & 15]; }
+  j->labels.n -= 2;
+  moon_print_put(&j->labels, text, sizeof text - 1);
+}
+
 static void set_who(struct json *j, const struct moon_record_reader *r) {
   j->who.n = 0;
   moon_print_text(&j->who, ",\"device\":");
@@ -139,7 +149,13 @@ static enum moon_err json_record(struct moon_output *self, const uint8_t *p, siz
   }
   set_labels(j, NULL, 0);
   moon_run_samples(&r.head, ours);
-  for (size_t i = 0; i < MOON_RUN_SAMPLES && !j->who.failed && !j->labels.failed; i++) { put_sample(j, &ours[i], out); }
+  for (size_t i = 0; i < MOON_RUN_SAMPLES && !j->who.failed && !j->labels.failed; i++) {
+    size_t labels_n = j->labels.n;
+    if (i == 0) { put_version(j, r.head.version); }
+    put_sample(j, &ours[i], out);
+    j->labels.n = labels_n;
+    memcpy(j->labels.p + labels_n - 2, "}\n", 2);
+  }
   if (j->who.failed || j->labels.failed) {
     j->who.failed = j->labels.failed = false;
     return MOON_E_NOMEM;

@@ -100,6 +100,7 @@ static bool reloaded(struct moon_master *m, pid_t pid, int status) {
     } else {
       r->code[0] = 0;
       take_reload(m, "");
+      if (r->now_begun) { moon_rollout_begin(m, true); }
     }
   } else if (!moon_turnover_prepare(m, &r->change, &why)) {
     moon_reload_refuse(r, why);
@@ -187,7 +188,8 @@ static void on_command(void *arg, const char *command, struct moon_print *answer
   } else if (strncmp(command, "reload", 6) == 0 && (command[6] == 0 || command[6] == ' ')) {
     reload(m, command + 6, answer);
   } else if (strncmp(command, "reloaded ", 9) == 0) {
-    moon_reload_answer(&m->reload, (uint32_t)strtoul(command + 9, NULL, 10), answer);
+    const char *probe = strchr(command + 9, ' ');
+    moon_reload_answer(&m->reload, (uint32_t)strtoul(command + 9, NULL, 10), probe ? probe + 1 : NULL, answer);
   } else if (strncmp(command, "promote", 7) == 0 || strncmp(command, "rollback", 8) == 0) {
     moon_rollout_command(m, command, answer);
   } else if (strcmp(command, "replace") == 0) {

@@ -166,14 +166,17 @@ static const struct moon_plan_probe *find_probe(const struct moon_plan *p, const
   return NULL;
 }
 
+/* None has this name. */
+static void name_probes(const struct moon_plan *p, const char *name, char *out, size_t cap) {
+  size_t n = (size_t)snprintf(out, cap, "no probe named \"%s\"; there are", name);
+  for (uint32_t i = 0; i < p->n_probes && n < cap; i++) { n += (size_t)snprintf(out + n, cap - n, "%s %s", i ? "," : "", p->probes[i].name); }
+}
+
 /* All stays but the probe that was asked for. */
 static enum moon_err choose(struct moon_reload *r, struct moon_plan **fresh, char *error, size_t cap) {
   struct moon_plan *chosen;
   if (!find_probe(*fresh, r->only_begun)) {
-    size_t n = (size_t)snprintf(error, cap, "no probe named \"%s\"; there are", r->only_begun);
-    for (uint32_t i = 0; i < (*fresh)->n_probes && n < cap; i++) {
-      n += (size_t)snprintf(error + n, cap - n, "%s %s", i ? "," : "", (*fresh)->probes[i].name);
-    }
+    name_probes(*fresh, r->only_begun, error, cap);
     return MOON_E_CONFIG;
   }
   enum moon_err e = moon_change_mix(&r->plan, *fresh, r->only_begun, &chosen);
@@ -205,6 +208,7 @@ bool moon_reload_reaped(struct moon_reload *r, pid_t pid, int status, uint64_t n
   enum moon_err e = moon_load_end(&r->loading, status, &fresh, text, sizeof text);
   if (!e) { e = r->only_begun[0] ? choose(r, &fresh, text, sizeof text) : moon_change_keep(&r->plan, &fresh); }
   if (!e) {
+    name_fixed(r, fresh, r->fixed, sizeof r->fixed);
     *fresh = put_together(r->start, fresh);
     e = moon_change_make(&r->plan, fresh, &r->change);
   }
@@ -242,13 +246,12 @@ enum moon_err moon_reload_rebase(struct moon_reload *r, struct moon_plan *base) 
 
 void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) {
   struct moon_change *c = &r->change;
-  char text[1024], fixed[128];
+  char text[1024];
   bool changed = !moon_change_is_none(c) || *r->code || c->anew;
-  name_fixed(r, r->fresh, fixed, sizeof fixed);
   (void)snprintf(text, sizeof text, "targets: %u, of them new: %u, changed: %u; gone: %u%s%s%s%s%s%s", r->fresh->n_targets, c->n_new, c->n_other,
                  c->n_gone, c->settings ? "; limits or intervals changed" : "", r->code, note,
-                 r->fresh->n_kept ? "; files kept as they were: see the log" : "", *fixed ? "; needs a restart: " : "", fixed);
-  if (changed || *fixed) { moon_log(MOON_LOG_INFO, "reloaded: %s", text); }
+                 r->fresh->n_kept ? "; files kept as they were: see the log" : "", *r->fixed ? "; needs a restart: " : "", r->fixed);
+  if (changed || *r->fixed) { moon_log(MOON_LOG_INFO, "reloaded: %s", text); }
   r->generation += changed;
   r->was = r->plan;
   r->old_block = r->block;
@@ -283,9 +286,13 @@ void moon_reload_put(struct moon_reload *r, struct moon_plan *plan) {
   moon_plan_free(before);
 }
 
-void moon_reload_answer(const struct moon_reload *r, uint32_t number, struct moon_print *answer) {
+void moon_reload_answer(const struct moon_reload *r, uint32_t number, const char *probe, struct moon_print *answer) {
+  char text[sizeof r->said];
   if ((int32_t)(r->done - number) < 0) {
     moon_print_text(answer, "wait");
+  } else if (probe && !r->failed && !find_probe(&r->plan, probe)) {
+    name_probes(&r->plan, probe, text, sizeof text);
+    moon_print_printf(answer, "error %s", text);
   } else {
     moon_print_printf(answer, "%s %s", r->failed ? "error" : "ok", r->said);
   }

@@ -38,6 +38,7 @@ struct moon_reload {
   char only[MOON_RELOAD_NAME];     /* the probe that is asked for; "": everything */
   char only_begun[MOON_RELOAD_NAME];
   char code[512];                  /* of fresh: "; new version of ..." */
+  char fixed[64];                  /* what in it takes a restart, as a list */
   char said[1024];                 /* outcome of the last one */
 };
 
@@ -64,7 +65,7 @@ void moon_reload_refuse(struct moon_reload *r, const char *why);
 void moon_reload_put(struct moon_reload *r, struct moon_plan *plan);
 /* A JSON object: how the last one ended; ok null: there was none. */
 void moon_reload_json(const struct moon_reload *r, struct moon_print *out);
-/* "reloaded NUMBER": wait, ok ..., or error ... */
-void moon_reload_answer(const struct moon_reload *r, uint32_t number, struct moon_print *answer);
+/* "reloaded NUMBER [PROBE]": wait, ok ..., or error ...; which it is, too, when that probe is not there. */
+void moon_reload_answer(const struct moon_reload *r, uint32_t number, const char *probe, struct moon_print *answer);
 
 #endif

@@ -83,11 +83,14 @@ static int show_live(const char *dir) {
 /* Asks, and waits for what comes of it. */
 static int reload(const char *dir, const char *asked) {
   struct moon_print out;
-  char command[32];
+  char command[MOON_CONTROL_LINE];
+  const char *probe = strrchr(asked, ' ');
   moon_print_init(&out, NULL, NULL);
   int failed = ask(dir, asked, &out);
   moon_print_put(&out, "", 1);
-  if (!failed && !out.failed) { snprintf(command, sizeof command, "reloaded %lu", strtoul((const char *)out.p, NULL, 10)); }
+  if (!failed && !out.failed) {
+    snprintf(command, sizeof command, "reloaded %lu%s", strtoul((const char *)out.p, NULL, 10), probe && strcmp(probe, " --now") ? probe : "");
+  }
   for (int i = 0; !failed && !out.failed && i < RELOAD_LOOKS; i++) {
     out.n = 0;
     failed = ask(dir, command, &out);

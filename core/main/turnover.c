@@ -16,7 +16,7 @@
 #include "log.h"
 #include "worker.h"
 
-#define PREPARE_US (10 * MOON_SECOND_US) /* a worker that needs longer than that is not well */
+#define PREPARE_US (5 * MOON_SECOND_US) /* a worker that needs longer than that is not well */
 
 enum moon_err moon_turnover_init(struct moon_turnover *t, uint32_t n_workers) {
   *t = (struct moon_turnover){.file_fd = -1};

@@ -41,13 +41,13 @@ static int log_(lua_State *L) {
     if (!moon_limits_take(&r->left.log_lines)) {
       if (r->quiet) { return 0; }
       r->quiet = true;
-      moon_limits_push_text(L, d->probe->plan, "max_log_lines");
+      moon_limits_push_text(L, r->version->plan, "max_log_lines");
       moon_task_where(L, L);
-      moon_host_log(h, MOON_LOG_WARN, "%s: %s: %s%s: the others are left out", d->probe->plan->name, d->target->plan->name,
+      moon_host_log(h, MOON_LOG_WARN, "%s: %s: %s%s: the others are left out", r->version->title, d->target->plan->name,
                     lua_tostring(L, -1), lua_tostring(L, -2));
       return 0;
     }
-    moon_host_log(h, level, "%s: %s: %s", d->probe->plan->name, d->target->plan->name, text);
+    moon_host_log(h, level, "%s: %s: %s", r->version->title, d->target->plan->name, text);
   } else {
     moon_host_log(h, level, "%s", text);
   }

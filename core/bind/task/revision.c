@@ -37,6 +37,8 @@ static struct moon_revision *make(struct moon_host_probe *p, const struct moon_p
   v->probe = p;
   v->kept = true;
   snprintf(v->text, sizeof v->text, "%016" PRIx64, plan->version);
+  if (plan->version) { snprintf(v->title, sizeof v->title, "%.64s@%.8s", plan->name, v->text); }
+  if (!plan->version) { snprintf(v->title, sizeof v->title, "%.64s", plan->name); }
   v->next = p->versions;
   p->versions = v;
   return v;

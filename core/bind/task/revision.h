@@ -13,6 +13,7 @@
 #include "share.h"
 
 #define MOON_REVISION_TEXT 17 /* 16 hexadecimal digits */
+#define MOON_REVISION_TITLE 76 /* names have 64 characters */
 
 struct moon_revision {
   struct moon_revision *next;    /* of the probe's */
@@ -28,6 +29,7 @@ struct moon_revision {
   uint32_t uses;                /* runs of it under way */
   bool kept;                    /* current, candidate, or may become it */
   char text[MOON_REVISION_TEXT];
+  char title[MOON_REVISION_TITLE]; /* name@01234567: what begins a line of the log */
 };
 
 /* The current version of a probe of the plan, not loaded yet. MOON_E_NOMEM. */

@@ -148,12 +148,12 @@ static void say(struct moon_run *r, enum moon_level level, const char *what) {
   size_t n = strlen(target);
   bool named = strncmp(what, target, n) == 0 && (what[n] == ':' || strncmp(what + n, " (", 2) == 0);
   if (level != MOON_LOG_WARN || !moon_calm_is_about(r->err)) {
-    moon_host_log(r->host, level, "%s%s%s: %s%s%s", d->device->probe->plan->name, *r->job->name ? "." : "", r->job->name,
+    moon_host_log(r->host, level, "%s%s%s: %s%s%s", r->version->title, *r->job->name ? "." : "", r->job->name,
                   named ? "" : target, named ? "" : ": ", what);
     return;
   }
   char site[64], line[1024];
-  snprintf(line, sizeof line, "%s%s%s: %s%s%s", d->device->probe->plan->name, *r->job->name ? "." : "", r->job->name, named ? "" : target,
+  snprintf(line, sizeof line, "%s%s%s: %s%s%s", r->version->title, *r->job->name ? "." : "", r->job->name, named ? "" : target,
            named ? "" : ": ", what);
   moon_calm_site_name(d->device->target->plan->labels, d->device->target->plan->n_labels, &moon_peer_target(d->device->target->peer)->addr, site,
                       sizeof site);
@@ -286,7 +286,7 @@ void moon_run_end(struct moon_run *r) {
   moon_out_forget(r);
   if (record && r->err && r->job->atomic) { moon_record_drop_samples(record); }
   if (record && record->err) {
-    moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", d->device->probe->plan->name, d->device->target->plan->name,
+    moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", r->version->title, d->device->target->plan->name,
                   record->err == MOON_E_NOMEM ? "not enough memory"
                                                 : "over 4 MiB, more than one run may have; spread them over several jobs");
     moon_record_drop_samples(record);

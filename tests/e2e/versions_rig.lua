@@ -1,0 +1,136 @@
+--- Probes that change while an instance runs them: what was written, what was run, and whether every run of every device is there.
+local assert = require "luassert"
+local cjson = require "cjson"
+local ffi = require "ffi"
+local t = require "e2e.helper"
+
+ffi.cdef "int rename(const char *, const char *);"
+
+local _M = {}
+local instance = {}
+instance.__index = instance
+
+--- In place: a file that is there keeps its path.
+function _M.put(path, text)
+  local f = assert(io.open(path, "wb"))
+  f:write(text)
+  f:close()
+  return path
+end
+--- As editors do it.
+function _M.replace(path, text) assert(ffi.C.rename(_M.put(path .. ".new", text), path) == 0) end
+
+--- A probe that says which one it is: n counts the runs of a device as long as its state lives.
+function _M.probe(mark, every, more)
+  return ([[return { every = %g, timeout = 5, %s run = function(device, out, state)
+    state.n = (state.n or 0) + 1
+    assert(device:get "1.3.6.1.2.1.1.3.0")
+    out:gauge("n", state.n) out:info("mark", "%s") end }]]):format(every or 0.25, more or "", mark)
+end
+
+--- `moonpoll run` with these words, in a run directory of its own.
+function _M.start(words)
+  local dir = t.path "run"
+  assert(os.execute("mkdir -p " .. dir) == 0)
+  local all = { "-c", "public", "-o", "json", "--run-dir", dir }
+  for _, w in ipairs(words) do all[#all + 1] = w end
+  local self = setmetatable({ process = t.start_poll(all), dir = dir }, instance)
+  t.wait_for("a start", 20, function()
+    if not self.process:alive() then error(self.process:stderr()) end
+    return self:status()
+  end)
+  return self
+end
+function instance:status()
+  local code, out = t.run { t.program, "status", "--json", "--run-dir", self.dir }
+  return code == 0 and cjson.decode(out)
+end
+function instance:version(probe)
+  for _, p in ipairs(self:status().probes) do
+    if p.name == probe then return p.version end
+  end
+end
+--- `moonpoll reload WORDS`: status, stdout, stderr.
+function instance:reload(...) return t.run { t.program, "reload", "--run-dir", self.dir, ... } end
+function instance:generation(n)
+  return t.wait_for("generation " .. n, 20, function()
+    local s = self:status()
+    return s and s.generation >= n and s
+  end)
+end
+--- Waits until every one of n devices gave a sample with this mark.
+function instance:marked(mark, n)
+  t.wait_for(mark .. " of " .. n .. " devices", 20, function()
+    t.sleep(0.1)
+    local seen, found = {}, 0
+    for device in self.process:stdout():gmatch('"device":"([^"]*)"[^\n]*"name":"mark"[^\n]*"value":"' .. mark .. '"') do
+      if not seen[device] then
+        seen[device] = true
+        found = found + 1
+      end
+    end
+    return found >= n
+  end)
+end
+--- Ends it: stats, and a list of all runs in the order they began: { device, at, took, version, n, mark, err }.
+function instance:stop()
+  assert.equal(0, self.process:stop(20), self.process:stderr())
+  local stats = self.process.stats()
+  t.assert_balances(stats, true)
+  local runs, open = {}, {}
+  for line in self.process:stdout():gmatch "[^\n]+" do
+    local s = cjson.decode(line)
+    local key = s.probe .. "\0" .. s.device
+    local r = open[key] or { device = s.device, probe = s.probe }
+    open[key] = r
+    if s.name == "up" then r.version, r.ended = s.version, s.t end
+    if s.name == "run_seconds" then r.took, r.at = s.value, s.t - s.value end
+    if s.name == "n" or s.name == "mark" then r[s.name] = s.value end
+    if s.name == "run_error" then -- the last of a run
+      r.err = s.value
+      runs[#runs + 1] = r
+      open[key] = nil
+    end
+  end
+  table.sort(runs, function(a, b) return a.at < b.at end)
+  return stats, runs
+end
+
+--- Every device has its runs, one after the other, none lost, none twice, each in its interval; returns how many there are in all.
+-- The first may be at any time. slack: seconds a run may be away from its moment, on a machine that does other things too.
+function _M.assert_complete(runs, every, slack)
+  local of, n = {}, 0
+  for _, r in ipairs(runs) do
+    of[r.device] = of[r.device] or {}
+    table.insert(of[r.device], r)
+    n = n + 1
+  end
+  for device, all in pairs(of) do
+    for i, r in ipairs(all) do
+      assert.equal("ok", r.err, device)
+      assert.equal(i, r.n, device)
+      if i > 2 then
+        local gap = r.at - all[i - 1].at
+        if math.abs(gap - every) > slack then error(("%s: run %d began %.3f s after the one before"):format(device, i, gap)) end
+      end
+    end
+  end
+  return n, of
+end
+
+--- New runs are of the new version everywhere: nothing begins on an older one than what began before. order: versions as they came.
+-- slack: the times in the records are those of the turn a run began in.
+function _M.assert_in_order(runs, order, slack)
+  local place, most, at = {}, 0, 0
+  for i, v in ipairs(order) do place[v] = i end
+  for _, r in ipairs(runs) do
+    local p = assert(place[r.version], "a version nobody wrote: " .. tostring(r.version))
+    if p < most and r.at - at > slack then
+      error(("%s began on version %d at %.3f, %.3f s after version %d was begun with"):format(r.device, p, r.at, r.at - at, most))
+    end
+    if p > most then most, at = p, r.at end
+  end
+  return most
+end
+
+return _M

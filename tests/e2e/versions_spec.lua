@@ -1,0 +1,227 @@
+-- Probes change while they run: new versions go into all workers together, no run is lost, doubled or late, broken ones change nothing.
+local cjson = require "cjson"
+local ffi = require "ffi"
+local rig = require "e2e.sim_rig"
+local t = require "e2e.helper"
+local v = require "e2e.versions_rig"
+
+ffi.cdef "int symlink(const char *, const char *); int unlink(const char *);"
+
+local SIGHUP, SIGKILL = 1, 9
+
+describe("versions of a probe", function()
+  local function fleet(n) return rig.start { "--recording", "tests/recordings/small.snmprec", "--count", tostring(n), "--address", "127.11.0.1" } end
+  local sim
+  local function targets(n, port)
+    local lines = {}
+    for i = 0, n - 1 do lines[#lines + 1] = ("127.11.%d.%d:%d device=d%d\n"):format(math.floor(i / 250), i % 250 + 1, port, i) end
+    return t.write("targets.txt", table.concat(lines))
+  end
+  lazy_setup(function() sim = fleet(10) end)
+  lazy_teardown(function()
+    if sim then sim:stop() end
+    t.cleanup()
+  end)
+
+  it("thirty, one after the other, under load", function()
+    local many = fleet(310)
+    local probe = t.write("probe.lua", v.probe "m0")
+    local r = v.start { probe, "--targets", targets(300, many.port), "--workers", "2" }
+    local order = { r:status().probes[1].version }
+    r:marked("m0", 300)
+    local skipped = r:status().runs.runs_skipped -- moments that came before a device's first run was over
+    for i = 1, 30 do
+      v.replace(probe, v.probe("m" .. i))
+      local code, _, err = r:reload "--now"
+      assert.equal(0, code, err)
+      order[#order + 1] = r:status().probes[1].version
+      assert.is_true(order[#order] ~= order[#order - 1])
+    end
+    r:marked("m30", 300)
+    assert.equal(31, r:status().generation)
+    local stats, runs = r:stop()
+    local counted = many:stop()
+    local n = v.assert_complete(runs, 0.25, 0.2)
+    assert.equal(31, v.assert_in_order(runs, order, 0.1))
+    assert.equal(n, stats.runs.runs_ok)
+    assert.equal(skipped, stats.runs.runs_skipped)
+    assert.equal(0, stats.workers_lost)
+    assert.equal(n, counted.total.gets - (stats.counters.datagrams_out - stats.counters.requests)) -- a request a run, and those sent again
+    for _, run in ipairs(runs) do assert.equal(run.mark == "m0", run.version == order[1]) end
+  end)
+
+  it("what is broken changes nothing, and says so by line, exit status and status", function()
+    local dir = t.path "probes"
+    assert(os.execute("mkdir -p " .. dir .. "/lib") == 0)
+    local probe, module = v.put(dir .. "/p.lua", v.probe "good"), dir .. "/lib/m.lua"
+    local r = v.start { probe, "--targets", targets(10, sim.port), "--workers", "2" }
+    r:marked("good", 10)
+    local version = r:version "p"
+    local cases = {
+      { "return {", "p.lua:1: " },
+      { "error 'not today'", "p.lua:1: not today" },
+      { "return 7", "returns no table" },
+      { "return { every = 1 }", "run is missing" },
+      { "return { every = 0.25, run = 3 }", "p.lua:1" },
+      { "while true do end", "still running" },
+      { v.probe("bad", 0.25, "migrate = function() error 'no way' end,"), "migrate: " },
+      { v.probe("bad", 0.25, "migrate = function() return 7 end,"), "returned a number, no table" },
+      { "require 'moonpoll'.mib 'NO-SUCH-MIB'\n" .. v.probe "bad", "NO-SUCH-MIB" },
+      { "require 'lib.m'\n" .. v.probe "fixed", "lib/m.lua" },
+    }
+    for _, case in ipairs(cases) do
+      v.replace(probe, case[1])
+      local code, out, err = r:reload()
+      assert.equal(1, code, out)
+      assert.equal("", out)
+      assert.truthy(err:find(case[2], 1, true), err)
+      local s = r:status()
+      assert.equal(false, s.reload.ok)
+      assert.truthy(s.reload.said:find(case[2], 1, true), s.reload.said)
+      assert.equal(version, s.probes[1].version)
+      assert.truthy(r.process:stderr():find("not reloaded, all stays as it was", 1, true))
+    end
+    v.put(module, "return {}") -- what it was missing comes: nobody has to ask
+    r:marked("fixed", 10)
+    assert.is_true(r:status().reload.ok)
+    v.put(module, "syntax error")
+    t.wait_for("a word about the module", 10, function() return r.process:stderr():find("lib/m.lua:1:", 1, true) end)
+    local code, _, err = r:reload "nobody"
+    assert.equal(1, code)
+    assert.truthy(err:find("lib/m.lua:1:", 1, true), err)
+    v.put(module, "return { 1 }")
+    code, _, err = r:reload "nobody"
+    assert.equal(1, code)
+    assert.truthy(err:find('no probe named "nobody"; there are p', 1, true), err)
+    code, _, err = r:reload "p"
+    assert.equal(0, code, err)
+    local stats, runs = r:stop()
+    v.assert_complete(runs, 0.25, 0.2)
+    assert.equal(0, stats.runs.script_errors)
+    for _, run in ipairs(runs) do assert.is_true(run.mark ~= "bad") end
+  end)
+
+  it("state goes along, and migrate adapts it", function()
+    local probe = t.write("p.lua", v.probe "one")
+    local r = v.start { probe, "--targets", targets(10, sim.port), "--workers", "2" }
+    r:marked("one", 10)
+    local first = r:status().probes[1].version
+    v.replace(probe, ([[return { every = 0.25, timeout = 5,
+      migrate = function(state, old) return { runs = state.n, from = old } end,
+      run = function(device, out, state)
+        state.runs = state.runs + 1
+        assert(device:get "1.3.6.1.2.1.1.3.0")
+        out:gauge("n", state.runs) out:info("mark", state.from) end }]]))
+    local code, _, err = r:reload "--now"
+    assert.equal(0, code, err)
+    r:marked(first, 10)
+    r.process:signal(12) -- and over a replacement of the workers
+    t.sleep(1)
+    local _, runs = r:stop()
+    for device, all in pairs((select(2, v.assert_complete(runs, 0.25, 0.5)))) do
+      assert.equal(first, all[#all].mark, device)
+    end
+  end)
+
+  it("files are watched: written, renamed over, linked elsewhere, modules too", function()
+    local dir = t.path "mounted"
+    assert(os.execute(("mkdir -p %s/..one/lib %s/..two/lib"):format(dir, dir)) == 0)
+    local text = [[local m = require "lib.m"
+      return { every = 0.25, run = function(device, out) out:info("mark", m) end }]]
+    for i, name in ipairs { "one", "two" } do
+      v.put(("%s/..%s/p.lua"):format(dir, name), text)
+      v.put(("%s/..%s/lib/m.lua"):format(dir, name), ("return 'v%d'"):format(i))
+    end
+    ffi.C.symlink("..one", dir .. "/..data")
+    ffi.C.symlink("..data/p.lua", dir .. "/p.lua")
+    ffi.C.symlink("..data/lib", dir .. "/lib")
+    local r = v.start { dir .. "/p.lua", "--targets", targets(10, sim.port) }
+    r:marked("v1", 10)
+    ffi.C.symlink("..two", dir .. "/..data_tmp")
+    ffi.C.rename(dir .. "/..data_tmp", dir .. "/..data")
+    r:marked("v2", 10)
+    v.put(dir .. "/..two/lib/m.lua", "return 'v3'")
+    r:marked("v3", 10)
+    v.replace(dir .. "/..two/p.lua", (text:gsub('"mark", m', '"mark", m .. "b"')))
+    r:marked("v3b", 10)
+    v.put(dir .. "/..two/lib/m.lua", "return 'v4'")
+    r.process:signal(SIGHUP)
+    r:marked("v4b", 10)
+    assert.equal(5, r:status().generation)
+    r:stop()
+  end)
+
+  it("the rest of the configuration: probes, limits, what takes a restart", function()
+    local one, two = t.write("one.lua", v.probe "one"), t.write("two.lua", v.probe("two", 0.5))
+    local config = t.path "moon.lua"
+    local function write(probes, more)
+      v.replace(config, ('return { auth = { a = { version = "2c", community = "public" } }, targets = { { file = "%s", auth = "a" } }, %s\n' ..
+        "probes = { %s } }"):format(targets(10, sim.port), more or "", probes))
+    end
+    write(("{ file = %q }"):format(one))
+    local r = v.start { "--config", config, "--workers", "2" }
+    r:marked("one", 10)
+    local function reload(said)
+      local code, out, err = r:reload()
+      assert.equal(0, code, err)
+      assert.truthy(out:find(said, 1, true), out)
+    end
+    write(("{ file = %q }, { file = %q, name = 'more' }"):format(one, two)) -- a probe comes: its workers begin anew, states go along
+    reload "workers are replaced"
+    r:marked("two", 10)
+    write(("{ file = %q }, { file = %q, name = 'more' }"):format(one, two), "limits = { max_in_flight = 5000, max_rows = 77 },")
+    reload "workers are replaced"
+    write(("{ file = %q }, { file = %q, name = 'more' }"):format(one, two), "limits = { max_in_flight = 5000, max_rows = 78 }, grace = 3,")
+    reload "limits or intervals changed"
+    write(("{ file = %q }"):format(one), "limits = { max_in_flight = 5000 }, engine_cache = false,")
+    reload "needs a restart: engine_cache"
+    t.sleep(1)
+    assert.equal(1, #r:status().probes)
+    local stats, runs = r:stop()
+    assert.equal(0, stats.workers_lost)
+    local ours = {}
+    for _, run in ipairs(runs) do
+      if run.probe ~= "more" then ours[#ours + 1] = run end
+    end
+    v.assert_complete(ours, 0.25, 0.6)
+  end)
+
+  it("a worker that dies comes back with the version of now", function()
+    local probe = t.write("p.lua", v.probe "one")
+    local r = v.start { probe, "--targets", targets(10, sim.port), "--workers", "2" }
+    r:marked("one", 10)
+    v.replace(probe, v.probe "two")
+    assert.equal(0, (r:reload()))
+    r:marked("two", 10)
+    for _, w in ipairs(r:status().workers) do ffi.C.kill(w.pid, SIGKILL) end
+    t.sleep(1.5)
+    local last = {}
+    for line in r.process:stdout():gmatch "[^\n]+" do
+      local s = cjson.decode(line)
+      if s.name == "mark" then last[s.device] = s.value end
+    end
+    for device, mark in pairs(last) do assert.equal("two", mark, device) end
+    v.replace(probe, v.probe "three")
+    assert.equal(0, (r:reload()))
+    r:marked("three", 10)
+    assert.equal(0, r.process:stop(20))
+  end)
+
+  it("a worker that does not answer is told, and nothing changes", function()
+    local probe = t.write("p.lua", v.probe "one")
+    local r = v.start { probe, "--targets", targets(10, sim.port), "--workers", "2" }
+    r:marked("one", 10)
+    local pid = r:status().workers[2].pid
+    ffi.C.kill(pid, 19)
+    v.replace(probe, v.probe "two")
+    local code, _, err = r:reload()
+    assert.equal(1, code)
+    assert.truthy(err:find("worker 1 (pid " .. pid .. ") does not answer", 1, true), err)
+    ffi.C.kill(pid, 18)
+    assert.is_nil(r.process:stdout():find('"value":"two"', 1, true))
+    code, _, err = r:reload()
+    assert.equal(0, code, err)
+    r:marked("two", 10)
+    r:stop()
+  end)
+end)
