@@ -216,4 +216,64 @@ describe("The log", function()
     assert.truthy(r.stderr:find("(timeout 30)", 1, true), r.stderr)
     agent:stop()
   end)
+
+  it("loses no site with a worker that is killed while it held its lines: the next one tells", function()
+    local devices, hosts, dir = {}, {}, t.path "run"
+    for i = 1, 30 do
+      devices[#devices + 1] = "--device"
+      devices[#devices + 1] = ("127.0.63.%d=dead()"):format(i)
+    end
+    local agent = t.agent(devices)
+    for i = 1, 30 do hosts[i] = agent:target("127.0.63." .. i) end
+    local p = t.start_poll { "tests/e2e/probes/planted.lua", "--targets", table.concat(hosts, ","), "-t", "0.3", "-r", "0", "--every", "0.5",
+      "--run-dir", dir, "-o", "null" }
+    local function said(text) return select(2, p:stderr():gsub(text, "")) end
+    t.wait_for("the first line", 10, function() return said "timeout: no answer" == 1 end)
+    assert.equal(0, said "site 127")
+    os.execute("kill -9 " .. ask(dir, "status").workers[1].pid)
+    t.wait_for("the site", 15, function() return said "site 127%.0%.63%.0/24: %d%d+ runs met silence" == 1 end)
+    assert.truthy(said "timeout: no answer" <= 2, p:stderr())
+    assert.equal(0, p:stop(10), p:stderr())
+    agent:stop()
+  end)
+end)
+
+describe("Tracepoints", function()
+  -- Name to the list of how many arguments each place has, from the program's notes.
+  local function places()
+    local pipe = io.popen("readelf -n " .. t.program .. " 2>/dev/null")
+    local notes, name = {}, nil
+    for line in pipe:lines() do
+      name = line:match "^%s+Name: (%S+)" or name
+      local arguments = line:match "^%s+Arguments: (.*)$"
+      if arguments and name then
+        notes[name] = notes[name] or {}
+        table.insert(notes[name], select(2, arguments:gsub("%-?%d+@", "")))
+      end
+    end
+    pipe:close()
+    return notes
+  end
+
+  it("are in the program as bench/trace.bt uses and explains them", function()
+    local notes = places()
+    if not next(notes) then
+      pending "built without <sys/sdt.h> (systemtap-sdt-dev), or no readelf"
+      return
+    end
+    local script, used = t.read "bench/trace.bt", 0
+    for name, body in script:gmatch "\nusdt:%*:moonpoll:(%a+)([^\n]*)" do
+      used = used + 1
+      assert.truthy(notes[name], name)
+      for n in body:gmatch "arg(%d)" do
+        for _, has in ipairs(notes[name]) do assert.truthy(tonumber(n) < has, name .. " has " .. has) end
+      end
+    end
+    assert.equal(5, used)
+    for name, list in pairs(notes) do
+      local explained = script:match(name .. "(%b())")
+      assert.truthy(explained, name .. " is not explained")
+      for _, has in ipairs(list) do assert.equal(select(2, explained:gsub(",", "")) + 1, has, name) end
+    end
+  end)
 end)
