@@ -185,7 +185,7 @@ return function(c)
         prefix = prefix:gsub("^%.", "")
         yes = yes or prefix == "" or id == prefix or (id ~= nil and id:sub(1, #prefix + 1) == prefix .. ".")
       end
-      yes = yes and not c.outdone(self, id)
+      yes = yes and not (c.outdone and c.outdone(self, id)) -- in nginx the request says which probe
     end
     if not yes and c.silence(self) then -- that is no answer: the run fails, and the next one asks again
       local _, err = c.get(self, SYS_OBJECT_ID)

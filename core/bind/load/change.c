@@ -179,7 +179,7 @@ static bool same_job_names(const struct moon_plan_probe *a, const struct moon_pl
 
 bool moon_change_same_code(const struct moon_plan_probe *a, const struct moon_plan_probe *b) {
   bool same = a->version == b->version && a->n_args == b->n_args && a->n_match == b->n_match && a->trusted == b->trusted &&
-              a->allow_set == b->allow_set && same_job_names(a, b);
+              a->allow_set == b->allow_set && same_text(a->group, b->group) && same_job_names(a, b);
   for (uint32_t k = 0; same && k < a->n_jobs; k++) { same = a->jobs[k].atomic == b->jobs[k].atomic; }
   for (uint32_t k = 0; same && k < a->n_args; k++) {
     same = strcmp(a->args[k].key, b->args[k].key) == 0 && strcmp(a->args[k].value, b->args[k].value) == 0;

@@ -438,7 +438,7 @@ static void read_probe_jobs(struct moon_fields *f, struct moon_script *s) {
 
 /* One entry of probes, a table, at the top. */
 static void read_probe(struct moon_fields *f, struct moon_script *s) {
-  static const char *const KEYS[] = {"file", "name", "every", "timeout", "match", "args", "jobs", "trusted", "allow_set", NULL};
+  static const char *const KEYS[] = {"file", "name", "every", "timeout", "match", "group", "args", "jobs", "trusted", "allow_set", NULL};
   moon_fields_keys(f, KEYS);
   moon_fields_text(f, "file", &s->path);
   if (!s->path) { moon_fields_fail(f, "file is missing"); }
@@ -447,6 +447,7 @@ static void read_probe(struct moon_fields *f, struct moon_script *s) {
   moon_fields_number(f, "timeout", 0.01, YEAR_S, &s->timeout_s);
   moon_fields_bool(f, "trusted", &s->trusted);
   moon_fields_bool(f, "allow_set", &s->allow_set);
+  moon_fields_text(f, "group", &s->group);
   moon_fields_texts(f, "match", &s->match, &s->n_match);
   const char **prefixes = moon_draft_alloc(f->d, (s->n_match + 1) * sizeof *prefixes);
   for (uint32_t i = 0; prefixes && i < s->n_match; i++) {

@@ -132,6 +132,7 @@ static void put_probe(struct sink *s, const struct moon_plan_probe *p) {
   }
   put_u8(s, p->match != NULL);
   put_texts(s, p->match, p->n_match);
+  put_text(s, p->group);
 }
 
 static void put_target(struct sink *s, const struct moon_plan_target *t) {
@@ -396,6 +397,7 @@ static void get_probe(struct source *s, struct moon_plan_probe *p) {
   get_texts(s, &p->match, &p->n_match);
   if (!said) { p->match = NULL; }
   if (!said && p->n_match) { moon_reader_fail(&s->r, MOON_E_RANGE); }
+  p->group = get_text_or_null(s);
 }
 
 static void get_target(struct source *s, struct moon_plan_target *t, uint32_t n_credentials) {

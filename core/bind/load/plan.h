@@ -40,7 +40,8 @@ struct moon_plan_probe {
   const struct moon_source *sources; /* [0] the probe, then its modules */
   const struct moon_plan_job *jobs;
   const struct moon_pair *args;      /* handed to the chunk as a table of strings: local args = ... */
-  const char *const *match; /* sysObjectID prefixes from the configuration, or NULL */
+  const char *const *match; /* sysObjectID prefixes, from the configuration or the file; NULL: none, or a function */
+  const char *group;       /* of its probes one has a device: the one with the longest prefix, else the one without; NULL: none */
   uint64_t version;        /* hash of all sources */
   uint32_t n_sources, n_jobs, n_args, n_match;
   MOON_LIMITS(MOON_LIMIT_FIELD) /* the plan's, or less as the probe's limits say */

@@ -315,13 +315,14 @@ static void read_jobs(struct moon_fields *f, const struct moon_plan_job *base, s
   p->jobs = own;
 }
 
-static void read_match(struct moon_fields *f, struct moon_plan_probe *p) {
+/* True: it is a function. */
+static bool read_match(struct moon_fields *f, struct moon_plan_probe *p) {
   size_t was;
-  if (!moon_fields_get(f, "match", &was)) { return; }
+  if (!moon_fields_get(f, "match", &was)) { return false; }
   bool function = lua_isfunction(f->L, -1);
   lua_pop(f->L, 1);
   moon_fields_leave(f, was);
-  if (function) { return; } /* the worker's business */
+  if (function) { return true; } /* the worker's business */
   moon_fields_texts(f, "match", &p->match, &p->n_match);
   const char **own = moon_draft_alloc(f->d, p->n_match * sizeof *own);
   for (uint32_t i = 0; own && i < p->n_match; i++) {
@@ -333,6 +334,7 @@ static void read_match(struct moon_fields *f, struct moon_plan_probe *p) {
   }
   if (f->d->err) { raise(f->L); }
   p->match = own;
+  return false;
 }
 
 static void read_metrics(struct moon_fields *f) {
@@ -382,9 +384,9 @@ static void read_limits(struct moon_fields *f, struct moon_plan_probe *p) {
 }
 
 /* The table the file returned is at the top. */
-static void read_probe(struct moon_fields *f, struct moon_plan_probe *p) {
+static void read_probe(struct moon_fields *f, struct check *c, struct moon_plan_probe *p) {
   static const char *const KEYS[] = {
-    "run", "every", "timeout", "jobs", "name", "match", "metrics", "limits", "atomic", "migrate", "on_error", NULL,
+    "run", "every", "timeout", "jobs", "name", "match", "metrics", "group", "limits", "atomic", "migrate", "on_error", NULL,
   };
   struct moon_plan_job base = {.name = "", .every_s = 60, .timeout_s = -1};
   size_t was;
@@ -406,11 +408,15 @@ static void read_probe(struct moon_fields *f, struct moon_plan_probe *p) {
     p->jobs = own;
     p->n_jobs = 1;
   }
-  read_match(f, p);
+  moon_fields_text(f, "group", &p->group);
+  if (read_match(f, p) && !c->s->match && (p->group || c->s->group)) {
+    moon_fields_enter(f, "match");
+    moon_fields_fail(f, "in a group a list of sysObjectID prefixes is expected, or nothing for the probe of all others");
+  }
   read_metrics(f);
   read_limits(f, p);
-  if (has_function(f, "migrate")) { moon_draft_warn(f->d, "%s: migrate is not called by this version", f->file); }
-  if (has_function(f, "on_error")) { moon_draft_warn(f->d, "%s: on_error is not called by this version", f->file); }
+  (void)has_function(f, "migrate");
+  (void)has_function(f, "on_error");
 }
 
 /* What the configuration and the command line say wins over the file. */
@@ -443,6 +449,7 @@ static void override(lua_State *L, struct check *c, struct moon_plan_probe *p) {
     p->match = s->match;
     p->n_match = s->n_match;
   }
+  if (s->group) { p->group = s->group; }
   p->args = s->args;
   p->n_args = s->n_args;
   p->trusted = s->trusted;
@@ -504,7 +511,7 @@ void moon_script_add(lua_State *L, struct moon_draft *d, const struct moon_scrip
     raise(L);
   }
   struct moon_fields f = {.L = L, .d = d, .file = s->path, .text = (const char *)c->sources[0].text, .len = c->sources[0].len};
-  read_probe(&f, &p);
+  read_probe(&f, c, &p);
   override(L, c, &p);
   set_name(L, c, &p);
   for (uint32_t i = 0; i < c->n_sources; i++) { scan_requires(L, c, &c->sources[i]); }

@@ -18,6 +18,7 @@ struct moon_script {
   const char *name;           /* NULL: as the file says */
   const struct moon_pair *args;
   const char *const *match;   /* sysObjectID prefixes; NULL: as the file says */
+  const char *group;          /* NULL: as the file says */
   const struct moon_script_job *jobs;
   uint32_t n_args, n_match, n_jobs;
   double every_s, timeout_s;  /* < 0: not said; of several jobs every_s goes to the most frequent one */

@@ -531,6 +531,39 @@ static int set_match(lua_State *L) {
   return 0;
 }
 
+/* Octets of the longest of its prefixes that id has, the one without any has 0; -1: none. */
+static int longest_prefix(const struct moon_plan_probe *p, const char *id) {
+  int most = p->n_match ? -1 : 0;
+  for (uint32_t i = 0; i < p->n_match; i++) {
+    size_t n = strlen(p->match[i]);
+    if (id && strncmp(id, p->match[i], n) == 0 && (id[n] == '.' || !id[n]) && (int)n > most) { most = (int)n; }
+  }
+  return most;
+}
+
+/* outdone(device, sysObjectID or nil): has another probe of its group a longer prefix of that, or as long a one and comes first?
+ * [-0, +1, e] */
+static int outdone(lua_State *L) {
+  const struct moon_device *d = moon_device_check(L, 1);
+  struct moon_host *h = d->probe->host;
+  const struct moon_task *t = h->current;
+  const char *id = lua_tostring(L, 2);
+  bool yes = false;
+  if (t && t->run->version->plan->group) {
+    const struct moon_plan_probe *mine = t->run->version->plan;
+    int own = longest_prefix(mine, id);
+    for (uint32_t k = 0; k < h->n_probes; k++) {
+      const struct moon_device *o = &d->target->devices[k];
+      const struct moon_plan_probe *p = o == d ? mine : moon_revision_of(&h->probes[k], o)->plan;
+      if (o == d || !p->group || strcmp(p->group, mine->group) != 0) { continue; }
+      int other = longest_prefix(p, id);
+      yes = yes || other > own || (other == own && o < d);
+    }
+  }
+  lua_pushboolean(L, yes);
+  return 1;
+}
+
 bool moon_device_push_match(lua_State *L, struct moon_device *d, const struct moon_revision *v) {
   struct moon_host *h = d->probe->host;
   if (v->match == LUA_NOREF || (d->match == MOON_MATCH_YES && d->match_boots == d->target->boots)) { return false; }
@@ -544,7 +577,7 @@ bool moon_device_push_match(lua_State *L, struct moon_device *d, const struct mo
 void moon_device_functions(lua_State *L, struct moon_host *h) {
   static const luaL_Reg functions[] = {{"get", get}, {"get_raw", get_raw}, {"get_next", get_next}, {"get_bulk", get_bulk}, {"set", set},
                                        {"version", version}, {"context", context}, {"boots", boots}, {"fresh", fresh}, {"silence", silence},
-                                       {"set_match", set_match}, {NULL, NULL}};
+                                       {"set_match", set_match}, {"outdone", outdone}, {NULL, NULL}};
   for (const luaL_Reg *f = functions; f->name; f++) {
     lua_pushlightuserdata(L, h);
     lua_pushcclosure(L, f->func, 1);

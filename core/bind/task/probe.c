@@ -108,6 +108,10 @@ static void take_match(lua_State *L, struct moon_revision *v) {
   } else {
     lua_getfield(L, -1, "match");
   }
+  if (lua_isnil(L, -1) && v->plan->group) { /* for those that no other of the group has */
+    lua_pop(L, 1);
+    lua_pushliteral(L, "");
+  }
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return;
@@ -115,13 +119,12 @@ static void take_match(lua_State *L, struct moon_revision *v) {
   v->match = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-static void take_migrate(lua_State *L, struct moon_revision *v) {
-  lua_getfield(L, -1, "migrate");
-  if (!lua_isfunction(L, -1)) {
-    lua_pop(L, 1);
-    return;
-  }
-  v->migrate = luaL_ref(L, LUA_REGISTRYINDEX);
+/* LUA_NOREF: there is none. */
+static int take_function(lua_State *L, const char *name) {
+  lua_getfield(L, -1, name);
+  if (lua_isfunction(L, -1)) { return luaL_ref(L, LUA_REGISTRYINDEX); }
+  lua_pop(L, 1);
+  return LUA_NOREF;
 }
 
 double moon_probe_seconds(const struct moon_plan_probe *p) { return p->trusted ? MOON_PROBE_LOAD_S : p->cpu_ms ? p->cpu_ms / 1e3 : RELOAD_S; }
@@ -162,7 +165,8 @@ bool moon_probe_load(lua_State *L, struct moon_revision *v, double seconds, char
   }
   if (!take_jobs(L, &w)) { goto out; }
   take_match(L, v);
-  take_migrate(L, v);
+  v->migrate = take_function(L, "migrate");
+  v->on_error = take_function(L, "on_error");
   good = true;
 out:
   lua_settop(L, top);

@@ -28,7 +28,7 @@ static struct moon_revision *make(struct moon_host_probe *p, const struct moon_p
   }
   if (n) { memcpy(v->jobs, plan->jobs, n * sizeof *v->jobs); }
   for (uint32_t i = 0; i < n; i++) { v->run[i] = LUA_NOREF; }
-  v->match = v->migrate = LUA_NOREF;
+  v->match = v->migrate = v->on_error = LUA_NOREF;
   v->said = *plan;
   v->said.jobs = v->jobs;
   v->plan = &v->said;
@@ -76,6 +76,7 @@ static void end_unused(struct moon_revision *v) {
   for (uint32_t i = 0; i < v->plan->n_jobs; i++) { luaL_unref(L, LUA_REGISTRYINDEX, v->run[i]); }
   luaL_unref(L, LUA_REGISTRYINDEX, v->match);
   luaL_unref(L, LUA_REGISTRYINDEX, v->migrate);
+  luaL_unref(L, LUA_REGISTRYINDEX, v->on_error);
   while (*link != v) { link = &(*link)->next; }
   *link = v->next;
   destroy(v);
@@ -115,6 +116,18 @@ static void end_trial(struct moon_host_probe *p, const struct moon_revision *was
   }
 }
 
+/* Its prefixes may be others: who of its group has a device is asked again. */
+static void ask_group(const struct moon_host_probe *p) {
+  struct moon_host *h = p->host;
+  for (uint32_t k = 0; k < h->n_probes && p->plan->group; k++) {
+    const char *group = h->probes[k].plan->group;
+    if (!group || strcmp(group, p->plan->group) != 0) { continue; }
+    for (uint32_t i = 0; i < h->cap_targets; i++) {
+      if (h->targets[i]) { h->targets[i]->devices[k].match = MOON_MATCH_UNKNOWN; }
+    }
+  }
+}
+
 void moon_revision_look(struct moon_host_probe *p, uint64_t word) {
   uint8_t percent = moon_share_percent(word);
   struct moon_revision *named = word ? moon_revision_find(p, moon_share_serial(word)) : NULL, *was = p->candidate;
@@ -135,6 +148,7 @@ void moon_revision_look(struct moon_host_probe *p, uint64_t word) {
     p->tried = p->candidate && percent;
     if (was != p->current) { let_go(was); }
   }
+  ask_group(p);
 }
 
 void moon_host_settle(struct moon_host *h, uint32_t serial) {
@@ -170,6 +184,7 @@ bool moon_revision_limits(struct moon_revision *v, const struct moon_plan_probe 
   next.n_args = v->said.n_args;
   next.match = v->said.match;
   next.n_match = v->said.n_match;
+  next.group = v->said.group;
   v->said = next;
   return other;
 }

@@ -25,6 +25,7 @@ struct moon_revision {
   int *run;                     /* Lua refs of the run functions, one a job */
   int match;                    /* Lua ref of match: a function, a list or a text; LUA_NOREF: all targets */
   int migrate;                  /* Lua ref; LUA_NOREF: states are taken as they are */
+  int on_error;                 /* Lua ref; LUA_NOREF: nothing comes behind a run that failed */
   uint32_t serial;              /* the master's number for it; 0: the one of the start */
   uint32_t uses;                /* runs of it under way */
   bool kept;                    /* current, candidate, or may become it */

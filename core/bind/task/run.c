@@ -53,7 +53,8 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   }
   v->uses++;
   r->err = MOON_OK;
-  r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = false;
+  r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->handled = false;
+  r->why_ref = LUA_NOREF;
   moon_limits_begin(&r->left, v->plan);
   r->labels = r->next_labels = r->skipped_nil = 0;
   r->received_us = r->wall_us = 0;
@@ -113,9 +114,35 @@ static void give_back(struct moon_run *r) {
   moon_list_prepend(&h->free_sheets, &s->node);
 }
 
+/* on_error(device, err, out, state) */
+static void prepare_handler(lua_State *L, struct moon_task *t) {
+  struct moon_run *r = t->run;
+  int why_ref = r->why_ref;
+  r->handled = true;
+  r->why_ref = LUA_NOREF;
+  moon_task_prepare(L, t);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, r->version->on_error);
+  moon_device_push(L, r->duty->device);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, why_ref);
+  luaL_unref(L, LUA_REGISTRYINDEX, why_ref);
+  moon_out_push(L, r);
+  moon_state_push(L, r->duty->device);
+  lua_xmove(L, t->co, 5);
+}
+
+bool moon_run_handle(struct moon_run *r) {
+  struct moon_task *t = r->why_ref == LUA_NOREF ? NULL : moon_task_new(r, true);
+  if (t) { moon_task_wake(t); }
+  return t != NULL;
+}
+
 void moon_run_prepare(lua_State *L, struct moon_task *t) {
   struct moon_run *r = t->run;
   struct moon_device *d = r->duty->device;
+  if (r->why_ref != LUA_NOREF) {
+    prepare_handler(L, t);
+    return;
+  }
   moon_shift_enter(L, d, r->version);
   moon_task_prepare(L, t);
   lua_rawgeti(L, LUA_REGISTRYINDEX, r->version->run[r->duty->index]);
@@ -192,7 +219,7 @@ void moon_run_task_ended(lua_State *L, struct moon_task *t, enum moon_task_end e
   int top = lua_gettop(t->co);
   enum moon_err code;
   if (end == MOON_TASK_OVER) {
-    if (!t->main || top < 2 || !lua_isnil(t->co, 1) || lua_isnil(t->co, 2)) { return; }
+    if (!t->main || r->handled || top < 2 || !lua_isnil(t->co, 1) || lua_isnil(t->co, 2)) { return; }
     lua_pushvalue(t->co, 2);
   } else if (end == MOON_TASK_STRAY) {
     say_script_error(r, "yielded outside of any function that waits");
@@ -202,6 +229,10 @@ void moon_run_task_ended(lua_State *L, struct moon_task *t, enum moon_task_end e
     return;
   }
   lua_xmove(t->co, L, 1);
+  if (t->main && !r->handled && r->version->on_error != LUA_NOREF) {
+    lua_pushvalue(L, -1);
+    r->why_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   code = moon_fault_code(L, -1);
   if (code || end == MOON_TASK_OVER) { /* the world's fault, or what the script says went wrong: no traceback */
     r->err = (uint8_t)(code ? code : MOON_E_GEN_ERR);
@@ -246,6 +277,8 @@ static void count(struct moon_run *r) {
 static void release(struct moon_run *r) {
   struct moon_host *h = r->host;
   moon_list_remove(&r->node);
+  luaL_unref(h->L, LUA_REGISTRYINDEX, r->why_ref);
+  r->why_ref = LUA_NOREF;
   r->generation++;
   give_back(r);
   if (r->duty) { moon_sched_handed(h, r->duty); }

@@ -37,9 +37,11 @@ struct moon_run {
   uint32_t next_labels;
   uint32_t skipped_nil;
   uint32_t n_children;
+  int why_ref;                  /* Lua ref: what it failed with, for on_error, which comes next; LUA_NOREF: nothing */
   struct moon_limits left;
   uint8_t err;                  /* enum moon_err; MOON_E_PUBLIC_N: script error */
   bool timed_out : 1, cut : 1, unmatched : 1;
+  bool handled : 1;             /* on_error has begun */
   bool quiet : 1;               /* it was told that no more lines of it are logged */
   bool silence : 1;             /* a script was told that the agent did not answer */
 };
@@ -66,6 +68,8 @@ uint32_t moon_run_max_children(const struct moon_run *r);
 
 /* For task.c. The function and arguments of the main task go on its coroutine. [-0, +0, m] */
 void moon_run_prepare(lua_State *L, struct moon_task *t);
+/* Its main task is over. True: on_error of its probe is called now; the run is not over yet. */
+bool moon_run_handle(struct moon_run *r);
 /* The coroutine of t ended so; its results or the error value are on it. Protected. [-0, +0, m] */
 void moon_run_task_ended(lua_State *L, struct moon_task *t, enum moon_task_end end);
 /* Making values for a task of r failed. */

@@ -105,7 +105,7 @@ void moon_task_run(struct moon_task *t) {
   }
   wake_joiners(t);
   moon_task_free(t, h->ended == MOON_TASK_OVER);
-  if (main) { moon_run_end(run); }
+  if (main && !moon_run_handle(run)) { moon_run_end(run); }
 }
 
 void moon_task_wake(struct moon_task *t) {
