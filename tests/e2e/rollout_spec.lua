@@ -73,9 +73,9 @@ end }
     end
     function self.known() self.until_("a habit of all", function(_, s) return s.runs.runs_ok >= N * 7 end) end
     -- Writes a version and waits for what becomes of it: the verdict, the status.
-    function self.try(text, state)
+    function self.try(version, state)
       local before = self.status().rollout
-      put(self.probe, text)
+      put(self.probe, version)
       local s = self.until_(state, function(r) return r.state == state and (r.verdict ~= before.verdict or r.state ~= before.state) end)
       return s.rollout.verdict, s
     end

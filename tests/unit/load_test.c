@@ -85,6 +85,13 @@ static void configuration_errors(void **state) {
     {"return { workers = 1.5 }", "moon.lua:1: workers: 1.5 is no whole number"},
     {"return { workers = 0/0 }", "moon.lua:1: workers: -nan is not from 1 to 64"},
     {"return { grace = -1 }", "moon.lua:1: grace: -1 is not from 0 to 3600"},
+    {"return { rollout = 5 }", "moon.lua:1: rollout: a table is expected, not a number"},
+    {"return { rollout = { step = {} } }", "moon.lua:1: rollout.step: unknown key; is it steps?"},
+    {"return { rollout = { steps = {} } }", "moon.lua:1: rollout.steps: 1 to 16 per cents are expected"},
+    {"return { rollout = {\n steps = { 10, 5, 100 } } }", "moon.lua:2: rollout.steps[2]: a whole per cent over 10 is expected, at most 100"},
+    {"return { rollout = { steps = { 10, 50 } } }", "moon.lua:1: rollout.steps: the last one is 50, not 100"},
+    {"return { rollout = { samples = 1 } }", "moon.lua:1: rollout.samples: 1 is not from 0 to 0.95"},
+    {"return { rollout = { time = 1 } }", "moon.lua:1: rollout.time: 1 is not from 1.1 to 1000"},
     {"return { request = {\n retrys = 1 } }", "moon.lua:2: request.retrys: unknown key; is it retries?"},
     {"return { request = {\n timeout = 0 } }", "moon.lua:2: request.timeout: 0 is not from 0.001 to 3600"},
     {"return { resolver = { server = '127.0.0.1' } }", "moon.lua:1: resolver.server: unknown key; is it servers?"},
@@ -228,7 +235,7 @@ static const char FULL[] =
   "    { file = 'p.lua', name = 'other', every = 60, timeout = 7, trusted = true, allow_set = true } },\n"
   "  request = { timeout = 0.5, retries = 3, per_device = 4, breaker_after = 0, packets_per_s = 9 },\n"
   "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30, cpu_ms = 40 },\n"
-  "  outputs = { 'json', 'null', 'json' }, workers = 2, grace = 1.5, loop = 'epoll', run_dir = '/tmp/x', engine_cache = false,\n"
+  "  outputs = { 'json', 'null', 'json' }, workers = 2, grace = 1.5, rollout = { steps = { 10, 100 }, above = 7, failures = 0.1 }, loop = 'epoll', run_dir = '/tmp/x', engine_cache = false,\n"
   "}\n";
 
 static void put_full(void) {
@@ -372,6 +379,8 @@ static void everything(void **state) {
   assert_int_equal(p->packets_per_s, 30);
   assert_int_equal(p->workers, 2);
   assert_true(p->grace_s == 1.5 && !p->once);
+  assert_true(p->steps.n == 2 && p->steps.at[0] == 10 && p->steps.at[1] == 100 && p->steps.above == 7 && p->steps.failures == 0.1);
+  assert_true(p->steps.runs == 2 && p->steps.time == 2);
   assert_string_equal(p->loop, "epoll");
   assert_string_equal(p->run_dir, "/tmp/x");
   assert_string_equal(p->engine_cache, "");

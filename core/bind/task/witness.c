@@ -54,11 +54,18 @@ static bool enters(struct moon_habit *h, const struct moon_witness *e) {
   return true;
 }
 
+/* Octets of the first line; what is from memory that others left may have no end. */
+static size_t line(const char *s, size_t most) {
+  size_t n = 0;
+  while (n < most && s[n] && s[n] != '\r' && s[n] != '\n') { n++; }
+  return n;
+}
+
 /* The first one, until one of a device that is surely worse is at hand. A line of it. */
 static void tell(struct moon_witness *e, uint32_t how, const char *device, const char *error) {
   if (e->told >= how || !error) { return; }
-  snprintf(e->device, sizeof e->device, "%s", device);
-  snprintf(e->error, sizeof e->error, "%.*s", (int)strcspn(error, "\r\n"), error);
+  snprintf(e->device, sizeof e->device, "%.*s", (int)sizeof e->device - 1, device);
+  snprintf(e->error, sizeof e->error, "%.*s", (int)line(error, sizeof e->error), error);
   e->told = how;
 }
 
