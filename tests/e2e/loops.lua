@@ -22,7 +22,7 @@ return {
   { name = "__index", code = [[local t = setmetatable({}, { __index = function() while true do end end }) return t.x]] },
   { name = "__newindex", code = [[local t = setmetatable({}, { __newindex = function() while true do end end }) t.x = 1]] },
   { name = "__index that asks itself", code = [[local t = setmetatable({}, { __index = function(t, k)
-    local ok = pcall(rawget, t, k) return ok and t[k .. "."] end })
+    local ok = pcall(rawget, t, k) return ok and t[k] end })
     while true do pcall(function() return t.x end) end]] },
   { name = "__call", code = [[local t = setmetatable({}, { __call = function(self) return self() end }) t()]] },
   { name = "__eq and __lt", code = [[local m = { __lt = function() while true do end end } return setmetatable({}, m) < setmetatable({}, m)]] },

@@ -1,6 +1,7 @@
 #include "env.h"
 
 #include <lauxlib.h>
+#include <luajit.h>
 #include <string.h>
 
 #include "strings.h"
@@ -73,6 +74,20 @@ static void copy_library(lua_State *L, const char *library, const char *const *n
   lua_pop(L, 1);
 }
 
+/* LuaJIT has some of its library written in Lua, table.remove among it. [-0, +0, m] */
+static void interpret_library(lua_State *L) {
+  static const char *const LIBRARIES[] = {"_G", "bit", "math", "os", "string", "table", NULL};
+  for (const char *const *name = LIBRARIES; *name; name++) {
+    lua_getglobal(L, *name);
+    if (lua_istable(L, -1)) {
+      for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        if (lua_isfunction(L, -1) && !lua_iscfunction(L, -1)) { luaJIT_setmode(L, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF); }
+      }
+    }
+    lua_pop(L, 1);
+  }
+}
+
 void moon_env_protect(lua_State *L) {
   moon_strings_open(L);
   lua_getglobal(L, "string");
@@ -83,6 +98,7 @@ void moon_env_protect(lua_State *L) {
   lua_pop(L, 1);
   if (luaL_loadbufferx(L, XPCALL, sizeof XPCALL - 1, "@lua/moonpoll/env", "t")) { lua_error(L); }
   lua_call(L, 0, 1);
+  luaJIT_setmode(L, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF);
   lua_setfield(L, LUA_REGISTRYINDEX, XPCALL_KEY);
   lua_pushliteral(L, "");
   if (lua_getmetatable(L, -1)) {
@@ -91,6 +107,7 @@ void moon_env_protect(lua_State *L) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
+  interpret_library(L);
 }
 
 void moon_env_push(lua_State *L) {
@@ -143,7 +160,13 @@ enum moon_err moon_env_compile(lua_State *L, const void *text, size_t n, const c
     moon_env_message(L, path);
     return MOON_E_SYNTAX;
   }
+  luaJIT_setmode(L, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF);
   lua_pushvalue(L, env);
   lua_setfenv(L, -2);
   return MOON_OK;
+}
+
+void moon_env_trust(lua_State *L) {
+  luaJIT_setmode(L, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_ON);
+  luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
 }

@@ -19,6 +19,9 @@ void moon_env_push(lua_State *L);
 /* Compiles a text chunk named path with the table at index env as its globals and pushes it. On MOON_E_SYNTAX the message
  * is pushed instead, as "path:line: what is wrong", the whole path in it however long. [-0, +1, m] */
 enum moon_err moon_env_compile(lua_State *L, const void *text, size_t n, const char *path, int env);
+/* The chunk at the top, compiled as above, and what is in it may be compiled to machine code, which no hook stops; nothing else is, for
+ * moon_env_compile and moon_env_protect leave all they see to the interpreter. [-0, +0, -] */
+void moon_env_trust(lua_State *L);
 /* The message at the top of the stack, raised by a chunk compiled as above: Lua cuts long paths to "...tail"; replaces it
  * by one that has the whole path. Anything that is no string becomes one. [-1, +1, m] */
 void moon_env_message(lua_State *L, const char *path);

@@ -19,7 +19,7 @@ struct moon_pair { const char *key, *value; };
  * ask for less than the configuration gives. 0 where a plan was not read from anywhere: no limit. */
 #define MOON_LIMITS(X)                                                                             \
   X(cpu_ms, 50, 1, 2000, "ms of processor time without a wait") /* past 3 s the worker is given up */ \
-  X(memory_mb, 32, 1, 1u << 20, "MiB alive in Lua of all its runs in one worker")                  \
+  X(memory_mb, 16, 1, 1u << 20, "MiB alive in Lua of all its runs in one worker")                  \
   X(max_children, 64, 0, 1000000, "children at a time")                                            \
   X(max_requests, 100000, 1, 1000000000, "requests")                                               \
   X(max_rows, 1000000, 1, 1000000000, "rows")                                                      \

@@ -1,10 +1,15 @@
 #include "strings.h"
 
 #include <lauxlib.h>
+#include <luajit.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../base/pattern.h"
+#include "breath.h"
+#include "tables.h"
+
+#define DATE_MAX 1000 /* octets of a format */
 
 /* Where the stack of this thread was when its state was opened. */
 static _Thread_local uintptr_t stack_base;
@@ -113,30 +118,48 @@ static int gmatch(lua_State *L) { /* [-0, +1, m e] */
 
 /* ---- gsub ---- */
 
+/* What gsub has put together; the text is bounded as that of rep is. */
+struct made { luaL_Buffer b; size_t n; };
+
+static void room(lua_State *L, struct made *d, size_t n) {
+  d->n += n;
+  if (d->n > MOON_STRINGS_MAX) { luaL_error(L, "resulting string too large"); }
+}
+
+static void add_octets(lua_State *L, struct made *d, const void *p, size_t n) {
+  room(L, d, n);
+  luaL_addlstring(&d->b, p, n);
+}
+
+static void add_top(lua_State *L, struct made *d) {
+  room(L, d, lua_objlen(L, -1));
+  luaL_addvalue(&d->b);
+}
+
 /* %0 to %9 in the replacement. */
-static void add_text(lua_State *L, luaL_Buffer *b, struct moon_pattern *m, const uint8_t *s, const uint8_t *e) {
+static void add_text(lua_State *L, struct made *d, struct moon_pattern *m, const uint8_t *s, const uint8_t *e) {
   size_t n;
-  const char *text = lua_tolstring(L, 3, &n);
-  for (size_t i = 0; i < n; i++) {
-    if (text[i] != '%') {
-      luaL_addchar(b, text[i]);
-      continue;
-    }
-    char c = text[++i]; /* a NUL at the end */
+  const char *text = lua_tolstring(L, 3, &n), *end = text + n;
+  while (text < end) {
+    const char *percent = memchr(text, '%', (size_t)(end - text));
+    add_octets(L, d, text, (size_t)((percent ? percent : end) - text));
+    if (!percent) { return; }
+    char c = percent[1]; /* a NUL at the end */
+    text = percent + 2;
     if (c < '0' || c > '9') {
-      luaL_addchar(b, c);
+      add_octets(L, d, &c, 1);
     } else if (c == '0') {
-      luaL_addlstring(b, (const char *)s, (size_t)(e - s));
+      add_octets(L, d, s, (size_t)(e - s));
     } else {
       push_capture(L, m, c - '1', s, e);
-      luaL_addvalue(b);
+      add_top(L, d);
     }
   }
 }
 
-static void add_value(lua_State *L, luaL_Buffer *b, struct moon_pattern *m, const uint8_t *s, const uint8_t *e, int type) {
+static void add_value(lua_State *L, struct made *d, struct moon_pattern *m, const uint8_t *s, const uint8_t *e, int type) {
   if (type == LUA_TSTRING || type == LUA_TNUMBER) {
-    add_text(L, b, m, s, e);
+    add_text(L, d, m, s, e);
     return;
   }
   if (type == LUA_TTABLE) {
@@ -148,11 +171,11 @@ static void add_value(lua_State *L, luaL_Buffer *b, struct moon_pattern *m, cons
   }
   if (!lua_toboolean(L, -1)) {
     lua_pop(L, 1);
-    luaL_addlstring(b, (const char *)s, (size_t)(e - s));
+    add_octets(L, d, s, (size_t)(e - s));
   } else if (!lua_isstring(L, -1)) {
     luaL_error(L, "invalid replacement value (a %s)", luaL_typename(L, -1));
   } else {
-    luaL_addvalue(b);
+    add_top(L, d);
   }
 }
 
@@ -167,32 +190,59 @@ static int gsub(lua_State *L) {
   ptrdiff_t most = luaL_optinteger(L, 4, (lua_Integer)n + 1), count = 0;
   bool anchor = p_n && *pattern == '^';
   struct moon_pattern m;
-  luaL_Buffer b;
+  struct made d = {.n = 0};
+  unsigned steps = 0;
   if (too_deep(MOON_STRINGS_NEST_MAX)) { return luaL_error(L, "C stack overflow"); }
   moon_pattern_init(&m, text, n, pattern + anchor, p_n - anchor, MOON_PATTERN_STEPS);
   const uint8_t *s = m.src;
-  luaL_buffinit(L, &b);
+  luaL_buffinit(L, &d.b);
   while (count < most) {
     const uint8_t *e = moon_pattern_match(&m, s);
     if (e) {
       count++;
-      add_value(L, &b, &m, s, e, type);
+      add_value(L, &d, &m, s, e, type);
+      moon_breath(L, &steps);
     }
     raise(L, &m);
     if (e && e > s) {
       s = e;
     } else if (s < m.src_end) {
-      luaL_addchar(&b, (char)*s++);
+      room(L, &d, 1);
+      luaL_addchar(&d.b, (char)*s++);
     } else {
       break;
     }
     if (anchor) { break; }
   }
-  luaL_addlstring(&b, (const char *)s, (size_t)(m.src_end - s));
-  luaL_pushresult(&b);
+  add_octets(L, &d, s, (size_t)(m.src_end - s));
+  luaL_pushresult(&d.b);
   lua_pushinteger(L, count);
   return 2;
 }
+
+/* ---- octet by octet ---- */
+
+#define MAP_SMALL 512
+
+/* Of letters those of ASCII, as in LuaJIT. [-0, +1, m e] */
+static int map(lua_State *L, char first) {
+  size_t n;
+  char small[MAP_SMALL];
+  const char *s = luaL_checklstring(L, 1, &n);
+  if (n > MOON_STRINGS_MAX) { return luaL_argerror(L, 1, "string too large"); }
+  char *out = n <= sizeof small ? small : lua_newuserdata(L, n);
+  if (first) {
+    for (size_t i = 0; i < n; i++) { out[i] = (char)((unsigned)(s[i] - first) < 26 ? s[i] ^ 0x20 : s[i]); }
+  } else {
+    for (size_t i = 0; i < n; i++) { out[i] = s[n - 1 - i]; }
+  }
+  lua_pushlstring(L, out, n);
+  return 1;
+}
+
+static int lower(lua_State *L) { return map(L, 'A'); }
+static int upper(lua_State *L) { return map(L, 'a'); }
+static int reverse(lua_State *L) { return map(L, 0); }
 
 /* ---- LuaJIT's own, after a look at what they are called with ---- */
 
@@ -212,10 +262,17 @@ static int check_rep(lua_State *L) {
   if (!lua_isstring(L, 1) || !lua_isnumber(L, 2)) { return 0; }
   lua_tolstring(L, 1, &n);
   if (lua_isstring(L, 3)) { lua_tolstring(L, 3, &sep_n); }
-  return lua_tonumber(L, 2) * (double)(n + sep_n) > MOON_STRINGS_REP_MAX ? refuse(L, "resulting string too large") : 0;
+  return lua_tonumber(L, 2) * (double)(n + sep_n) > MOON_STRINGS_MAX ? refuse(L, "resulting string too large") : 0;
 }
 
-static int check_nesting(lua_State *L) { return too_deep(MOON_STRINGS_NEST_MAX / 4) ? refuse(L, "C stack overflow") : 0; }
+int moon_strings_check_nesting(lua_State *L) { return too_deep(MOON_STRINGS_NEST_MAX / 4) ? refuse(L, "C stack overflow") : 0; }
+
+/* os.date: strftime gives 30 octets for one, and a microsecond goes by. [-0, +0, e] */
+static int check_date(lua_State *L) {
+  size_t n = 0;
+  if (lua_isstring(L, 1)) { lua_tolstring(L, 1, &n); }
+  return n > DATE_MAX ? refuse(L, "format too long") : 0;
+}
 
 /* Of the library at the top. [-0, +0, m] */
 static void wrap(lua_State *L, const char *name, lua_CFunction check) {
@@ -223,11 +280,13 @@ static void wrap(lua_State *L, const char *name, lua_CFunction check) {
   lua_pushcfunction(L, check);
   lua_getfield(L, -3, name);
   lua_call(L, 2, 1);
+  luaJIT_setmode(L, -1, LUAJIT_MODE_FUNC | LUAJIT_MODE_OFF);
   lua_setfield(L, -2, name);
 }
 
 void moon_strings_open(lua_State *L) {
-  static const luaL_Reg functions[] = {{"find", find}, {"match", match}, {"gmatch", gmatch}, {"gsub", gsub}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"find", find}, {"match", match}, {"gmatch", gmatch}, {"lower", lower}, {"upper", upper},
+                                       {"reverse", reverse}, {NULL, NULL}};
   char here;
   stack_base = (uintptr_t)&here;
   lua_getglobal(L, "string");
@@ -236,11 +295,15 @@ void moon_strings_open(lua_State *L) {
       lua_pushcfunction(L, f->func);
       lua_setfield(L, -2, f->name);
     }
+    moon_breath_push(L);
+    lua_pushcclosure(L, gsub, 1);
+    lua_setfield(L, -2, "gsub");
     wrap(L, "rep", check_rep);
-    wrap(L, "format", check_nesting);
+    wrap(L, "format", moon_strings_check_nesting);
   }
   lua_pop(L, 1);
-  lua_getglobal(L, "table");
-  if (lua_istable(L, -1)) { wrap(L, "sort", check_nesting); }
+  lua_getglobal(L, "os");
+  if (lua_istable(L, -1)) { wrap(L, "date", check_date); }
   lua_pop(L, 1);
+  moon_tables_open(L);
 }

@@ -391,7 +391,7 @@ static const struct moon_wait getting = {get_start, get_results, drop, "request"
 
 static struct moon_task *begin(lua_State *L, struct moon_device *d) {
   struct moon_task *t = moon_task_check(L);
-  if (!moon_limits_take(&t->run->left.requests)) { moon_limits_raise(L, d->probe->plan, "max_requests"); }
+  if (!moon_limits_take(&t->run->left.requests)) { moon_limits_raise(L, t->run->version->plan, "max_requests"); }
   t->get.query = (struct moon_query){.host = t->host, .target = d->target, .context = moon_device_context(L, 1)};
   return t;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "task.h"
+#include "run.h"
 
 #define PLACE_MAX 96 /* short_src is 60 at most */
 
@@ -47,7 +47,7 @@ static void place(lua_State *L, char *out, size_t cap) {
 static void tell(lua_State *L, struct moon_host *h, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void tell(lua_State *L, struct moon_host *h, const char *format, ...) {
   struct moon_guard *g = &h->guard;
-  const struct moon_plan_probe *p = h->current->probe->plan;
+  const struct moon_plan_probe *p = h->current->run->version->plan;
   va_list args;
   place(L, g->told, PLACE_MAX);
   size_t n = strlen(g->told);
@@ -60,7 +60,7 @@ static void tell(lua_State *L, struct moon_host *h, const char *format, ...) {
 
 static void tell_time(lua_State *L, struct moon_host *h) {
   unsigned ms = (unsigned)((thread_ns() - h->guard.since_ns) / 1000000u);
-  tell(L, h, "stopped after %u ms of processor time without a wait, %u are allowed", ms, (unsigned)h->current->probe->plan->cpu_ms);
+  tell(L, h, "stopped after %u ms of processor time without a wait, %u are allowed", ms, (unsigned)h->current->run->version->plan->cpu_ms);
 }
 
 static double mib(size_t n) { return (double)n / 0x1p20; }
@@ -71,7 +71,7 @@ static void tell_memory(lua_State *L, struct moon_host *h) {
     tell(L, h, "stopped, it wanted %.1f MiB of memory more in one call and had %.1f, %.1f are allowed", mib(m->wanted), mib(m->account->alive),
          mib(m->limit));
   } else {
-    tell(L, h, "stopped with %.1f MiB of memory alive in this worker, %.1f are allowed", mib(m->account->alive), mib(m->limit));
+    tell(L, h, "stopped, its probe has %.1f MiB of memory alive in this worker, %.1f are allowed", mib(m->account->alive), mib(m->limit));
   }
 }
 
@@ -92,9 +92,10 @@ static void hook(lua_State *L, lua_Debug *ar) {
       tell_time(L, h);
     } else if (moon_heap_judge(&h->heap, L)) {
       tell_memory(L, h);
-    } else { /* a time that is over meanwhile is told again */
+    } else {
       lua_sethook(L, NULL, 0, 0);
       h->guard.armed = 0;
+      if (h->guard.late) { arm(h); } /* by a signal that came meanwhile */
       return;
     }
   }
@@ -112,12 +113,12 @@ static void arm(struct moon_host *h) {
 }
 
 void moon_host_stop_resume(struct moon_host *h, uint64_t resume, uint64_t since_ns) {
-  if (!(resume & 1) || moon_pulse_load(&h->pulse->resume) != resume || h->guard.armed) { return; }
-  const struct moon_plan_probe *p = h->current->probe->plan;
+  if (!(resume & 1) || moon_pulse_load(&h->pulse->resume) != resume || h->guard.late) { return; }
+  const struct moon_plan_probe *p = h->current->run->version->plan;
   if (p->trusted || thread_ns() - since_ns < (uint64_t)p->cpu_ms * 1000000u) { return; }
   h->guard.since_ns = since_ns;
   h->guard.late = 1;
-  arm(h);
+  if (!h->guard.armed) { arm(h); }
 }
 
 int moon_guard_disarm(struct moon_host *h, struct moon_task *t, int end) {
@@ -125,7 +126,7 @@ int moon_guard_disarm(struct moon_host *h, struct moon_task *t, int end) {
   lua_sethook(h->L, NULL, 0, 0);
   h->guard.armed = 0;
   h->guard.late = 0;
-  h->heap.wanted = 0;
+  moon_heap_release(&h->heap);
   if (stopped && (end == 0 || end == LUA_YIELD || end == LUA_ERRMEM)) { /* by `return pcall(...)`, after which no instruction comes */
     lua_settop(t->co, 0);
     lua_pushstring(t->co, h->guard.told);

@@ -5,10 +5,12 @@
 
 #include "../../base/mem.h"
 
-/* A collection because of an account pays when it leaves so much room that the next is not due at once. */
-#define FULL(limit) ((limit) - (limit) / 8)
 /* What an account of which too much was alive may grow by before a collection is made for it again. */
 #define AGAIN(limit) ((limit) / 4)
+/* So much less than what was alive, and that proves nothing any more. */
+#define STALE(known) ((known) - (known) / 16)
+#define LOOK_AGAIN 64 /* stops */
+#define STEP 256 /* a MiB is marked or swept: 0.3 to 1 ms */
 
 struct block { struct moon_heap_account *account; };
 _Static_assert(sizeof(struct block) == 8, "LuaJIT wants what malloc gives it aligned to 8, and so are these");
@@ -102,11 +104,38 @@ bool moon_heap_judge(struct moon_heap *h, lua_State *L) {
   struct moon_heap_account *a = h->account;
   size_t limit = h->limit;
   if (h->wanted) { return true; }
-  if (a->alive < a->proven) { a->proven = 0; } /* much of it went meanwhile */
-  if (a->proven && a->alive < a->proven + AGAIN(limit)) { return true; }
+  if (a->known > limit && a->alive >= STALE(a->known) && a->alive < a->known + AGAIN(limit)) {
+    a->stops++;
+    h->loose = (a->stops & (a->stops - 1)) == 0 || a->stops % LOOK_AGAIN == 0; /* maybe something was let go */
+    return true;
+  }
   h->line = SIZE_MAX; /* finalizers are not the script's */
   lua_gc(L, LUA_GCCOLLECT, 0);
-  h->line = limit;
-  a->proven = a->alive > FULL(limit) ? a->alive : 0;
-  return a->proven != 0;
+  h->loose = a->alive > limit && !h->over;
+  a->known = h->loose ? 0 : a->alive; /* of too much it is not known whose it is until the script is gone */
+  h->over = false;
+  h->line = moon_heap_line(a, limit);
+  return h->loose;
+}
+
+void moon_heap_release(struct moon_heap *h) {
+  if (h->wanted || h->loose) {
+    h->account->suspected = h->limit;
+    h->cycles = 2; /* one under way may have found all of it alive */
+  }
+  h->wanted = 0;
+  h->loose = false;
+}
+
+bool moon_heap_collect(struct moon_heap *h, lua_State *L) {
+  if (!h->cycles) { return false; }
+  if (!lua_gc(L, LUA_GCSTEP, STEP) || --h->cycles) { return true; }
+  for (struct moon_list *n = h->accounts.next; n != &h->accounts; n = n->next) {
+    struct moon_heap_account *a = MOON_LIST_ENTRY(n, struct moon_heap_account, node);
+    if (!a->suspected) { continue; }
+    a->known = a->alive;
+    if (a->known <= a->suspected) { a->stops = 0; }
+    a->suspected = 0;
+  }
+  return false;
 }

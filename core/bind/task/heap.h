@@ -4,9 +4,12 @@
  *   moon_heap_enter(&heap, account, limit)   a script runs: what it makes is its own, and no more than limit
  *   moon_heap_leave(&heap)
  *
- * Past its limit an account is first told garbage from what is alive, then the script is stopped (guard.h); only twice the limit,
- * which takes a single call that wants more than all of it, is refused on the spot: Lua's "not enough memory". Blocks cost 8
- * octets more. The allocator below is LuaJIT's own; where a LuaJIT takes no other, nothing is counted and nothing limited. */
+ * Past its limit garbage is told from what is alive, and when that is too much the script is stopped (guard.h); only twice the
+ * limit, which takes a single call that wants more than all of it, is refused on the spot: Lua's "not enough memory". What the script
+ * leaves behind is collected by the turn. If the account has too much then too, its scripts get a little room, to let go of it,
+ * and no more.
+ *
+ * Blocks cost 8 octets more. The allocator below is LuaJIT's own; where a LuaJIT takes no other, nothing is counted or limited. */
 #ifndef MOON_BIND_TASK_HEAP_H
 #define MOON_BIND_TASK_HEAP_H
 
@@ -18,12 +21,16 @@
 #include "../../base/list.h"
 
 #define MOON_HEAP_UNLIMITED (SIZE_MAX / 4)
+#define MOON_HEAP_ROOM(limit) ((limit) / 64)   /* for scripts of an account that has too much, to let go of it */
+#define MOON_HEAP_GARBAGE(limit) ((limit) / 8) /* that an account near its limit may make before it is collected again */
 
 /* One for each probe and version; it stays as long as blocks name it. */
 struct moon_heap_account {
   struct moon_list node;   /* in heap->accounts */
   size_t alive;            /* octets, not yet collected garbage among them */
-  size_t proven;           /* alive after a collection that was made because of it, when that was too much; 0: never */
+  size_t known;            /* alive after the last collection that was made because of it; 0: none was */
+  size_t suspected;        /* the limit that it is looked at for when the collection under way is over; 0: it is not */
+  unsigned stops;          /* because of what was known */
   bool retired;            /* nobody makes anything in its name any more */
 };
 
@@ -35,6 +42,9 @@ struct moon_heap {
   size_t line;             /* account->alive past this is looked at; SIZE_MAX: nobody looks */
   size_t limit;            /* of who runs */
   size_t wanted;           /* the block that was refused; 0: none was */
+  bool over;               /* it was too much already when the script began that runs */
+  bool loose;              /* what the script leaves is to be collected */
+  unsigned cycles;         /* of the collector, until what stopped scripts left is gone */
   struct moon_heap_account own; /* what no probe made */
   struct moon_list accounts;
   void (*crossed)(void *arg); /* from inside an allocation: the line was crossed; no Lua but lua_sethook and lua_getinfo */
@@ -49,9 +59,14 @@ struct moon_heap_account *moon_heap_account_new(struct moon_heap *h);
 /* Freed as soon as nothing of it is alive. NULL is fine. */
 void moon_heap_account_retire(struct moon_heap *h, struct moon_heap_account *a);
 
+static inline size_t moon_heap_line(const struct moon_heap_account *a, size_t limit) {
+  size_t line = a->known + (a->known > limit ? MOON_HEAP_ROOM(limit) : MOON_HEAP_GARBAGE(limit));
+  return line > limit ? line : limit;
+}
 static inline void moon_heap_enter(struct moon_heap *h, size_t limit) {
   h->limit = limit;
-  h->line = limit;
+  h->line = moon_heap_line(h->account, limit);
+  h->over = h->account->alive > h->line;
 }
 static inline void moon_heap_leave(struct moon_heap *h) { h->line = SIZE_MAX; }
 /* What is made from now on is a's; NULL: nobody's. */
@@ -60,5 +75,9 @@ static inline void moon_heap_charge(struct moon_heap *h, struct moon_heap_accoun
 /* After crossed, between two instructions of L: collects garbage, unless that was found to be of no use before. Has the account
  * too much alive? Else it may go on to its limit. [-0, +0, m] */
 bool moon_heap_judge(struct moon_heap *h, lua_State *L);
+/* The script that was judged is over: what it had is to be collected. */
+void moon_heap_release(struct moon_heap *h);
+/* Once a turn: some of that, a millisecond or so. Is there more to be done? [-0, +0, m] */
+bool moon_heap_collect(struct moon_heap *h, lua_State *L);
 
 #endif

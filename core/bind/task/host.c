@@ -97,7 +97,6 @@ static int open_lua(lua_State *L) {
   moon_state_setup(h, L);
   moon_lib_setup(h, L);
   for (uint32_t i = 0; i < h->n_probes; i++) {
-    moon_heap_charge(&h->heap, h->probes[i].memory);
     if (moon_probe_load(L, h->probes[i].current, MOON_PROBE_LOAD_S, error, sizeof error)) { continue; }
     moon_host_log(h, MOON_LOG_ERROR, "%s", error);
     good = false;
@@ -192,6 +191,7 @@ void moon_host_ready(struct moon_host *h) {
   moon_sched_start(h);
   moon_sched_rearm_some(h);
   moon_revision_work(h);
+  if (moon_heap_collect(&h->heap, h->L)) { moon_engine_kick(h->engine); }
 }
 
 void moon_host_output_ready(struct moon_host *h) { moon_sched_output_ready(h); }

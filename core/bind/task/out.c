@@ -268,7 +268,7 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
   }
   struct moon_sheet *sheet = r->sheet ? r->sheet : moon_run_sheet(r);
   if (!sheet) { return luaL_error(L, "not enough memory"); }
-  if (!moon_limits_take(&r->left.samples)) { return moon_limits_raise(L, r->duty->device->probe->plan, "max_samples"); }
+  if (!moon_limits_take(&r->left.samples)) { return moon_limits_raise(L, r->version->plan, "max_samples"); }
   switch (add(&sheet->seen, hash_octets(o->hash, s.name.p, s.name.n))) {
     case NEW: break;
     case KNOWN: return luaL_error(L, "%s: a sample of this name with the same labels was written before in this run", s.name.p);

@@ -40,6 +40,7 @@ static int require_(lua_State *L) {
     const struct moon_source *s = v ? source(v->plan, name) : NULL;
     if (!s) { return luaL_error(L, "module '%s' is not beside the probe", name); }
     if (moon_env_compile(L, s->text, s->len, s->path, lua_upvalueindex(ENV))) { return lua_error(L); }
+    if (v->plan->trusted) { moon_env_trust(L); }
     lua_pushvalue(L, 1);
     lua_pushlightuserdata(L, NULL);
     lua_rawset(L, lua_upvalueindex(LOADED));
@@ -135,6 +136,7 @@ bool moon_probe_load(lua_State *L, struct moon_revision *v, double seconds, char
   const struct moon_source *s = &v->plan->sources[0];
   int top = lua_gettop(L);
   bool good = false;
+  moon_heap_charge(&p->host->heap, p->memory);
   moon_env_push(L);
   int env = lua_gettop(L);
   lua_pushlightuserdata(L, p);
@@ -149,6 +151,7 @@ bool moon_probe_load(lua_State *L, struct moon_revision *v, double seconds, char
     refuse(&w, "%s", lua_tostring(L, -1));
     goto out;
   }
+  if (v->plan->trusted) { moon_env_trust(L); }
   lua_createtable(L, 0, (int)v->plan->n_args);
   for (uint32_t i = 0; i < v->plan->n_args; i++) {
     lua_pushstring(L, v->plan->args[i].value);
@@ -170,5 +173,6 @@ bool moon_probe_load(lua_State *L, struct moon_revision *v, double seconds, char
   good = true;
 out:
   lua_settop(L, top);
+  moon_heap_charge(&p->host->heap, NULL);
   return good;
 }

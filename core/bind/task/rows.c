@@ -222,7 +222,7 @@ static int push_end(lua_State *L, struct moon_rows *w) {
 static int push_limit(lua_State *L, lua_State *of, const struct moon_rows *w, const char *name) {
   lua_pushnil(L);
   moon_task_where(L, of);
-  moon_limits_push_text(L, w->device->probe->plan, name);
+  moon_limits_push_text(L, w->run->version->plan, name);
   lua_concat(L, 2);
   return 2;
 }

@@ -10,6 +10,7 @@
 #include "number.h"
 #include "state.h"
 
+#define OCTETS_MAX 65535 /* RFC 2578 7.1.2 */
 #define DECODE_BUFFER 1024 /* longer results go to a userdata */
 
 int moon_decode_fail(lua_State *L, const char *detail) {
@@ -27,6 +28,7 @@ static bool octets(lua_State *L, const uint8_t **p, size_t *n) {
   }
   if (lua_type(L, 1) != LUA_TSTRING) { luaL_typerror(L, 1, "string"); }
   *p = (const uint8_t *)lua_tolstring(L, 1, n);
+  luaL_argcheck(L, *n <= OCTETS_MAX, 1, "more than 65535 octets: no OCTET STRING has so many");
   return true;
 }
 

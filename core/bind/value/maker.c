@@ -1,7 +1,10 @@
 #include "maker.h"
 
 #include <lauxlib.h>
+#include <luajit.h>
 #include <stdio.h>
+
+#include "state.h"
 
 /* Adds a key as it stands between brackets: any octet of a string by its number, so that nothing of it is code. */
 static void add_key(lua_State *L, luaL_Buffer *b, int keys, int i) {
@@ -49,6 +52,7 @@ void moon_maker_make(lua_State *L, struct moon_shape *s) {
   push_source(L, top + 1, n);
   source = lua_tolstring(L, -1, &len);
   if (!luaL_loadbuffer(L, source, len, "=row")) {
+    if (moon_value_of(L)->interpreted) { luaJIT_setmode(L, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF); }
     lua_getglobal(L, "next");
     lua_createtable(L, 0, n);
     for (int i = 1; i <= n; i++) {

@@ -18,6 +18,7 @@ struct moon_values {
   struct moon_list dead;    /* neither: their anchor goes at the next check, where there is a lua_State to do it with */
   uint64_t *scratch;        /* ident of the argument at hand */
   size_t scratch_cap;
+  bool interpreted;         /* nothing made here is for the JIT compiler: scripts nobody trusts are in the state */
   struct moon_shape *recent[MOON_SHAPES_RECENT]; /* by the address of the table they were last found for: a guess */
   struct moon_shape *bucket[MOON_SHAPE_BUCKETS];
 };

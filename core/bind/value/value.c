@@ -281,6 +281,7 @@ struct moon_values *moon_value_open(lua_State *L, const struct moon_embedded *mo
   if (v) { return v; }
   luaL_checkstack(L, 2 * MOON_VALUE_STACK, "moonpoll");
   open_state(L);
+  moon_value_of(L)->interpreted = modules != NULL;
 
   lua_createtable(L, 0, 32);
   moon_decode_open(L);
