@@ -106,6 +106,29 @@ static void far_agents_get_more_slots(void **state) {
   }
 }
 
+static uint64_t answered_us;
+static void watch_answered(struct host_rig *r) {
+  if (r->records == 65 && !answered_us) { answered_us = moon_engine_now(r->engine); }
+}
+
+/* All slots but one are taken by dead agents: it is milliseconds, not many rounds through the last one, until the others have theirs. */
+static void the_silent_keep_nobody_waiting(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 128);
+  r.on_turn = watch_answered;
+  answered_us = 0;
+  for (int i = 0; i < 128; i++) {
+    r.agents[i].silent = i < 63;
+    r.agents[i].delay_us = 1000;
+  }
+  assert_int_equal(host_rig_run(&r, "return { run = function(device, out) assert(device:get('1.3.6.1.2.1.1.3.0')) out:gauge('x', 1) end }"), MOON_OK);
+  assert_int_equal(r.runs.runs_ok, 65);
+  assert_int_equal(r.records, 128);
+  assert_in_range(answered_us - MOON_VIRTUAL_BEGIN_US, 1000, 15000);
+  host_rig_fini(&r);
+}
+
 static void more_room(struct host_rig *r) {
   if (r->offers > 8) { r->refuse = 0; }
   moon_host_output_ready(r->host);
@@ -451,7 +474,7 @@ int main(void) {
     cmocka_unit_test(first_at_once_then_at_its_phase),
     cmocka_unit_test(overruns_are_skipped_and_counted),
     cmocka_unit_test(slots_are_limited_and_fair),
-    cmocka_unit_test(far_agents_get_more_slots),
+    cmocka_unit_test(far_agents_get_more_slots), cmocka_unit_test(the_silent_keep_nobody_waiting),
     cmocka_unit_test(a_slow_output_stops_new_runs),
     cmocka_unit_test(drain_finishes_and_then_cuts), cmocka_unit_test(a_second_drain_hurries),
     cmocka_unit_test(freed_in_the_middle),

@@ -133,6 +133,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   h->pulse = c->pulse ? c->pulse : &h->own_pulse;
   moon_list_init(&h->woken);
   moon_list_init(&h->runs);
+  h->young = &h->runs;
   moon_list_init(&h->full);
   moon_list_init(&h->free_tasks);
   moon_list_init(&h->free_runs);

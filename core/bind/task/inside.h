@@ -159,7 +159,8 @@ struct moon_host {
   struct moon_timer calm_timer;
   struct moon_timer drain;
   struct moon_timer ramp_timer;
-  uint32_t n_deaf;             /* runs under way that no datagram came for yet */
+  uint32_t n_deaf, n_mute;     /* runs under way that no datagram came for yet; of those, the mute */
+  struct moon_list *young;     /* of runs, the first that did not begin long ago; all before it were looked at for that */
   struct moon_ramp ramp;       /* runs at once for now, while more are due */
   bool draining, blocked, done_said;
   bool rearming;               /* some probe has duties to be armed anew */

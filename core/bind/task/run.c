@@ -53,7 +53,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   }
   v->uses++;
   r->err = MOON_OK;
-  r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->handled = false;
+  r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->mute = r->handled = false;
   r->why_ref = LUA_NOREF;
   moon_limits_begin(&r->left, v->plan);
   r->labels = r->next_labels = r->skipped_nil = 0;
@@ -69,6 +69,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   }
   d->run = r;
   moon_list_append(&h->runs, &r->node);
+  if (h->young == &h->runs) { h->young = &r->node; }
   h->counters->runs_started++;
   h->counters->runs_active++;
   h->n_deaf++;
@@ -273,10 +274,15 @@ static void count(struct moon_run *r) {
   c->samples_nil += r->skipped_nil;
 }
 
+static void leave(struct moon_run *r) {
+  if (r->host->young == &r->node) { r->host->young = r->node.next; }
+  moon_list_remove(&r->node);
+}
+
 /* The structure is free again; what scripts kept of the run is refused from now on. */
 static void release(struct moon_run *r) {
   struct moon_host *h = r->host;
-  moon_list_remove(&r->node);
+  leave(r);
   luaL_unref(h->L, LUA_REGISTRYINDEX, r->why_ref);
   r->why_ref = LUA_NOREF;
   r->generation++;
@@ -287,6 +293,7 @@ static void release(struct moon_run *r) {
   moon_list_prepend(&h->free_runs, &r->node);
   h->counters->runs_active--;
   h->n_deaf -= !r->received_us;
+  h->n_mute -= r->mute;
 }
 
 bool moon_run_offer(struct moon_run *r) {
@@ -351,7 +358,7 @@ void moon_run_end(struct moon_run *r) {
   if (!record || moon_record_end(record, &head)) {
     release(r);
   } else if (h->blocked || !moon_run_offer(r)) {
-    moon_list_remove(&r->node);
+    leave(r);
     moon_list_append(&h->full, &r->node);
     if (!h->blocked) { h->counters->output_full++; }
     h->blocked = true;

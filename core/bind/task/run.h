@@ -42,6 +42,7 @@ struct moon_run {
   uint8_t err;                  /* enum moon_err; MOON_E_PUBLIC_N: script error */
   bool timed_out : 1, cut : 1, unmatched : 1;
   bool handled : 1;             /* on_error has begun */
+  bool mute : 1;                /* it waited for so long for a first datagram that it holds no place, see sched.c */
   bool quiet : 1;               /* it was told that no more lines of it are logged */
   bool silence : 1;             /* a script was told that the agent did not answer */
 };
@@ -62,6 +63,8 @@ struct moon_sheet *moon_run_sheet(struct moon_run *r);
 /* A datagram came for it. */
 static inline void moon_run_heard(struct moon_run *r, uint64_t at_us) {
   r->host->n_deaf -= !r->received_us;
+  r->host->n_mute -= r->mute;
+  r->mute = false;
   r->received_us = at_us;
 }
 uint32_t moon_run_max_children(const struct moon_run *r);

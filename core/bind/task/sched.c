@@ -8,6 +8,7 @@
 
 #define STARTS_A_TURN 128 /* runs started before the loop looks at its sockets again */
 #define REARMED_A_TURN 2000u /* targets of a probe: some 300 us */
+#define MUTE_US 2000 /* without a first answer: nothing of the run is in the cache any more, so it keeps nobody waiting */
 #define RETRY_US 100000 /* after a run could not be started for lack of memory */
 
 static uint64_t mix(uint64_t hash, const char *s) { /* FNV-1a, the NUL included */
@@ -239,9 +240,23 @@ static void look_again(struct moon_host *h) {
   moon_timer_start(h->engine, &h->ramp_timer, moon_engine_now(h->engine) + MOON_RAMP_LOOK_US);
 }
 
+static uint32_t places_taken(const struct moon_host *h) { return (uint32_t)h->counters->runs_active - h->n_mute; }
+
+/* Their agents are dead, or far away: they are no longer among the runs that share the cache. */
+static void pass_over_mute(struct moon_host *h) {
+  uint64_t now = moon_engine_now(h->engine);
+  for (; h->young != &h->runs; h->young = h->young->next) {
+    struct moon_run *r = MOON_LIST_ENTRY(h->young, struct moon_run, node);
+    if (now < r->started_us + MUTE_US) { return; }
+    r->mute = !r->received_us;
+    h->n_mute += r->mute;
+  }
+}
+
 static void on_ramp(void *arg) {
   struct moon_host *h = arg;
-  moon_ramp_look(&h->ramp, moon_engine_now(h->engine), heard(h), (uint32_t)h->counters->runs_active, h->n_deaf);
+  moon_ramp_look(&h->ramp, moon_engine_now(h->engine), heard(h), places_taken(h), h->n_deaf - h->n_mute);
+  pass_over_mute(h);
   if (!moon_list_empty(&h->due)) { look_again(h); }
   moon_sched_start(h);
 }
@@ -258,7 +273,7 @@ void moon_sched_init(struct moon_host *h) {
 /* A slot for one more? */
 static bool has_room(struct moon_host *h) {
   if (h->blocked || h->draining || h->counters->runs_active >= h->plan->max_coroutines) { return false; }
-  if (h->counters->runs_active < h->ramp.level) { return true; }
+  if (places_taken(h) < h->ramp.level) { return true; }
   if (moon_list_empty(&h->ramp_timer.node)) {
     moon_ramp_begin(&h->ramp, moon_engine_now(h->engine), heard(h));
     look_again(h);
@@ -297,7 +312,7 @@ void moon_sched_start(struct moon_host *h) {
   }
   if (moon_list_empty(&h->due)) {
     moon_ramp_init(&h->ramp);
-    h->ramp.level += (uint32_t)h->counters->runs_active;
+    h->ramp.level += places_taken(h);
   }
   tell_done(h);
 }
