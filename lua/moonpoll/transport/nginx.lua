@@ -101,7 +101,7 @@ local function pool_of_request()
   local ctx, request = ngx.ctx, request_of()
   local pool = ctx.moonpoll_pool
   if not pool or pool.request ~= request then -- a subrequest may have its parent's ctx, but not its sockets
-    pool = { request = request, idle = {}, open = setmetatable({}, { __mode = "k" }), n = 0, began = clock(), peer_of = {}, place_of = {} }
+    pool = { request = request, idle = {}, open = setmetatable({}, { __mode = "k" }), n = 0, began = clock() }
     ctx.moonpoll_pool = pool
   end
   return pool
@@ -283,9 +283,10 @@ end
 function _M.run(peer, ask)
   if ask:over() then return end
   local pool, shared = pool_of_request(), peer.shared
-  pool.peer_of[ask] = peer
+  local peer_of, place_of = pool.peer_of, pool.place_of
+  if peer_of then peer_of[ask] = peer end
   local place, trial = enter(peer, ask) -- first: the time of a request begins with its first datagram
-  pool.place_of[ask] = place
+  if peer_of then place_of[ask] = place end
   local datagram, wait = ask:send()
   local socket, code, detail
   if datagram then
@@ -308,23 +309,23 @@ function _M.run(peer, ask)
     end
   end
   if socket then give(pool, peer, socket) elseif shared then shared:told(false, trial) end
-  pool.peer_of[ask], pool.place_of[ask] = nil, nil
+  if peer_of then peer_of[ask], place_of[ask] = nil, nil end
   if place then shared:leave(place) end
   leave(peer, ask)
   return detail
 end
 
+-- ---- a page ----
+
 -- What threads hold that are about to be killed with their request.
 local function let_go()
   local pool = pool_of_request()
-  for ask, peer in pairs(pool.peer_of) do
+  for ask, peer in pairs(pool.peer_of or {}) do
     if pool.place_of[ask] then peer.shared:leave(pool.place_of[ask]) end
     leave(peer, ask)
   end
-  pool.peer_of, pool.place_of = {}, {}
+  pool.peer_of, pool.place_of = nil, nil
 end
-
--- ---- a page ----
 
 --- Arguments of the request; those given twice count once.
 function _M.args()
@@ -344,8 +345,11 @@ function _M.reply(code, content_type, body)
   return ngx.exit(ngx.OK)
 end
 function _M.worker() return ngx.worker.pid() end
---- f before the request ends because its client went away; where nginx looks for that (lua_check_client_abort).
+--- f before the request ends because its client went away; where nginx looks for that (lua_check_client_abort). What is asked from
+-- now on gives its places back when the request ends, in reply or so.
 function _M.on_abort(f)
+  local pool = pool_of_request()
+  pool.peer_of, pool.place_of = {}, {}
   return ngx.on_abort(function()
     f()
     let_go()
