@@ -1,0 +1,297 @@
+/* A rollout from step to step, on witnesses that the test writes: a master without children. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "bind/task/pulse.h"
+#include "main/inner.h"
+
+#define N 400
+#define EVERY (30 * MOON_SECOND_US)
+
+static char dir[] = "/tmp/moonpoll-rollout-XXXXXX";
+static char config[64];
+static struct moon_plan_target targets[N];
+static char names[N][16];
+static const struct moon_source source = {.name = "p", .path = "p.lua", .text = (const uint8_t *)"return {}", .len = 9};
+static const struct moon_plan_job job = {.name = "", .every_s = 30, .timeout_s = 20};
+static const struct moon_credential credential = {.name = "a"};
+static const uint16_t credentials[] = {0};
+
+struct rig {
+  struct moon_master_config config;
+  struct moon_plan_probe probes[2];
+  struct moon_plan plan;       /* of the start */
+  struct moon_child workers[1];
+  struct moon_master m;
+};
+
+static struct moon_plan_probe probe(const char *name, uint64_t version) {
+  return (struct moon_plan_probe){.name = name, .version = version, .sources = &source, .jobs = &job, .n_sources = 1, .n_jobs = 1};
+}
+
+static struct moon_options options; /* of all masters */
+
+/* A master whose files say these versions of p and q. base NULL: nothing of it is kept. */
+static void begin(struct rig *r, uint64_t p, uint64_t q, uint32_t n_targets, const char *base) {
+  memset(r, 0, sizeof *r);
+  r->probes[0] = probe("p", p);
+  r->probes[1] = probe("q", q);
+  r->plan = (struct moon_plan){.probes = r->probes, .n_probes = 2, .targets = targets, .n_targets = n_targets, .credentials = &credential,
+                               .n_credentials = 1, .workers = 1, .loop = "libev", .max_coroutines = 1, .max_in_flight = 1};
+  moon_policy_init(&r->plan.policy);
+  moon_steps_init(&r->plan.steps);
+  options.load.config = config;
+  r->config = (struct moon_master_config){.plan = &r->plan, .options = &options, .stats_fd = -1};
+  r->m = (struct moon_master){.c = &r->config, .workers = r->workers, .signal_fd = -1, .data_fd = -1};
+  r->m.rollout.ledger.fd = r->m.turnover.file_fd = -1;
+  r->workers[0].order_fd = -1;
+  moon_reload_init(&r->m.reload, NULL, &r->plan, 0);
+  r->m.reload.able = base != NULL;
+  r->m.plan = &r->m.reload.plan;
+  assert_int_equal(moon_stats_init(&r->m.stats, NULL, 1), MOON_OK);
+  assert_int_equal(moon_turnover_init(&r->m.turnover, 1), MOON_OK);
+  moon_rollout_init(&r->m, base);
+  assert_non_null(r->m.rollout.ledger.head);
+}
+
+static void end(struct rig *r) {
+  moon_rollout_fini(&r->m);
+  moon_turnover_fini(&r->m.turnover);
+  moon_stats_fini(&r->m.stats);
+  moon_reload_fini(&r->m.reload);
+}
+
+/* These versions are prepared. */
+static void prepare(struct rig *r, uint64_t p, uint64_t q, bool now) {
+  struct moon_plan_probe probes[2] = {probe("p", p), probe("q", q)};
+  struct moon_plan fresh = *r->m.plan;
+  uint32_t code[2], n = 0;
+  fresh.probes = probes;
+  if (p != r->m.plan->probes[0].version) { code[n++] = 0; }
+  if (q != r->m.plan->probes[1].version) { code[n++] = 1; }
+  struct moon_change c = {.was = r->m.plan, .now = &fresh, .code = code, .n_code = n};
+  r->m.turnover.preparing = ++r->m.turnover.last_serial;
+  assert_int_equal(moon_turnover_try(&r->m, &c, 0), MOON_OK);
+  moon_rollout_begin(&r->m, now);
+}
+
+/* So many devices had two good runs each in this step. */
+static struct moon_witness *see(struct rig *r, uint32_t place, uint32_t n) {
+  uint32_t of;
+  struct moon_witness *w = &moon_ledger_witnesses(&r->m.rollout.ledger, 0, &of)[place];
+  moon_witness_open(w, r->m.turnover.serial, r->m.turnover.percent);
+  w->first = w->second = n;
+  w->here = 2 * n;
+  w->tried.compared = w->tried.asked = 2 * n;
+  w->tried.devices = n;
+  w->tried.past = 16 * n;
+  return w;
+}
+
+/* So long after the step began. */
+static uint64_t tick(struct rig *r, uint64_t after_us) {
+  r->m.rollout.next_us = 0;
+  return moon_rollout_tick(&r->m, r->m.rollout.since_us + after_us);
+}
+
+static uint32_t state(const struct rig *r) { return r->m.rollout.ledger.head->state; }
+static const char *verdict(const struct rig *r) { return r->m.rollout.ledger.head->verdict; }
+static uint64_t version(const struct rig *r, int place) { return r->m.plan->probes[place].version; }
+static uint64_t word(const struct rig *r, int place) { return r->m.turnover.board.shares[place]; }
+
+static void few_targets_at_once(void **unused) {
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, 100, NULL);
+  prepare(&r, 7, 2, false);
+  assert_int_equal(state(&r), MOON_ROLLOUT_DONE);
+  assert_int_equal(version(&r, 0), 7);
+  assert_int_equal(moon_share_percent(word(&r, 0)), MOON_SHARE_FINAL);
+  assert_int_equal(word(&r, 1), 0);
+  end(&r);
+  begin(&r, 1, 2, N, NULL);
+  prepare(&r, 7, 2, true);
+  assert_int_equal(state(&r), MOON_ROLLOUT_DONE);
+  end(&r);
+}
+
+static void from_step_to_step(void **unused) {
+  static const uint8_t steps[] = {5, 15, 30, 50, 100};
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, N, NULL);
+  prepare(&r, 7, 8, false);
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(state(&r), MOON_ROLLOUT_GOING);
+    assert_int_equal(moon_share_percent(word(&r, 0)), steps[i]);
+    assert_int_equal(word(&r, 0), word(&r, 1));
+    see(&r, 0, 20);
+    uint64_t next = tick(&r, 2 * EVERY);
+    assert_int_equal(next, r.m.rollout.next_us);
+    assert_int_equal(moon_share_percent(word(&r, 0)), steps[i]); /* q is not seen yet */
+    assert_int_equal(version(&r, 0), 1);
+    see(&r, 1, 20);
+    tick(&r, 2 * EVERY - 1);
+    assert_int_equal(moon_share_percent(word(&r, 0)), steps[i]); /* and it is too early */
+    tick(&r, 2 * EVERY);
+  }
+  assert_int_equal(state(&r), MOON_ROLLOUT_DONE);
+  assert_int_equal(version(&r, 0), 7);
+  assert_int_equal(version(&r, 1), 8);
+  assert_int_equal(moon_share_percent(word(&r, 0)), MOON_SHARE_FINAL);
+  assert_int_equal(tick(&r, EVERY), UINT64_MAX);
+  end(&r);
+}
+
+/* Commands, and what is not tried again. */
+static void back(void **unused) {
+  struct rig r;
+  struct moon_print out;
+  (void)unused;
+  begin(&r, 1, 2, N, NULL);
+  prepare(&r, 7, 8, false);
+  see(&r, 0, 20);
+  struct moon_witness *w = see(&r, 1, 20);
+  w->tried.failed = 40;
+  tick(&r, EVERY / 2);
+  assert_int_equal(state(&r), MOON_ROLLOUT_BACK);
+  assert_memory_equal(verdict(&r), "failures: 100 % of 40 runs", 26);
+  assert_int_equal(version(&r, 1), 2);
+  assert_int_equal(word(&r, 0), 0);
+  assert_int_equal(word(&r, 1), 0);
+  assert_null(r.m.turnover.trial);
+  /* q's next version is tried; p is as refused as before. */
+  assert_true(moon_ledger_refuses(&r.m.rollout.ledger, &(struct moon_plan_probe){.name = "p", .version = 7}));
+  prepare(&r, 1, 9, false);
+  assert_false(moon_ledger_refuses_some(&r.m.rollout.ledger, "q"));
+  assert_true(moon_ledger_refuses_some(&r.m.rollout.ledger, "p"));
+  moon_print_init(&out, NULL, NULL);
+  moon_rollout_command(&r.m, "promote p", &out);
+  assert_memory_equal(out.p, "error p is not on trial, but: q 0000000000000009", 48);
+  out.n = 0;
+  moon_rollout_command(&r.m, "rollback", &out);
+  assert_memory_equal(out.p, "ok rolled back: q", 17);
+  assert_int_equal(state(&r), MOON_ROLLOUT_BACK);
+  prepare(&r, 1, 10, false);
+  out.n = 0;
+  moon_rollout_command(&r.m, "promote q", &out);
+  assert_memory_equal(out.p, "ok in force", 11);
+  assert_int_equal(version(&r, 1), 10);
+  moon_print_fini(&out);
+  end(&r);
+}
+
+static void a_lost_worker(void **unused) {
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, N, NULL);
+  prepare(&r, 7, 2, false);
+  struct moon_pulse *p = &r.m.stats.blocks[0].pulse;
+  uint32_t in = 0, out = 0;
+  while (!moon_share_has(moon_pulse_pair("p", names[in]), 5)) { in++; }
+  while (moon_share_has(moon_pulse_pair("p", names[out]), 5)) { out++; }
+  p->resume = 1;
+  p->pair = moon_pulse_pair("p", names[out]);
+  assert_false(moon_rollout_blames(&r.m, 0, SIGSEGV, false)); /* on the version before */
+  p->pair = moon_pulse_pair("q", names[in]);
+  assert_false(moon_rollout_blames(&r.m, 0, SIGSEGV, false));
+  p->pair = moon_pulse_pair("p", names[in]);
+  assert_false(moon_rollout_blames(&r.m, 0, SIGKILL, false));
+  p->resume = 2;
+  assert_false(moon_rollout_blames(&r.m, 0, SIGSEGV, false)); /* in no script */
+  p->resume = 1;
+  assert_true(moon_rollout_blames(&r.m, 0, SIGKILL, true));
+  assert_int_equal(state(&r), MOON_ROLLOUT_BACK);
+  assert_memory_equal(verdict(&r), "worker 0 was lost in p: ", 24);
+  assert_false(moon_rollout_blames(&r.m, 0, SIGSEGV, false));
+  end(&r);
+}
+
+/* Its files are as before, or other probes came: nobody has it any more. */
+static void ended_by_others(void **unused) {
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, N, NULL);
+  prepare(&r, 7, 2, false);
+  moon_turnover_back(&r.m);
+  assert_int_equal(tick(&r, 1), UINT64_MAX);
+  assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
+  end(&r);
+}
+
+static void another_master(void **unused) {
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, N, dir);
+  prepare(&r, 7, 2, false);
+  see(&r, 0, 20);
+  tick(&r, 2 * EVERY);
+  uint32_t serial = r.m.turnover.serial;
+  end(&r);
+
+  begin(&r, 7, 2, N, dir); /* that is what the files say */
+  assert_int_equal(state(&r), MOON_ROLLOUT_GOING);
+  assert_int_equal(version(&r, 0), 1);
+  assert_int_equal(r.m.turnover.trial->probes[0].version, 7);
+  assert_int_equal(word(&r, 0), moon_share_word(serial, 15));
+  see(&r, 0, 30)->tried.failed = 60;
+  tick(&r, EVERY);
+  assert_int_equal(state(&r), MOON_ROLLOUT_BACK);
+  end(&r);
+
+  begin(&r, 7, 2, N, dir); /* refused, though they do still */
+  assert_int_equal(version(&r, 0), 1);
+  assert_int_equal(state(&r), MOON_ROLLOUT_BACK);
+  assert_null(r.m.turnover.trial);
+  end(&r);
+
+  begin(&r, 6, 2, N, dir); /* mended meanwhile */
+  assert_int_equal(version(&r, 0), 6);
+  assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
+  prepare(&r, 7, 2, false);
+  end(&r);
+
+  begin(&r, 8, 2, N, dir); /* and here too, in the middle */
+  assert_int_equal(version(&r, 0), 8);
+  assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
+  assert_null(r.m.turnover.trial);
+  end(&r);
+  assert_int_equal(access(config, F_OK), 0);
+}
+
+static int make(void **unused) {
+  FILE *f;
+  (void)unused;
+  if (!mkdtemp(dir)) { return 1; }
+  snprintf(config, sizeof config, "%s/moon.lua", dir);
+  f = fopen(config, "w");
+  for (int i = 0; i < N; i++) {
+    snprintf(names[i], sizeof names[i], "d%d", i);
+    targets[i] = (struct moon_plan_target){.name = names[i], .host = names[i], .credentials = credentials, .n_credentials = 1,
+                                           .addr = {.family = 4, .port = 161}};
+  }
+  return f ? fclose(f) : 1;
+}
+
+static int drop(void **unused) {
+  (void)unused;
+  unlink(config);
+  return rmdir(dir); /* nothing is left */
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(few_targets_at_once), cmocka_unit_test(from_step_to_step), cmocka_unit_test(back),
+                                     cmocka_unit_test(a_lost_worker), cmocka_unit_test(ended_by_others), cmocka_unit_test(another_master)};
+  return cmocka_run_group_tests(tests, make, drop);
+}
