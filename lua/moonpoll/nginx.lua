@@ -207,7 +207,8 @@ function handler:serve()
   if type(name) ~= "string" or name == "" then return page(400, "probe is missing: ?target=HOST&probe=NAME&auth=NAME") end
   local to, port = host.split(target, 161)
   if not to or not self.allowed(to, port) then
-    return page(403, "target " .. shown(target) .. " is not on the list of this location (allow)")
+    return page(403, "target " .. shown(target) .. " is not on the list of this location (allow)" ..
+      (to and port ~= 161 and ", where addresses stand for port 161 unless they have another or *" or ""))
   end
   local auth_name = type(args.auth) == "string" and args.auth or self.default_auth
   local auth = auth_name and self.auths[auth_name]

@@ -1,6 +1,7 @@
 -- What people who run nginx install: whole by itself, an example that nginx takes, a page that is as the comments are.
 local http = require "nginx.http"
 local rig = require "nginx.rig"
+local sim = require "e2e.sim_rig"
 local t = require "e2e.helper"
 
 local function sh(command) return t.run({}, { shell = command, seconds = 120 }) end
@@ -73,6 +74,21 @@ describe("what nginx is given", function()
   it("has a page of its functions that is as the comments are", function()
     local code, _, err = sh "luajit tests/doc.lua --check"
     assert.equal(0, code, err)
+  end)
+  it("has a first example that does what it says", function()
+    local recorded = sim.start { "--recording", "tests/recordings/switch.snmprec" }
+    local text = t.read "lua/README.md":match "\n```nginx\n(.-)```"
+    local nginx = rig.start { server = text:gsub('"192%.0%.2%.1"', '"' .. recorded:target "127.1.0.1" .. '"') .. text:gsub('"192%.0%.2%.1"', '"127.1.0.2:'
+      .. recorded.port .. '"'):gsub("= /name", "= /silent"):gsub("timeout = 1", "timeout = 0.1") }
+    local r, lines = nginx:get "/name", 0
+    assert.equal(200, r.status)
+    assert.truthy(r.body:find "^access%-sw%-1\n1 lo %d+\n", r.body)
+    for _ in r.body:gmatch "\n%d+ %S+ %d+" do lines = lines + 1 end
+    assert.equal(53, lines)
+    assert.equal(504, nginx:get("/silent").status)
+    assert.truthy(nginx:log():find("%[warn%].-127.1.0.2:%d+: %w+: .- 2 tries in "), nginx:log())
+    nginx:stop()
+    recorded.process:stop()
   end)
   it("names every setting that differs where the page tells what differs", function()
     local page = t.read "lua/README.md"

@@ -95,6 +95,7 @@ describe("a probe in nginx", function()
     local other = rig.start { server = location("/snmp", "snmp"), files = page(([[snmp = nginx.probe { dir = "%s/scripts" }]]):format(rig.here)) }
     assert.equal(403, other:get("/snmp?probe=system&target=" .. recorded:target "127.1.0.1").status)
     assert.equal(403, other:get("/snmp?probe=system&target=127.0.0.1").status)
+    assert.truthy(other:get("/snmp?probe=system&target=127.0.0.1:99").body:find("port 161", 1, true))
     other:stop()
   end)
   it("complains of nothing", function()
