@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "ledger.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +64,22 @@ static size_t layout(const struct moon_ledger_head *h, size_t *habits) {
   return *habits + (size_t)h->n_workers * h->n_habits * sizeof(struct moon_habit_place);
 }
 
+/* What masters left that were killed, and were started with something else: nobody comes back for it when nothing was going on. */
+static void sweep(const char *dir) {
+  static const char prefix[] = "rollout-";
+  struct moon_ledger_head h;
+  DIR *d = opendir(dir);
+  for (struct dirent *e; d && (e = readdir(d));) {
+    if (strncmp(e->d_name, prefix, sizeof prefix - 1) != 0 || strchr(e->d_name, '.')) { continue; }
+    int fd = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) { continue; }
+    bool whole = !flock(fd, LOCK_EX | LOCK_NB) && pread(fd, &h, sizeof h, 0) == (ssize_t)sizeof h && h.magic == MAGIC;
+    if (whole && h.state != MOON_ROLLOUT_GOING && !h.n_refused) { unlinkat(dirfd(d), e->d_name, 0); }
+    close(fd);
+  }
+  if (d) { closedir(d); }
+}
+
 /* The file of this key, ours alone. -1. */
 static int take_file(struct moon_ledger *l, const char *dir, const struct moon_load_options *o) {
   if (asprintf(&l->path, "%s/rollout-%016llx", dir, (unsigned long long)key(o)) < 0) {
@@ -72,7 +88,7 @@ static int take_file(struct moon_ledger *l, const char *dir, const struct moon_l
   }
   int fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   struct stat st;
-  if (fd >= 0 && (fstat(fd, &st) || st.st_uid != geteuid() || st.st_mode & 022 || flock(fd, LOCK_EX | LOCK_NB))) {
+  if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &st) || !st.st_nlink || st.st_uid != geteuid() || st.st_mode & 022)) {
     close(fd);
     fd = -1;
   }
@@ -106,7 +122,10 @@ void moon_ledger_init(struct moon_ledger *l, const char *dir, const struct moon_
   struct moon_ledger_head want = dimensions(plan);
   size_t habits;
   *l = (struct moon_ledger){.fd = -1};
-  if (dir && o) { l->fd = take_file(l, dir, o); }
+  if (dir && o) {
+    l->fd = take_file(l, dir, o);
+    sweep(dir);
+  }
   want.size = layout(&want, &habits);
   if (!map_old(l, &want)) {
     /* A file with holes would kill who writes there once the disk is full. */

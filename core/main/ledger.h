@@ -6,7 +6,8 @@
  *   RUN_DIR/rollout-KEY.code   the versions in force before it
  *
  * KEY is of the configuration's or the probes' paths: who is started with the same ones finds them. One master at a time has them, others go
- * without a file. Removed at the end, unless something is going on. What another build left is not looked at. */
+ * without a file. Removed at the end, unless something is going on; what a killed one left, by the next. What
+ * another build left is not looked at. */
 #ifndef MOON_MAIN_LEDGER_H
 #define MOON_MAIN_LEDGER_H
 

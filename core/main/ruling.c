@@ -120,7 +120,9 @@ static bool is_settled(const struct moon_ruling_case *c) {
          e->second >= SETTLED * e->first;
 }
 
-static uint64_t patience_us(const struct moon_ruling_case *c) { return (c->steps->runs + 1) * (c->every_us > c->timeout_us ? c->every_us : c->timeout_us) * PATIENCE; }
+static uint64_t patience_us(const struct moon_ruling_case *c) {
+  return (c->steps->runs + 1) * (c->every_us > c->timeout_us ? c->every_us : c->timeout_us) * PATIENCE;
+}
 
 enum moon_ruling moon_ruling_give(const struct moon_ruling_case *c, char *text, size_t cap) {
   const struct moon_witness *e = c->sum;

@@ -119,6 +119,28 @@ static void one_master_at_a_time(void **state) {
   moon_ledger_fini(&b, false);
 }
 
+/* Of another configuration, whose master was killed. */
+static void what_nobody_comes_back_for(void **state) {
+  struct moon_ledger a, b;
+  char path[128], name[64];
+  (void)state;
+  for (int going = 0; going < 2; going++) {
+    begin(&a, 2);
+    a.head->state = going ? MOON_ROLLOUT_GOING : MOON_ROLLOUT_DONE;
+    snprintf(path, sizeof path, "%s", a.path);
+    moon_ledger_fini(&a, true);
+    memcpy(name, config, sizeof name);
+    snprintf(config, sizeof config, "%s", dir);
+    begin(&b, 2);
+    memcpy(config, name, sizeof name);
+    assert_string_not_equal(b.path, path);
+    assert_int_equal(access(path, F_OK), going ? 0 : -1);
+    assert_int_equal(access(b.path, F_OK), 0);
+    moon_ledger_fini(&b, false);
+  }
+  assert_int_equal(unlink(path), 0);
+}
+
 /* Cut off, or with an octet that is another. */
 static void what_is_damaged_is_not_looked_at(void **state) {
   struct moon_ledger l;
@@ -189,7 +211,7 @@ static void without_a_file(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(the_next_master_finds_it), cmocka_unit_test(one_master_at_a_time),
-                                     cmocka_unit_test(what_is_damaged_is_not_looked_at), cmocka_unit_test(what_is_refused),
+                                     cmocka_unit_test(what_is_damaged_is_not_looked_at), cmocka_unit_test(what_is_refused), cmocka_unit_test(what_nobody_comes_back_for),
                                      cmocka_unit_test(without_a_file)};
   return cmocka_run_group_tests(tests, make, drop);
 }
