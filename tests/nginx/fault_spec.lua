@@ -146,8 +146,10 @@ for _, version in ipairs { "2c", "3" } do
       end
       local config = t.write("config.lua", ([[return { auth = { lab = { %s } }, targets = { { hosts = { %s }, auth = "lab" } },
         request = { timeout = 0.3, retries = 2 } }]]):format(auth[1], table.concat(names, ", ")))
-      engine = t.poll({ "tests/e2e/probes/ops.lua", "--config", config, "--once" }, { seconds = 90, others = true }).samples
+      local run = t.start_poll { "tests/e2e/probes/ops.lua", "--config", config, "--once" } -- at the same time: mostly they wait
       for i, r in ipairs((nginx:all(requests, 60))) do pages[i] = r end
+      assert(run:wait(60))
+      engine = t.samples(run:stdout())
     end)
     lazy_teardown(function()
       nginx:stop()
