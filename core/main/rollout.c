@@ -38,16 +38,29 @@ static void name_all(const struct moon_plan *trial, char *out, size_t cap) {
   }
 }
 
-static uint32_t devices_of(const struct moon_master *m, const struct moon_plan_probe *p, uint8_t percent) {
+/* As many as there are, and no more than `most`. */
+static uint32_t devices_of(const struct moon_master *m, const struct moon_plan_probe *p, uint8_t percent, uint32_t most) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < m->plan->n_targets; i++) { n += moon_share_has(moon_pulse_pair(p->name, m->plan->targets[i].name), percent); }
+  for (uint32_t i = 0; i < m->plan->n_targets && n < most; i++) {
+    n += moon_share_has(moon_pulse_pair(p->name, m->plan->targets[i].name), percent);
+  }
   return n;
+}
+
+/* Once a step: 20,000 names take a millisecond. */
+static void count_devices(struct moon_master *m) {
+  const struct moon_plan *trial = m->turnover.trial;
+  moon_mem_free(m->rollout.devices);
+  m->rollout.devices = moon_mem_array((size_t)trial->n_probes + 1, sizeof *m->rollout.devices);
+  for (uint32_t i = 0; m->rollout.devices && i < trial->n_probes; i++) {
+    m->rollout.devices[i] = devices_of(m, &trial->probes[i], m->turnover.percent, UINT32_MAX);
+  }
 }
 
 /* Has it anybody to be tried on at this share? */
 static bool is_tried(const struct moon_master *m, uint8_t percent) {
   for (uint32_t i = 0; i < m->turnover.trial->n_probes; i++) {
-    if (!devices_of(m, &m->turnover.trial->probes[i], percent)) { return false; }
+    if (!devices_of(m, &m->turnover.trial->probes[i], percent, 1)) { return false; }
   }
   return true;
 }
@@ -120,6 +133,7 @@ static void share(struct moon_master *m, uint8_t percent) {
   h->serial = m->turnover.serial;
   enter(m, MOON_ROLLOUT_GOING);
   moon_turnover_share(m, percent);
+  count_devices(m);
   name_all(m->turnover.trial, names, sizeof names);
   moon_log(MOON_LOG_INFO, "on trial on %u %% of the devices: %s", percent, names);
 }
@@ -165,7 +179,7 @@ static enum moon_ruling rule(const struct moon_master *m, uint32_t i, uint64_t n
   moon_ledger_sum(&m->rollout.ledger, m->turnover.places[i], m->turnover.serial, m->turnover.percent, &sum);
   struct moon_ruling_case c = {.steps = &m->plan->steps, .sum = &sum, .since_us = m->rollout.since_us, .now_us = now_us,
                                .every_us = (uint64_t)(every * 1e6), .timeout_us = (uint64_t)(timeout * 1e6),
-                               .devices = devices_of(m, p, m->turnover.percent)};
+                               .devices = m->rollout.devices ? m->rollout.devices[i] : 1};
   enum moon_ruling r = moon_ruling_give(&c, text, cap);
   uint64_t again = moon_ruling_next(&c);
   if (again < *next) { *next = again; }
@@ -287,6 +301,7 @@ static void resume(struct moon_master *m) {
   }
   if (going) {
     enter(m, MOON_ROLLOUT_GOING);
+    count_devices(m);
     moon_log(MOON_LOG_INFO, "on trial again on %u %% of the devices, as when the master before was lost", h->percent);
   } else if (h->state == MOON_ROLLOUT_GOING || (h->state == MOON_ROLLOUT_BACK && !h->n_refused)) {
     enter(m, MOON_ROLLOUT_NONE);
@@ -305,6 +320,8 @@ void moon_rollout_init(struct moon_master *m, const char *base) {
 
 void moon_rollout_fini(struct moon_master *m) {
   const struct moon_ledger_head *h = head(m);
+  moon_mem_free(m->rollout.devices);
+  m->rollout.devices = NULL;
   moon_ledger_fini(&m->rollout.ledger, h && (h->state == MOON_ROLLOUT_GOING || h->n_refused));
 }
 

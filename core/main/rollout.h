@@ -15,6 +15,7 @@ struct moon_master;
 
 struct moon_rollout {
   struct moon_ledger ledger;
+  uint32_t *devices;       /* of each candidate: that have it in this step; NULL: not counted */
   uint64_t since_us;       /* monotonic: this step */
   uint64_t next_us;        /* when to look again; UINT64_MAX: not by itself */
 };
