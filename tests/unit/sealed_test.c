@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "../../core/session/manner.h"
 #include "../../core/session/sealed.h"
 #include "usm_agent.h"
 
@@ -341,6 +342,23 @@ static void overhead_is_an_upper_bound_that_is_near(void **state) {
 /* ---- clocks ---- */
 
 static void settle(void) { assert_int_equal(ask(), MOON_OK); }
+
+/* A walk begins before the engine is known; from its first answer on it asks for as much as any later one. */
+static void a_first_walk_has_the_room_of_others(void **state) {
+  struct moon_manner first, later;
+  const struct moon_asked asked_for = {.varbinds = 40, .reps = 2, .octets = 800, .bulk = true};
+  (void)state;
+  agent.id_len = 5;
+  moon_manner_init(&first, &target);
+  size_t begun = first.room;
+  assert_int_equal(ask(), MOON_OK);
+  moon_manner_answer(&first, &target, &asked_for);
+  moon_manner_init(&later, &target);
+  assert_true(later.room > begun);
+  assert_int_equal(first.room, later.room);
+  moon_manner_answer(&first, &target, &asked_for);
+  assert_int_equal(first.room, later.room);
+}
 
 static void a_reboot_costs_one_step(void **state) {
   (void)state;
@@ -908,6 +926,7 @@ int main(void) {
     T(contexts),
     T(cut_answers_end_nothing),
     T(overhead_is_an_upper_bound_that_is_near),
+    T(a_first_walk_has_the_room_of_others),
     T(a_reboot_costs_one_step),
     T(time_goes_on_between_requests),
     T(clocks_that_jump),
