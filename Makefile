@@ -2,7 +2,7 @@
 # make demo      installs what is missing, builds, polls agents for a moment
 # make test      installs what the tests need and runs them
 # V=1 shows the commands; O=DIR builds elsewhere; SAN=1 with address and undefined behaviour sanitizers; CC=clang.
-# All targets: all deps test-deps test test-unit test-lua test-nginx test-e2e test-long tsan fuzz coverage mutants bench demo doc install install-nginx clean
+# All targets: all deps test-deps test test-unit test-lua test-nginx test-e2e test-long soak tsan fuzz coverage mutants bench demo doc install install-nginx clean
 
 O ?= build
 B = $(O)$(if $(SAN),/san$(patsubst 1,,$(SAN)))
@@ -117,8 +117,8 @@ test: test-deps
 	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint threads"
 test-unit:
 	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz"
-test-nginx: test-deps
-test-lua test-nginx test-e2e:
+test-nginx soak: test-deps
+test-lua test-nginx test-e2e soak:
 	@$(MAKE) --no-print-directory SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=$(@:test-%=%)
 test-long: test
 	@$(MAKE) --no-print-directory SAN=1 test-run RUN=long
@@ -144,7 +144,7 @@ install-nginx: $(B)/lib/moonpoll/core.so
 doc: ; @luajit tests/doc.lua
 clean: ; rm -rf $(O)
 
-.PHONY: all deps test-deps test-build bench-build fuzz-build test test-unit test-lua test-nginx test-e2e test-long test-run tsan fuzz coverage mutants \
+.PHONY: all deps test-deps test-build bench-build fuzz-build test test-unit test-lua test-nginx test-e2e test-long soak test-run tsan fuzz coverage mutants \
   bench demo doc install install-nginx clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

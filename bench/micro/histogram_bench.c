@@ -52,9 +52,9 @@ static void collecting(lua_State *L, int alive_mb) {
     lua_rawseti(L, -2, i <= rows ? i : 1 + (int)(next(&x) % (uint64_t)rows));
     if (i > rows) { moon_histogram_add(&pauses, (now_ns() - t0) / 1000); }
   }
-  printf("collecting     %d KiB at the end; a row made in us: p50 %llu, p99 %llu, p99.9 %llu, p99.99 %llu, max %llu\n",
-         lua_gc(L, LUA_GCCOUNT, 0), (unsigned long long)moon_histogram_quantile(&pauses, 0.5),
-         (unsigned long long)moon_histogram_quantile(&pauses, 0.99), (unsigned long long)moon_histogram_quantile(&pauses, 0.999),
+  printf("collecting     %d KiB at the end; of %llu rows made, in us: p50 %llu, p90 %llu, p99 %llu, p99.9 %llu, p99.99 %llu, max %llu\n",
+         lua_gc(L, LUA_GCCOUNT, 0), (unsigned long long)pauses.n, (unsigned long long)moon_histogram_quantile(&pauses, 0.5),
+         (unsigned long long)moon_histogram_quantile(&pauses, 0.9), (unsigned long long)moon_histogram_quantile(&pauses, 0.99), (unsigned long long)moon_histogram_quantile(&pauses, 0.999),
          (unsigned long long)moon_histogram_quantile(&pauses, 0.9999), (unsigned long long)pauses.max);
   for (uint32_t i = 0; i < MOON_HISTOGRAM_BUCKETS; i++) {
     if (pauses.bucket[i] && moon_histogram_from(i) >= 64) {
