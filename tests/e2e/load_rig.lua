@@ -65,8 +65,8 @@ end
 
 -- Fields 14 and 15 of /proc/PID/stat, counted behind the name, in ticks of 10 ms.
 local function cpu_of(pid)
-  local user, system = t.read(("/proc/%d/stat"):format(pid)):match "%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
-  return ((tonumber(user) or 0) + (tonumber(system) or 0)) / 100
+  local used, system = t.read(("/proc/%d/stat"):format(pid)):match "%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
+  return ((tonumber(used) or 0) + (tonumber(system) or 0)) / 100
 end
 local function count_fds(pid)
   local p = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(pid)))
@@ -84,7 +84,8 @@ function _M.collect(words, opts)
   opts = opts or {}
   local dir, stats = t.path "run", t.path "stats"
   assert(os.execute("mkdir -p " .. dir) == 0)
-  local parts = { "env", "MOONPOLL_WITHOUT=" .. (opts.without or ""), "ASAN_OPTIONS=quarantine_size_mb=1:malloc_context_size=2", opts.program or t.program, "run" }
+  local parts = { "env", "MOONPOLL_WITHOUT=" .. (opts.without or ""), "ASAN_OPTIONS=quarantine_size_mb=1:malloc_context_size=2",
+    opts.program or t.program, "run" }
   local given
   for _, w in ipairs(words) do
     parts[#parts + 1] = w
