@@ -25,17 +25,18 @@ static void tell_blind(struct moon_reload *r) {
                              : "moonpoll reload does it at once");
 }
 
-/* Target files, probe files and their modules. Without memory for that nothing is watched any more. */
+/* The configuration, target files, probe files and their modules. Without memory for that nothing is watched any more. */
 static void watch(struct moon_reload *r, uint64_t now_us) {
   const struct moon_plan *p = &r->plan;
-  uint32_t n = p->n_files;
+  uint32_t n = p->n_files + 1;
   for (uint32_t i = 0; i < p->n_probes; i++) { n += p->probes[i].n_sources; }
   const char **was = r->watched, **all = moon_mem_array((size_t)n + 1, sizeof *all), **next = all;
+  if (all && r->options.config) { *next++ = r->options.config; }
   for (uint32_t i = 0; all && i < p->n_files; i++) { *next++ = p->files[i]; }
   for (uint32_t i = 0; all && i < p->n_probes; i++) {
     for (uint32_t k = 0; k < p->probes[i].n_sources; k++) { *next++ = p->probes[i].sources[k].path; }
   }
-  moon_watch_set(&r->watch, all, all ? n : 0, now_us);
+  moon_watch_set(&r->watch, all, (uint32_t)(next - all), now_us);
   r->watched = all;
   moon_mem_free(was);
   tell_blind(r);

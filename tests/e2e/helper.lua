@@ -209,7 +209,7 @@ _M.program = program
 
 -- What the command line of every run has: agents on this machine answer at once or never.
 local function run_words(args, stats)
-  local words = { program, "run" }
+  local words = { _M.program, "run" }
   for _, a in ipairs(args) do words[#words + 1] = a end
   words[#words + 1] = "--stats"
   words[#words + 1] = stats

@@ -197,7 +197,8 @@ describe("targets while it runs", function()
     write(0.5, "other", 3)
     local code, out, err = t.run { t.program, "reload", "--run-dir", dir }
     assert.equal(0, code, err)
-    assert.truthy(out:find("changed: 1", 1, true), out)
+    assert.truthy(out:find("targets: 2", 1, true), out)
+    t.wait_for("the word of it", 5, function() return p:stderr():find("changed: 1", 1, true) end) -- the file is watched, too
     write(3600, "other", 3)
     ffi.C.kill(p.pid, SIGHUP)
     t.wait_for("the word of it", 10, function() return p:stderr():find("intervals changed", 1, true) end)

@@ -13,7 +13,8 @@
 
 #define MAGIC UINT64_C(0x3270656b6e6f6f6d) /* "moonkep2" */
 #define RECORD_LEN 17 /* u64 key of the duty | u64 when it is due, 0: nothing is planned | u8 how many states follow: none, one; two when */
-                      /* a candidate is on trial there, its own last. u64 version that it is of | u32 octets | a state */
+                      /* a candidate is on trial there, its own last. If any: u64 pair of the device, as jobs may be others.
+                         Of each: u64 version that it is of | u32 octets | a state */
 
 /* Grows; the error sticks. */
 struct out { uint8_t *p; size_t n, cap; bool failed; };
@@ -161,6 +162,7 @@ static void put_duty(lua_State *L, struct saving *s, struct moon_duty *d, bool f
   put_u64(o, moon_sched_key(d));
   put_u64(o, d->due_us);
   put_u8(o, n);
+  if (n) { put_u64(o, device->pair); }
   if (n == 2) { put_state(L, o, device->base_ref); }
   if (n) { put_state(L, o, device->ref); }
 }
@@ -193,22 +195,32 @@ enum moon_err moon_host_save(struct moon_host *h, uint8_t **p, size_t *n) {
 }
 
 /* Duties by key: open addressing, twice as many places as there are. */
-struct finding { struct moon_host *host; struct moon_reader r; struct moon_duty **at; uint64_t mask; };
+struct finding { struct moon_host *host; struct moon_reader r; struct moon_duty **at, **of_device /* one of each, by its pair */; uint64_t mask; };
 
 static bool make_index(struct finding *f) {
   uint32_t n = moon_sched_n(f->host);
   uint64_t places = 16;
   while (places < 2 * (uint64_t)n) { places *= 2; }
   f->at = moon_mem_array(places, sizeof *f->at);
+  f->of_device = moon_mem_array(places, sizeof *f->of_device);
   f->mask = places - 1;
-  for (uint32_t i = 0; f->at && i < n; i++) {
+  for (uint32_t i = 0; f->at && f->of_device && i < n; i++) {
     struct moon_duty *d = moon_sched_duty(f->host, i);
     if (!d) { continue; }
     uint64_t k = moon_sched_key(d) & f->mask;
     while (f->at[k]) { k = (k + 1) & f->mask; }
     f->at[k] = d;
+    k = d->device->pair & f->mask;
+    while (f->of_device[k] && f->of_device[k]->device != d->device) { k = (k + 1) & f->mask; }
+    f->of_device[k] = d;
   }
-  return f->at != NULL;
+  return f->at && f->of_device;
+}
+
+static struct moon_duty *find_device(const struct finding *f, uint64_t pair) {
+  uint64_t k = pair & f->mask;
+  while (f->of_device[k] && f->of_device[k]->device->pair != pair) { k = (k + 1) & f->mask; }
+  return f->of_device[k];
 }
 
 static struct moon_duty *find(const struct finding *f, uint64_t key) {
@@ -251,10 +263,9 @@ static int restore(lua_State *L) {
     uint64_t due_us = get_u64(r);
     uint8_t n = 0;
     get(r, &n, 1);
-    if (d) {
-      moon_sched_resume(f->host, d, due_us);
-      (void)moon_revision_of(d->device->probe, d->device); /* what is on trial */
-    }
+    if (d) { moon_sched_resume(f->host, d, due_us); }
+    if (n) { d = find_device(f, get_u64(r)); }
+    if (d) { (void)moon_revision_of(d->device->probe, d->device); } /* what is on trial */
     for (uint8_t i = 0; i < n && !r->err; i++) {
       uint64_t version;
       if (get_state(L, r, d, &version)) { take_state(L, d, version, i > 0); }
@@ -267,7 +278,8 @@ static int restore(lua_State *L) {
 void moon_handover_restore(struct moon_host *h, const uint8_t *p, size_t n) {
   struct finding f = {.host = h};
   moon_reader_init(&f.r, p, n);
-  if (get_u64(&f.r) != MAGIC || f.r.err || !make_index(&f)) { return; }
-  if (lua_cpcall(h->L, restore, &f)) { lua_pop(h->L, 1); }
+  if (get_u64(&f.r) != MAGIC || f.r.err) { return; }
+  if (make_index(&f) && lua_cpcall(h->L, restore, &f)) { lua_pop(h->L, 1); }
   moon_mem_free(f.at);
+  moon_mem_free(f.of_device);
 }

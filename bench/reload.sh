@@ -1,0 +1,82 @@
+#!/bin/sh
+# Probes exchanged while they run: how long `moonpoll reload --now` takes, the longest turn of a loop meanwhile (and in a second without
+# it: the machine's own), and how long after the first run of the new version a run of the old one still began.
+#   bench/reload.sh [TARGETS [PROBES [EVERY [WORKERS]]]]       10000 1 5 2
+set -eu
+B=${B:-build}
+N=${1:-10000} PROBES=${2:-1} EVERY=${3:-5} WORKERS=${4:-2}
+D=$(mktemp -d)
+PIDS=
+trap 'kill $PIDS 2>/dev/null || :; rm -rf "$D"' EXIT
+mkdir "$D/run" "$D/sim" "$D/probes"
+write() {
+  for i in $(seq 1 "$PROBES"); do
+    cat >"$D/new" <<EOF
+local columns = { oper = "1.3.6.1.2.1.2.2.1.8", rx = "1.3.6.1.2.1.31.1.1.1.6", tx = "1.3.6.1.2.1.31.1.1.1.10" }
+local mark = $1
+return { every = $EVERY, timeout = 20, run = function(device, out, state)
+  state.n = (state.n or 0) + 1
+  out:gauge("uptime", assert(device:get "1.3.6.1.2.1.1.3.0"))
+  out:gauge("mark", mark) out:gauge("columns", columns and 3 or 0)
+end }
+EOF
+    mv "$D/new" "$D/probes/p$i.lua"
+  done
+}
+status() { "$B/moonpoll" status --json --run-dir "$D/run" >"$D/$1" || return 1; }
+write 1
+"$B/moonpoll" sim --recording tests/recordings/small.snmprec --count "$N" --address 127.9.0.1 --targets "$D/targets.json" --run-dir "$D/sim" >"$D/ready" &
+PIDS=$!
+until grep -q '^ready' "$D/ready"; do sleep 0.1; done
+"$B/moonpoll" run "$D"/probes/*.lua --targets "$D/targets.json" -c public -o json --workers "$WORKERS" --run-dir "$D/run" >"$D/out" 2>"$D/log" &
+PIDS="$PIDS $!"
+cat >"$D/done.lua" <<'EOF'
+os.exit(require "cjson".decode(io.open(arg[1]):read "*a").runs.runs_ok >= tonumber(arg[2]) and 0 or 1)
+EOF
+cat >"$D/turns.lua" <<'EOF'
+local function turns(path)
+  local by = {}
+  for _, b in ipairs(require "cjson".decode(io.open(path):read "*a").histograms.turn.buckets) do by[b[1]] = b[2] end
+  return by
+end
+local a, b, most = turns(arg[1]), turns(arg[2]), 0
+for upto, n in pairs(b) do if n > (a[upto] or 0) and upto > most then most = upto end end
+print(("longest turn %.2f ms"):format(most * 1e3))
+EOF
+until status a 2>/dev/null && luajit "$D/done.lua" "$D/a" $((N * PROBES)); do sleep 0.5; done
+for k in 2 3 4; do
+  status a && sleep 2 && status b
+  printf 'without:             ' && luajit "$D/turns.lua" "$D/a" "$D/b"
+  write $k
+  status a
+  t0=$(date +%s%N)
+  "$B/moonpoll" reload --now --run-dir "$D/run" >/dev/null
+  t1=$(date +%s%N)
+  sleep 2
+  status b
+  printf 'reloaded in %6.3f s, ' "$(echo "($t1 - $t0) / 1000000000" | bc -l)" && luajit "$D/turns.lua" "$D/a" "$D/b"
+done
+sleep "$EVERY"
+"$B/moonpoll" stop --run-dir "$D/run" >/dev/null
+while [ -e "/proc/${PIDS##* }" ]; do sleep 0.1; done
+luajit - "$D/out" <<'EOF'
+local cjson = require "cjson"
+local first, last, order, took = {}, {}, {}, {}
+for line in io.lines(arg[1]) do
+  local s = line:find('"name":"up"', 1, true) and cjson.decode(line)
+  local seconds = line:find('"name":"run_seconds"', 1, true) and cjson.decode(line)
+  if s then took = { s.version, s.t, s.probe } end
+  if seconds then
+    local version, at = took[3] .. took[1], took[2] - seconds.value
+    if not first[version] then order[#order + 1] = { took[3], version } end
+    first[version] = math.min(first[version] or at, at)
+    last[version] = math.max(last[version] or at, at)
+  end
+end
+local before, most = {}, -math.huge
+for _, o in ipairs(order) do
+  if before[o[1]] then most = math.max(most, last[before[o[1]]] - first[o[2]]) end
+  before[o[1]] = o[2]
+end
+print(("a run of the version before began at most %.3f s after the first of the new one"):format(math.max(most, 0)))
+EOF
