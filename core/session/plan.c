@@ -117,12 +117,38 @@ static uint32_t most_worth(const struct candidates *k) {
   return most;
 }
 
+/* The same as fill() while no column has ended and all names fit a request: only the reply's room counts. */
+static size_t fill_plain(const struct candidates *k, uint32_t reps, uint32_t most, size_t room, struct moon_plan *p) {
+  size_t reply = 0;
+  uint32_t n = 0;
+  bool all_begun = true;
+  most = k->n < most ? k->n : most;
+  for (; n < most; n++) {
+    const struct moon_column *c = &k->columns[k->order[n]];
+    size_t more = (size_t)reps * c->eighths;
+    if (n && reply + more > room) {
+      break;
+    }
+    reply += more;
+    all_begun &= c->begun;
+  }
+  memcpy(p->column, k->order, n);
+  p->n = (uint16_t)n;
+  p->reps = (uint16_t)reps;
+  p->octets = (uint32_t)(reply / 8);
+  p->guessed = !all_begun;
+  return reply;
+}
+
 /* The columns that fit with these repetitions; returns the eighths of octets they are good for. */
 static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits, struct moon_plan *p) {
   size_t reply = 0, ask = 0, useful = 0, room = 8 * limits->reply;
   uint32_t most = limits->varbinds / reps, n = 0, left = UINT32_MAX;
   bool all_begun = true;
   most = most < limits->columns ? most : limits->columns;
+  if (!k->known && k->ask <= limits->ask) {
+    return fill_plain(k, reps, most, room, p);
+  }
   for (const uint8_t *at = k->order, *end = at + k->n; at < end && n < most; at++) {
     const struct moon_column *c = &k->columns[*at];
     if (k->known) {
