@@ -200,6 +200,17 @@ static void probe_errors(void **state) {
   put("sub/a.lua", "require 'b'");
   put("sub/b.lua", "return require 'a'");
   refuse_probe("require 'a'", "sub/x.lua: module 'a' requires itself");
+  put("outside.lua", "return 1");
+  assert_int_equal(symlink("../outside.lua", "sub/leads_out.lua"), 0);
+  refuse_probe("require 'leads_out'", "sub/x.lua:1: module 'leads_out': sub/leads_out.lua leads out of the directory of the probe");
+  assert_int_equal(symlink("/etc", "sub/etc"), 0);
+  refuse_probe("local x = require 'etc.passwd'", "sub/x.lua:1: module 'etc.passwd' not found: no sub/etc/passwd.lua");
+  for (const char *const *n = (const char *const[]){"..outside", "/etc/passwd", "../outside", "a/b", "a..b", "", NULL}; *n; n++) {
+    char script[64], what[160];
+    snprintf(script, sizeof script, "local x = require '%s'", *n);
+    snprintf(what, sizeof what, "sub/x.lua:1: module '%s': a name is letters, digits, _ and -, joined by dots", *n);
+    refuse_probe(script, what);
+  }
   refuse_probe("while true do end", "sub/x.lua:1: still running after 2 s: loading a file only describes it");
 }
 
@@ -232,9 +243,11 @@ static const char FULL[] =
   "    { file = 'sub/t.json', auth = 'both', source = '127.0.0.1', strict_source = true },\n"
   "    { host = '127.0.0.9', name = 'nine', auth = 'ops' }, { hosts = { '127.0.0.9:161', '::1' }, auth = 'ops' } },\n"
   "  probes = { { file = 'sub/jobs.lua', every = 5, args = { a = 1, b = 'x', c = true }, match = 'SNMPv2-SMI::enterprises.9' },\n"
-  "    { file = 'p.lua', name = 'other', every = 60, timeout = 7, trusted = true, allow_set = true } },\n"
+  "    { file = 'p.lua', name = 'other', every = 60, timeout = 7, trusted = true, allow_set = true,\n"
+  "      allow_oids = { 'SNMPv2-SMI::mib-2', '.1.3.6.1.4.1' }, allow_targets = 'core*' } },\n"
   "  request = { timeout = 0.5, retries = 3, per_device = 4, breaker_after = 0, packets_per_s = 9 },\n"
-  "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30, cpu_ms = 40 },\n"
+  "  limits = { max_coroutines = 10, max_in_flight = 20, max_children = 5, packets_per_s = 30, cpu_ms = 40,\n"
+  "    memory_mb = 8, max_requests = 100, max_rows = 200, max_samples = 300, max_log_lines = 4 },\n"
   "  outputs = { 'json', 'null', 'json' }, workers = 2, grace = 1.5, rollout = { steps = { 10, 100 }, above = 7, failures = 0.1 }, loop = 'epoll', run_dir = '/tmp/x', engine_cache = false,\n"
   "}\n";
 
@@ -246,7 +259,7 @@ static void put_full(void) {
   put("sub/jobs.lua", "local m = require 'lib.m' local args = ...\nassert(args.a == '1' and args.c == 'true' and m.n == 3)\n"
                       "return { timeout = 9, jobs = { poll = { every = 30, run = function() return require('late') end },\n"
                       "pick = { every = 86400, timeout = 300, atomic = true, run = function() end } }, match = { 'SNMPv2-SMI::enterprises.8', 'IF-MIB::ifMIB' },\n"
-                      "limits = { max_children = 3, cpu_ms = 60 } }\n");
+                      "limits = { max_children = 3, cpu_ms = 60, memory_mb = 9, max_rows = 20 } }\n");
   (void)mkdir("sub/lib", 0700);
   put("sub/lib/m.lua", "local m2 = require 'lib.m2' assert(m2 == true) return { n = 3 }");
   put("sub/lib/m2.lua", "assert(... == 'lib.m2')");
@@ -359,6 +372,13 @@ static void everything(void **state) {
   assert_string_equal(b[0].match[0], "1.3.6.1.4.1.9");
   assert_int_equal(b[0].max_children, 3);
   assert_int_equal(b[0].cpu_ms, 40); /* its own 60 would be more */
+  assert_true(b[0].memory_mb == 8 && b[0].max_requests == 100 && b[0].max_rows == 20 && b[0].max_samples == 300 && b[0].max_log_lines == 4);
+  assert_true(b[0].n_allow_oids == 0 && b[0].n_allow_targets == 0);
+  assert_int_equal(b[1].n_allow_oids, 2);
+  assert_string_equal(b[1].allow_oids[0], "1.3.6.1.2.1");
+  assert_string_equal(b[1].allow_oids[1], "1.3.6.1.4.1");
+  assert_int_equal(b[1].n_allow_targets, 1);
+  assert_string_equal(b[1].allow_targets[0], "core*");
   assert_false(b[0].trusted || b[0].allow_set);
   assert_string_equal(b[1].name, "other");
   assert_true(b[1].jobs[0].every_s == 60 && b[1].jobs[0].timeout_s == 7 && b[1].trusted && b[1].allow_set);

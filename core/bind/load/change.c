@@ -177,15 +177,22 @@ static bool same_job_names(const struct moon_plan_probe *a, const struct moon_pl
   return same;
 }
 
+static bool same_texts(const char *const *a, uint32_t n, const char *const *b, uint32_t b_n) {
+  bool same = n == b_n;
+  for (uint32_t i = 0; same && i < n; i++) { same = strcmp(a[i], b[i]) == 0; }
+  return same;
+}
+
 bool moon_change_same_code(const struct moon_plan_probe *a, const struct moon_plan_probe *b) {
-  bool same = a->version == b->version && a->n_args == b->n_args && a->n_match == b->n_match && a->trusted == b->trusted &&
+  bool same = a->version == b->version && a->n_args == b->n_args && a->trusted == b->trusted &&
               a->allow_set == b->allow_set && same_text(a->group, b->group) && same_job_names(a, b);
   for (uint32_t k = 0; same && k < a->n_jobs; k++) { same = a->jobs[k].atomic == b->jobs[k].atomic; }
   for (uint32_t k = 0; same && k < a->n_args; k++) {
     same = strcmp(a->args[k].key, b->args[k].key) == 0 && strcmp(a->args[k].value, b->args[k].value) == 0;
   }
-  for (uint32_t k = 0; same && k < a->n_match; k++) { same = strcmp(a->match[k], b->match[k]) == 0; }
-  return same;
+  return same && same_texts(a->match, a->n_match, b->match, b->n_match) &&
+         same_texts(a->allow_oids, a->n_allow_oids, b->allow_oids, b->n_allow_oids) &&
+         same_texts(a->allow_targets, a->n_allow_targets, b->allow_targets, b->n_allow_targets);
 }
 
 static bool same_cpus(const struct moon_plan *a, const struct moon_plan *b) {

@@ -436,9 +436,34 @@ static void read_probe_jobs(struct moon_fields *f, struct moon_script *s) {
   moon_fields_leave(f, was);
 }
 
+/* OIDs by number or by name, as dotted text. */
+static void read_prefixes(struct moon_fields *f, const char *key, const char *const **out, uint32_t *n) {
+  moon_fields_texts(f, key, out, n);
+  const char **prefixes = moon_draft_alloc(f->d, (*n + 1) * sizeof *prefixes);
+  for (uint32_t i = 0; prefixes && i < *n; i++) {
+    prefixes[i] = moon_script_prefix(f->d, (*out)[i], strlen((*out)[i]));
+    if (!prefixes[i] && !f->d->err) {
+      moon_fields_enter(f, key);
+      moon_fields_fail(f, "\"%.100s\" is no OID, by number or by name", (*out)[i]);
+    }
+  }
+  if (f->d->err) { moon_fields_raise(f); }
+  if (*out) { *out = prefixes; }
+}
+
+/* An empty list would allow everything, which is not what it says. */
+static void read_allowed_targets(struct moon_fields *f, struct moon_script *s) {
+  moon_fields_texts(f, "allow_targets", &s->allow_targets, &s->n_allow_targets);
+  const char *empty = s->allow_oids && !s->n_allow_oids ? "allow_oids" : s->allow_targets && !s->n_allow_targets ? "allow_targets" : NULL;
+  if (!empty) { return; }
+  moon_fields_enter(f, empty);
+  moon_fields_fail(f, "is empty: nothing would be allowed");
+}
+
 /* One entry of probes, a table, at the top. */
 static void read_probe(struct moon_fields *f, struct moon_script *s) {
-  static const char *const KEYS[] = {"file", "name", "every", "timeout", "match", "group", "args", "jobs", "trusted", "allow_set", NULL};
+  static const char *const KEYS[] = {"file", "name", "every", "timeout", "match", "group", "args", "jobs", "trusted", "allow_set", "allow_oids",
+                                     "allow_targets", NULL};
   moon_fields_keys(f, KEYS);
   moon_fields_text(f, "file", &s->path);
   if (!s->path) { moon_fields_fail(f, "file is missing"); }
@@ -448,17 +473,9 @@ static void read_probe(struct moon_fields *f, struct moon_script *s) {
   moon_fields_bool(f, "trusted", &s->trusted);
   moon_fields_bool(f, "allow_set", &s->allow_set);
   moon_fields_text(f, "group", &s->group);
-  moon_fields_texts(f, "match", &s->match, &s->n_match);
-  const char **prefixes = moon_draft_alloc(f->d, (s->n_match + 1) * sizeof *prefixes);
-  for (uint32_t i = 0; prefixes && i < s->n_match; i++) {
-    prefixes[i] = moon_script_prefix(f->d, s->match[i], strlen(s->match[i]));
-    if (!prefixes[i] && !f->d->err) {
-      moon_fields_enter(f, "match");
-      moon_fields_fail(f, "\"%.100s\" is no OID, by number or by name", s->match[i]);
-    }
-  }
-  if (f->d->err) { moon_fields_raise(f); }
-  if (s->match) { s->match = prefixes; }
+  read_prefixes(f, "match", &s->match, &s->n_match);
+  read_prefixes(f, "allow_oids", &s->allow_oids, &s->n_allow_oids);
+  read_allowed_targets(f, s);
   read_args(f, s);
   read_probe_jobs(f, s);
 }

@@ -97,8 +97,8 @@ void moon_env_protect(lua_State *L) {
   }
   lua_pop(L, 1);
   if (luaL_loadbufferx(L, XPCALL, sizeof XPCALL - 1, "@lua/moonpoll/env", "t")) { lua_error(L); }
-  lua_call(L, 0, 1);
   luaJIT_setmode(L, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF);
+  lua_call(L, 0, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, XPCALL_KEY);
   lua_pushliteral(L, "");
   if (lua_getmetatable(L, -1)) {

@@ -132,6 +132,8 @@ static void put_probe(struct sink *s, const struct moon_plan_probe *p) {
   }
   put_u8(s, p->match != NULL);
   put_texts(s, p->match, p->n_match);
+  put_texts(s, p->allow_oids, p->n_allow_oids);
+  put_texts(s, p->allow_targets, p->n_allow_targets);
   put_text(s, p->group);
 }
 
@@ -161,7 +163,7 @@ static void put_plan(struct sink *s, const struct moon_plan *p) {
     totals[SOURCES] += p->probes[i].n_sources;
     totals[JOBS] += p->probes[i].n_jobs;
     totals[ARGS] += p->probes[i].n_args;
-    totals[TEXTS] += p->probes[i].n_match;
+    totals[TEXTS] += p->probes[i].n_match + p->probes[i].n_allow_oids + p->probes[i].n_allow_targets;
   }
   for (uint32_t i = 0; i < p->n_targets; i++) {
     totals[LABELS] += p->targets[i].n_labels;
@@ -395,6 +397,8 @@ static void get_probe(struct source *s, struct moon_plan_probe *p) {
   p->args = args;
   bool said = get_bool(s);
   get_texts(s, &p->match, &p->n_match);
+  get_texts(s, &p->allow_oids, &p->n_allow_oids);
+  get_texts(s, &p->allow_targets, &p->n_allow_targets);
   if (!said) { p->match = NULL; }
   if (!said && p->n_match) { moon_reader_fail(&s->r, MOON_E_RANGE); }
   p->group = get_text_or_null(s);

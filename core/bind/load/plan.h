@@ -42,8 +42,10 @@ struct moon_plan_probe {
   const struct moon_pair *args;      /* handed to the chunk as a table of strings: local args = ... */
   const char *const *match; /* sysObjectID prefixes, from the configuration or the file; NULL: none, or a function */
   const char *group;       /* of its probes one has a device: the one with the longest prefix, else the one without; NULL: none */
+  const char *const *allow_oids;    /* what it may ask for lies under one of these; none: anything */
+  const char *const *allow_targets; /* it runs against targets whose name matches one of these patterns of fnmatch; none: all */
   uint64_t version;        /* hash of all sources */
-  uint32_t n_sources, n_jobs, n_args, n_match;
+  uint32_t n_sources, n_jobs, n_args, n_match, n_allow_oids, n_allow_targets;
   MOON_LIMITS(MOON_LIMIT_FIELD) /* the plan's, or less as the probe's limits say */
   bool trusted;
   bool allow_set;

@@ -143,6 +143,19 @@ static const char *module_path(struct check *c, const char *name, size_t n) {
   return moon_draft_beside(c->d, c->s->path, file);
 }
 
+/* Is the file where it seems to be, or does a link lead out of the directory of the probe? */
+static bool is_beside(const struct check *c, const char *path) {
+  const char *slash = strrchr(c->s->path, '/');
+  char *dir = slash ? strndup(c->s->path, (size_t)(slash - c->s->path) + 1) : NULL;
+  char *real_dir = realpath(dir ? dir : ".", NULL), *real = realpath(path, NULL);
+  size_t n = real_dir ? strlen(real_dir) : 0;
+  bool is = real && n && strncmp(real, real_dir, n) == 0 && (n == 1 || real[n] == '/');
+  free(dir);
+  free(real_dir);
+  free(real);
+  return is;
+}
+
 static struct moon_source *find_source(struct check *c, const char *name, size_t n) {
   for (uint32_t i = 1; i < c->n_sources; i++) {
     if (strlen(c->sources[i].name) == n && memcmp(c->sources[i].name, name, n) == 0) { return &c->sources[i]; }
@@ -204,6 +217,7 @@ static int require(lua_State *L) { /* [-0, +1, e] */
   }
   const char *path = module_path(c, name, n);
   if (path && access(path, F_OK) != 0) { return require_error(L, c, "module '%s' not found: no %s", name, path); }
+  if (path && !is_beside(c, path)) { return require_error(L, c, "module '%s': %s leads out of the directory of the probe", name, path); }
   struct moon_source *s = path ? add_source(L, c, name, n, path) : NULL;
   if (!s) { return lua_error(L); }
   lua_pushlightuserdata(L, c); /* under way */
@@ -248,7 +262,7 @@ static void scan_requires(lua_State *L, struct check *c, const struct moon_sourc
     if (n >= 8 && memcmp(name, "moonpoll", 8) == 0 && (n == 8 || name[8] == '.')) { continue; }
     const char *path = module_path(c, name, n);
     if (!path) { raise(L); }
-    if (access(path, F_OK) != 0) { continue; }
+    if (access(path, F_OK) != 0 || !is_beside(c, path)) { continue; }
     if (!add_source(L, c, name, n, path)) { fail_message(L, c, path); }
     lua_pop(L, 1);
   }
@@ -454,6 +468,10 @@ static void override(lua_State *L, struct check *c, struct moon_plan_probe *p) {
   p->n_args = s->n_args;
   p->trusted = s->trusted;
   p->allow_set = s->allow_set;
+  p->allow_oids = s->allow_oids;
+  p->n_allow_oids = s->n_allow_oids;
+  p->allow_targets = s->allow_targets;
+  p->n_allow_targets = s->n_allow_targets;
 }
 
 static void set_name(lua_State *L, struct check *c, struct moon_plan_probe *p) {

@@ -20,7 +20,8 @@ struct moon_script {
   const char *const *match;   /* sysObjectID prefixes; NULL: as the file says */
   const char *group;          /* NULL: as the file says */
   const struct moon_script_job *jobs;
-  uint32_t n_args, n_match, n_jobs;
+  const char *const *allow_oids, *const *allow_targets;
+  uint32_t n_args, n_match, n_jobs, n_allow_oids, n_allow_targets;
   double every_s, timeout_s;  /* < 0: not said; of several jobs every_s goes to the most frequent one */
   bool trusted, allow_set;
 };

@@ -6,6 +6,7 @@
 #include "../value/assign.h"
 #include "../value/options.h"
 #include "../value/row.h"
+#include "allow.h"
 #include "roster.h"
 #include "run.h"
 #include "state.h"
@@ -308,8 +309,10 @@ static int push_next(lua_State *L, struct moon_task *t) {
     if (!moon_varbind_is_exception(&vb) && moon_oid_compare(vb.oid, vb.oid_len, s->names[i].oid, s->names[i].len) <= 0) {
       return push_failed(L, t, MOON_E_LOOP, i);
     }
+    bool allowed = moon_allow_oid(t->run->version->plan, vb.oid, vb.oid_len);
+    if (!allowed && !s->single) { continue; }
     if (s->single) {
-      if (moon_varbind_is_exception(&vb)) { return push_failed(L, t, MOON_E_MISSING, i); }
+      if (!allowed || moon_varbind_is_exception(&vb)) { return push_failed(L, t, MOON_E_MISSING, i); }
       moon_value_push_oid(L, vb.oid, vb.oid_len);
       e = moon_value_push(L, &c, g->flags);
       return e ? push_failed(L, t, e, i) : 2;
@@ -330,6 +333,7 @@ static int push_bulk(lua_State *L, struct moon_task *t) {
   lua_createtable(L, 16, 0);
   while (moon_varbind_get(&r, &vb)) {
     struct moon_cell c = {.value = vb.value, .value_len = vb.value_len, .type = vb.type};
+    if (!moon_allow_oid(t->run->version->plan, vb.oid, vb.oid_len)) { continue; }
     enum moon_err e = moon_value_push_raw(L, vb.oid, vb.oid_len, &c, t->get.flags);
     if (e) { return push_failed(L, t, e, SIZE_MAX); }
     lua_rawseti(L, -2, ++n);
@@ -398,6 +402,7 @@ static struct moon_task *begin(lua_State *L, struct moon_device *d) {
 
 static int park(lua_State *L, struct moon_task *t, uint8_t kind, uint8_t pdu_type, struct moon_shape *s, unsigned flags, int n) {
   struct moon_get *g = &t->get;
+  if (s) { moon_allow_check(L, t->run->version->plan, s->names, s->n); }
   g->query.own.pdu_type = pdu_type;
   g->query.own.kind = kind == GET_BULK ? MOON_KIND_BULK : MOON_KIND_GET;
   g->shape = s;
@@ -472,6 +477,7 @@ static int set(lua_State *L) {
   uint16_t n;
   moon_assign_check(L, 2, &varbinds, &len, &names, &n);
   struct moon_task *t = begin(L, d);
+  moon_allow_check(L, t->run->version->plan, names, n);
   t->get.query.own.varbinds = varbinds;
   t->get.query.own.varbinds_len = len;
   t->get.query.own.n_varbinds = n;

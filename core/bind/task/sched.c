@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../base/mem.h"
+#include "allow.h"
 #include "run.h"
 
 #define STARTS_A_TURN 128 /* runs started before the loop looks at its sockets again */
@@ -292,10 +293,11 @@ void moon_sched_start(struct moon_host *h) {
     struct moon_duty *d = take(h);
     struct moon_device *device = d->device;
     struct moon_revision *v = moon_revision_of(device->probe, device);
-    bool held = h->config.holds && h->config.holds(h->config.arg, v->plan, device->target->plan);
+    bool allowed = moon_allow_target(v->plan, device->target->plan->name);
+    bool held = allowed && h->config.holds && h->config.holds(h->config.arg, v->plan, device->target->plan);
     bool known = device->serial == v->serial && device->match_boots == device->target->boots;
     h->counters->runs_held += held;
-    if (held || (known && device->match == MOON_MATCH_NO)) {
+    if (held || !allowed || (known && device->match == MOON_MATCH_NO)) {
       bool first = !d->ran;
       d->ran = true;
       moon_sched_handed(h, d);
