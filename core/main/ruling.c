@@ -60,7 +60,8 @@ static bool worse_devices(const struct moon_ruling_case *c, bool settled, struct
     double least = k == MOON_WORSE_FAILING ? 1 : 2;
     if (e->tried.worse[k] < (allowed < least ? least : allowed)) { continue; }
     if (k == MOON_WORSE_SILENT && !silenced(e)) { continue; }
-    if (k < MOON_FIGURES && share(e->tried.worse[k], n) < APART * share(e->beside.worse[k], e->beside.devices)) { continue; }
+    uint64_t beside = e->beside.worse[k] + (e->suspects_beside > 0 ? (uint32_t)e->suspects_beside : 0); /* some have run less since */
+    if (k != MOON_WORSE_SILENT && share(e->tried.worse[k], n) < APART * share(beside, e->beside.devices)) { continue; }
     const char *what = k == MOON_WORSE_FAILING    ? "fail now and did not before"
                        : k == MOON_WORSE_SILENT   ? "are silent now and were not before"
                        : k == MOON_FIGURE_TIME     ? "take longer than they did"

@@ -39,6 +39,7 @@ struct world {
   double out;
   uint8_t out_from;     /* per cent of the step it begins at */
   bool events;          /* some devices give samples now and then */
+  double dead;          /* share of devices that always failed, and do */
 };
 
 struct trial {
@@ -67,6 +68,7 @@ static struct moon_run_figures a_run(const struct world *w, uint32_t i, bool can
     f.samples = (uint32_t)(f.samples * (w->samples > 0 ? w->samples : 1));
     f.err = w->err;
   }
+  if ((double)(i % 50) < 50 * w->dead) { f.err = i % 2 ? MOON_E_AUTH : MOON_E_TIMEOUT; }
   if (trying && t.out[i] && t.percent >= w->out_from) { f.err = w->outage; }
   if (chance() < w->failing) { f.err = chance() < 0.5 ? MOON_E_TIMEOUT : MOON_E_GEN_ERR; }
   f.took_us = (uint64_t)(took * 1e6);
@@ -158,21 +160,24 @@ static void test_silent(void **state) {
 static void test_slower(void **state) {
   (void)state;
   goes_back(&(struct world){200, USUAL, .broken = 1, .slower = 3}, "run time: ", 15);
+  assert_non_null(strstr(t.text, "times what is usual"));
 }
 static void test_greedier(void **state) {
   (void)state;
   goes_back(&(struct world){200, USUAL, .broken = 1, .requests = 3}, "requests a run: ", 5);
+  assert_non_null(strstr(t.text, "times what is usual"));
   goes_back(&(struct world){2000, USUAL, .broken = 0.03, .requests = 4}, "requests a run: ", 50);
 }
 static void test_fewer_samples(void **state) {
   (void)state;
   goes_back(&(struct world){200, USUAL, .broken = 1, .samples = 0.5}, "samples a run: ", 5);
+  assert_non_null(strstr(t.text, "times what is usual"));
   goes_back(&(struct world){2000, USUAL, .broken = 0.03, .samples = 0.5}, "samples a run: ", 50);
 }
 
 static void test_chance_trips_nothing(void **state) {
   (void)state;
-  const struct world worlds[] = {{200, USUAL}, {200, USUAL, .events = true}, {110, .failing = 0.02, .jitter = 0.6}, {200, .failing = 0.05, .jitter = 0.3}};
+  const struct world worlds[] = {{200, USUAL}, {200, USUAL, .events = true}, {110, .failing = 0.02, .jitter = 0.6}, {200, .failing = 0.05, .jitter = 0.3, .dead = 0.04}};
   uint32_t held = 0;
   for (uint64_t s = 1; s <= 1000; s++) {
     if (go(&worlds[s % 4], s) != MOON_RULING_ON) { fail_msg("seed %u: %s", (unsigned)s, t.text); }
@@ -186,9 +191,10 @@ static void test_the_world_is_no_candidates_fault(void **state) {
   (void)state;
   const struct world worlds[] = {{1000, USUAL, .outage = MOON_E_TIMEOUT, .out = 0.1},
                                  {200, USUAL, .outage = MOON_E_TIMEOUT, .out = 0.05, .out_from = 30},
-                                 {1000, USUAL, .outage = MOON_E_TIMEOUT, .out = 0.1, .out_from = 100}};
+                                 {1000, USUAL, .outage = MOON_E_TIMEOUT, .out = 0.1, .out_from = 100},
+                                 {1000, USUAL, .outage = MOON_E_AUTH, .out = 0.1}};
   for (uint64_t s = 1; s <= 60; s++) {
-    if (go(&worlds[s % 3], s) != MOON_RULING_ON) { fail_msg("seed %u: %u %%: %s", (unsigned)s, t.percent, t.text); }
+    if (go(&worlds[s % 4], s) != MOON_RULING_ON) { fail_msg("seed %u: %u %%: %s", (unsigned)s, t.percent, t.text); }
   }
 }
 
@@ -257,6 +263,28 @@ static void test_evidence_of_workers_adds_up(void **state) {
   assert_int_equal(sum.tried.devices, 3);
 }
 
+/* It began to fail while it had the version before. */
+static void test_what_was_worse_before(void **state) {
+  (void)state;
+  struct moon_habit h = {0};
+  struct moon_steps steps;
+  struct moon_habit_limits limits;
+  struct moon_weighed w;
+  struct moon_run_figures f = {.took_us = 1000, .requests = 1, .samples = 4};
+  moon_steps_init(&steps);
+  moon_habit_limits(&steps, &limits);
+  for (int i = 0; i < 20; i++) { moon_habit_learn(&h, 1, &f); }
+  f.err = MOON_E_AUTH;
+  for (int i = 0; i < 2; i++) { moon_habit_weigh(&h, 7, false, &f, &limits, &w); }
+  assert_int_equal(w.now_sure, 0);
+  for (int i = 0; i < 10; i++) {
+    moon_habit_weigh(&h, 7, true, &f, &limits, &w);
+    assert_int_equal(w.now_sure, 0);
+  }
+  for (int i = 0; i < 10 && !w.now_sure; i++) { moon_habit_weigh(&h, 8, true, &f, &limits, &w); } /* another candidate */
+  assert_int_equal(w.now_sure, 1u << MOON_WORSE_FAILING);
+}
+
 static void test_a_version_begins_its_own_habit(void **state) {
   (void)state;
   struct moon_habit h = {0};
@@ -279,6 +307,6 @@ int main(void) {
     cmocka_unit_test(test_slower), cmocka_unit_test(test_greedier), cmocka_unit_test(test_fewer_samples),
     cmocka_unit_test(test_chance_trips_nothing), cmocka_unit_test(test_the_world_is_no_candidates_fault),
     cmocka_unit_test(test_nothing_known_goes_on_in_the_end), cmocka_unit_test(test_evidence_of_workers_adds_up),
-    cmocka_unit_test(test_a_version_begins_its_own_habit)};
+    cmocka_unit_test(test_what_was_worse_before), cmocka_unit_test(test_a_version_begins_its_own_habit)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,11 +106,14 @@ static void score(struct moon_habit *h, int which, bool worse, double share, dou
 }
 
 /* What went wrong on the version before is not the candidate's. */
-static void begin(struct moon_habit *h) {
+static uint8_t begin(struct moon_habit *h) {
+  uint8_t suspicions = 0;
   for (int i = 0; i < MOON_WORSE_N; i++) {
+    if (h->score[i] >= MOON_HABIT_SUSPECT && !(h->sure >> i & 1)) { suspicions++; }
     if (h->score[i] >= MOON_HABIT_SUSPECT / 2) { h->sure |= (uint8_t)(1u << i); }
     h->score[i] = 0;
   }
+  return suspicions;
 }
 
 void moon_habit_weigh(struct moon_habit *h, uint8_t trial, bool candidate, const struct moon_run_figures *f, const struct moon_habit_limits *limits,
@@ -122,7 +125,7 @@ void moon_habit_weigh(struct moon_habit *h, uint8_t trial, bool candidate, const
     h->tried = h->entered = h->stepped = h->step = h->sure = 0;
     for (int i = 0; i < MOON_WORSE_N; i++) { h->score[i] = 0; }
   }
-  if (candidate && !h->tried) { begin(h); }
+  if (candidate && !h->tried) { out->dismissed = begin(h); }
   if (candidate) { h->tried = more(h->tried); }
   bool known = moon_habit_is(h), silent = moon_calm_is_about(f->err), script = f->err == MOON_E_PUBLIC_N;
   double failing = moon_habit_failing(h);

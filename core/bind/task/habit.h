@@ -65,6 +65,7 @@ struct moon_weighed {
   int16_t off[MOON_FIGURES];  /* from what is usual, with a limit to what one run counts */
   uint8_t now_sure;           /* bits of scores that are MOON_HABIT_SURE for the first time */
   int8_t suspect;             /* 1: became one, -1: is none any more */
+  uint8_t dismissed;          /* suspicions from before it had the candidate, which are over with that */
   bool surprise;              /* it failed, which is not usual */
 };
 /* A run while a candidate is tried, its own (h->tried counts) or one of the version in force. trial: tag of the candidate. */

@@ -83,6 +83,7 @@ void moon_witness_tried(struct moon_witness *e, struct moon_habit *h, const stru
   e->second += h->stepped == runs;
   e->here += w.compared && !first;
   e->suspects += w.suspect;
+  e->suspects_beside -= w.dismissed;
   if (first && known) { add_device(&e->tried, h); }
   add_run(&e->tried, silence, f, &w);
   if (w.surprise) { tell(e, w.now_sure & (1u << MOON_WORSE_FAILING | 1u << MOON_WORSE_SILENT) ? 2 : 1, device, error); }
@@ -93,6 +94,7 @@ void moon_witness_beside(struct moon_witness *e, struct moon_habit *h, const str
   uint8_t tag = moon_habit_tag(e->serial);
   bool first = h->trial != tag;
   moon_habit_weigh(h, tag, false, f, limits, &w);
+  e->suspects_beside += w.suspect;
   if (first && moon_habit_is(h)) { add_device(&e->beside, h); }
   if (enters(h, e) && moon_habit_is(h)) { expose(&e->beside); }
   add_run(&e->beside, &e->beside, f, &w);
@@ -130,6 +132,7 @@ void moon_witness_add(struct moon_witness *to, const struct moon_witness *from) 
     to->here += from->here;
   }
   to->suspects += from->suspects;
+  to->suspects_beside += from->suspects_beside;
   add_sums(&to->tried, &from->tried);
   add_sums(&to->beside, &from->beside);
   if (from->told > to->told) { tell(to, from->told, from->device, from->error); }

@@ -30,6 +30,7 @@ struct moon_witness {
   uint32_t first, second;             /* duties whose first, second and so on run in this step, up to steps.runs, is over: first, last */
   uint32_t here;                      /* comparisons in this step */
   int32_t suspects;                   /* duties that may be worse in some way */
+  int32_t suspects_beside;            /* likewise, of those beside */
   uint32_t told;                      /* what stands in device and error: 0 nothing, 1 an error, 2 one of a device that is surely worse */
   struct moon_witness_sums tried, beside;
   char device[64];
