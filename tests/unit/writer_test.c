@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -171,6 +172,35 @@ static void a_full_disk_is_a_failure(void **state) {
   close(fd);
 }
 
+/* A file that may not grow past so many octets, as on a disk that is full: what stays of it ends with a whole line. */
+static void a_full_disk_tears_no_line(void **state) {
+  (void)state;
+  for (int flags = 0; flags <= O_APPEND; flags += O_APPEND) {
+    struct rig r;
+    char path[] = "/tmp/writer_test.XXXXXX", text[5000];
+    struct rlimit all, few;
+    int fd = mkostemp(path, flags);
+    assert_true(fd >= 0);
+    unlink(path);
+    assert_int_equal(write(fd, "before\n", 7), 7);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    few = all;
+    few.rlim_cur = sizeof text;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &few);
+    rig_start(&r, fd, 0);
+    setrlimit(RLIMIT_FSIZE, &all);
+    put(&r, 0, 100);
+    assert_int_equal(rig_end(&r), MOON_WRITER_FAILED);
+    ssize_t n = pread(fd, text, sizeof text, 0);
+    assert_in_range(n, 4800, sizeof text - 1);
+    assert_memory_equal(text, "before\n{", 8);
+    assert_memory_equal(text + n - 2, "}\n", 2);
+    assert_int_equal(lseek(fd, 0, SEEK_CUR), n);
+    close(fd);
+  }
+}
+
 static void the_end_of_the_master_is_its_end(void **state) {
   struct rig r;
   (void)state;
@@ -202,7 +232,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(each_run_is_seen_at_once_and_the_end_empties_the_rings), cmocka_unit_test(a_slow_reader_fills_the_rings_and_no_memory),
     cmocka_unit_test(a_reader_that_goes_away_is_noticed_without_samples), cmocka_unit_test(a_reader_that_goes_away_in_the_middle),
-    cmocka_unit_test(a_full_disk_is_a_failure), cmocka_unit_test(the_end_of_the_master_is_its_end),
+    cmocka_unit_test(a_full_disk_is_a_failure),
+    cmocka_unit_test(a_full_disk_tears_no_line), cmocka_unit_test(the_end_of_the_master_is_its_end),
     cmocka_unit_test(a_pipe_somebody_made_nonblocking)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
