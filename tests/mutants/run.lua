@@ -45,6 +45,7 @@ end
 local function run(name, tests)
   for _, t in ipairs(tests) do
     local stage, only = t:match "^(%w+)/(.+)$"
+    stage, only = stage or t, only or ""
     if not sh("cd %s && B=%s/build/san ONLY=%s timeout 120 sh tests/run.sh %s >>%s/log/%s 2>&1", tree, absolute, only, stage, absolute, name) then
       return t
     end
@@ -55,7 +56,7 @@ end
 for _, m in ipairs(mutants) do
   local there = {}
   for _, t in ipairs(m.tests) do
-    local f = io.open("tests/" .. t .. (t:match "^unit/" and ".c" or ".lua"))
+    local f = io.open("tests/" .. t .. (t:match "^unit/" and ".c" or t:match "/" and ".lua" or ".sh"))
     if f then
       f:close()
       there[#there + 1] = t

@@ -26,7 +26,7 @@ _M.DATAGRAM_MAX = 8192
 local SOCKETS_MAX = 1000 -- open at once in one request
 local ENDED_S = 1        -- slack for a waiter that is about to say that it is over
 local LOOK_S = 0.004     -- who waits for a place among all workers' looks as often at first
-local LOOK_MAX_S = 0.02
+local LOOK_MAX_S = 0.01  -- and later on
 
 local phases = { rewrite = true, access = true, content = true, timer = true, ssl_cert = true, ssl_session_fetch = true,
   ssl_client_hello = true, preread = true, server_rewrite = true }
@@ -198,10 +198,11 @@ local function leave(peer, ask)
 end
 
 -- Workers tell each other nothing but by looking: often at first, then less.
-local function wait_in_line(peer, ask, began)
+local function wait_in_line(peer, ask, began, yields)
   local shared, gate, now = peer.shared, peer.gate, began
   while true do
     local pause = min(LOOK_MAX_S, LOOK_S + (now - began) / 8) * (0.25 + 0.75 * random())
+    if yields then pause, yields = 1.2 * LOOK_MAX_S, false end -- others look once more before that
     shared:wait(pause)
     ngx.sleep(pause)
     now = clock()
@@ -216,8 +217,9 @@ jit.off(wait_in_line) -- compiled, a loop that yields leaves traces with every w
 -- A place among those of all workers; and whether this is the trial of one that is down.
 local function enter_all(peer, ask, now)
   local shared = peer.shared
-  local place = not shared:look(now) and shared:take(peer.window, peer.give_up, now)
-  if not place then place, now = wait_in_line(peer, ask, now) end
+  local yields = shared:look(now)
+  local place = not yields and shared:take(peer.window, peer.give_up, now)
+  if not place then place, now = wait_in_line(peer, ask, now, yields) end
   return place, shared:tries(peer.give_up, now)
 end
 
