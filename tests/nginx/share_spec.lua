@@ -27,7 +27,8 @@ describe("workers with a dictionary", function()
     ngx.timer.at(0, look)
   }]]
   lazy_setup(function()
-    agent = t.agent { "--device", "127.0.5.2=dead()", "--device", "127.0.5.3=delay(100)", "--device", "127.0.5.5=dead()", "--device", "127.0.5.6=dead()", "--device", "127.0.5.7=dead()", "--device", "127.0.5.8=dead()" }
+    agent = t.agent { "--device", "127.0.5.2=dead()", "--device", "127.0.5.3=delay(100)", "--device", "127.0.5.5=dead()", "--device",
+      "127.0.5.6=dead()", "--device", "127.0.5.7=dead()", "--device", "127.0.5.8=dead()" }
     local asks = [[return { timeout = %s, run = function(device) return device:get "1.3.6.1.2.1.1.5.0" end }]]
     nginx = rig.start { workers = 2, http = http, files = { ["one.lua"] = asks:format(20), ["two.lua"] = asks:format(20), ["short.lua"] = asks:format(0.1),
       ["brief.lua"] = asks:format(0.1), ["pages.lua"] = [[return { snmp = require("moonpoll.nginx").probe { dir = debug.getinfo(1).source:match "^@(.*)/",
