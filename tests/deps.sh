@@ -3,7 +3,7 @@
 # "a|b" is met by either. Both LuaJITs of Debian will do; they exclude each other, so what is there is kept.
 set -eu
 build="gcc libc6-dev pkg-config libluajit2-5.1-dev|libluajit-5.1-dev luajit2|luajit libev-dev libc-ares-dev libssl-dev libjansson-dev libsmi2-dev"
-test="libcmocka-dev lua-busted lua-check lua-cjson snmpd snmp smitools g++"
+test="libcmocka-dev lua-busted lua-check lua-cjson snmpd snmp smitools g++ iproute2"
 # npm's net-snmp judges too, where npm is: 350 packages of Debian are too much to ask of people, not of a machine.
 if [ -n "${CI:-}" ] && ! command -v npm >/dev/null; then test="$test nodejs npm"; fi
 # nginx's module of Lua goes with the one LuaJIT alone, and would take the other away.
