@@ -64,8 +64,7 @@ static size_t layout(const struct moon_ledger_head *h, size_t *habits) {
   return *habits + (size_t)h->n_workers * h->n_habits * sizeof(struct moon_habit_place);
 }
 
-/* What masters left that were killed, and were started with something else: nobody comes back for it when nothing was going on. */
-static void sweep(const char *dir) {
+void moon_ledger_sweep(const char *dir) {
   static const char prefix[] = "rollout-";
   struct moon_ledger_head h;
   DIR *d = opendir(dir);
@@ -124,7 +123,7 @@ void moon_ledger_init(struct moon_ledger *l, const char *dir, const struct moon_
   *l = (struct moon_ledger){.fd = -1};
   if (dir && o) {
     l->fd = take_file(l, dir, o);
-    sweep(dir);
+    moon_ledger_sweep(dir);
   }
   want.size = layout(&want, &habits);
   if (!map_old(l, &want)) {

@@ -51,6 +51,8 @@ struct moon_ledger {
 
 /* dir NULL: no file. What cannot be had is told and done without. The head says what a master before left: state NONE when nothing. */
 void moon_ledger_init(struct moon_ledger *l, const char *dir, const struct moon_load_options *o, const struct moon_plan *plan);
+/* Removes what masters left there that were killed while nothing was going on: nobody comes back for it. */
+void moon_ledger_sweep(const char *dir);
 /* In a child of the master: the file is not its own. */
 void moon_ledger_leave(struct moon_ledger *l);
 /* keep: the next master is to find it. */

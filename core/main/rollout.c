@@ -313,6 +313,7 @@ static void resume(struct moon_master *m) {
 
 void moon_rollout_init(struct moon_master *m, const char *base) {
   m->rollout.next_us = UINT64_MAX;
+  if (m->plan->once && base) { moon_ledger_sweep(base); }
   if (m->plan->once) { return; }
   moon_ledger_init(&m->rollout.ledger, m->reload.able ? base : NULL, m->c->options ? &m->c->options->load : NULL, m->plan);
   if (head(m)) { resume(m); }
