@@ -332,6 +332,13 @@ enum moon_err moon_rollout_sift(struct moon_master *m) {
   struct moon_reload *r = &m->reload;
   char names[400] = "";
   if (!head(m)) { return MOON_OK; }
+  if (r->now_begun && !r->change.anew && moon_turnover_is_on_trial(m, &r->change)) { /* enough of steps */
+    struct moon_plan *base;
+    promote(m, "at once, as was asked");
+    enum moon_err e = moon_change_mix(r->fresh, r->fresh, NULL, &base);
+    if (!e) { e = moon_reload_rebase(r, base); }
+    if (e) { return e; }
+  }
   forget_others(m, r->fresh);
   for (uint32_t i = 0; i < r->change.n_code;) {
     const struct moon_plan_probe *p = &r->fresh->probes[r->change.code[i]];

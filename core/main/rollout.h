@@ -24,7 +24,8 @@ struct moon_rollout {
 void moon_rollout_init(struct moon_master *m, const char *base);
 void moon_rollout_fini(struct moon_master *m);
 
-/* What was read has code that is refused: taken out of it, and told by m->reload.code. MOON_E_NOMEM. */
+/* What was read has code that is refused: taken out of it, and told by m->reload.code. What is on trial already, and is asked for at
+ * once, is in force. MOON_E_NOMEM. */
 enum moon_err moon_rollout_sift(struct moon_master *m);
 /* Do new versions go in steps, with what is configured now and so many targets? */
 bool moon_rollout_is_in_steps(const struct moon_master *m);

@@ -192,6 +192,14 @@ end }
     s = r.status()
     assert.equal("done", s.rollout.state)
     assert.is_nil(s.probes[1].candidate)
+    put(r.probe, code "-- five")
+    local fifth = r.until_("a trial", function(x) return x.state == "going" end).probes[1].candidate
+    status, out = r.tell("reload", "--now") -- there is nothing new, but no more steps
+    assert.equal(0, status)
+    assert.truthy(out:find("targets: 200", 1, true), out)
+    s = r.status()
+    assert.equal("done", s.rollout.state)
+    assert.equal(fifth, s.probes[1].version)
     t.sleep(0.7)
     r.process:stop()
     local jumps = r.jumps() -- those that had the second version went back once
