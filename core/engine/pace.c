@@ -59,10 +59,9 @@ static void turn(struct moon_budget *b, uint64_t now_us) {
   b->turn_us = now_us + GENERATION_US;
 }
 
-/* Has this second room for another one that was earned? */
-static bool has_room(const struct moon_budget *b) {
-  uint64_t most = larger(b->first, larger(b->most, b->most_before));
-  return b->used <= most * b->percent / RETRY;
+/* What first tries of the busiest second earned. */
+static uint64_t share(const struct moon_budget *b) {
+  return (uint64_t)larger(b->first, larger(b->most, b->most_before)) * b->percent / RETRY;
 }
 
 void moon_budget_earn(struct moon_budget *b, uint32_t n, uint64_t now_us) {
@@ -74,7 +73,9 @@ void moon_budget_earn(struct moon_budget *b, uint32_t n, uint64_t now_us) {
 /* Both parts pay for every retry, so together they allow the larger of the two, not the sum. */
 bool moon_budget_take(struct moon_budget *b, uint64_t now_us) {
   turn(b, now_us);
-  bool earned = b->before + b->now >= RETRY && has_room(b), steady = b->cost_us && b->seconds_us <= now_us;
+  uint64_t most = share(b);
+  bool room = b->used <= most, earned = room && b->before + b->now >= RETRY;
+  bool steady = b->cost_us && b->seconds_us <= now_us && (room || most * b->cost_us < SECOND_US);
   if (earned) {
     uint64_t old = b->before < RETRY ? b->before : RETRY;
     b->before -= old;

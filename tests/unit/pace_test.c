@@ -105,7 +105,7 @@ static void fades(void **state) {
 static void no_burst(void **state) {
   struct moon_budget b;
   (void)state;
-  moon_budget_init(&b, 10, 0, START);
+  moon_budget_init(&b, 10, 50, START);
   uint64_t now = START;
   for (int s = 0; s < 60; s++) {
     unsigned retries = 0;
