@@ -116,7 +116,7 @@ end
       assert.truthy(p:alive(), p:stderr())
       return status()
     end)
-    local done = pcall(t.wait_for, "all cases", 30 + 2 * EVERY * #cases, function()
+    local done = pcall(t.wait_for, "all cases", 60 + 6 * EVERY * #cases, function()
       assert.truthy(p:alive(), p:stderr())
       return p:stdout():find('"name":"cases"', 1, true)
     end)

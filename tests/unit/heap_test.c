@@ -146,6 +146,40 @@ static void who_has_too_much_gets_room_to_let_go(void **state) {
   moon_heap_close(&h, L);
 }
 
+/* Whatever Lua is about when it is refused memory, its state goes on. */
+static void refused_at_any_point(void **state) {
+  (void)state;
+  static const char text[] =
+    "local t, n = {}, 0\n"
+    "for i = 1, 60 do t['k' .. i] = { i, tostring(i), function() return t end } end\n"
+    "pcall(function() local s = 'x' for i = 1, 12 do s = s .. s end t.s = s:gsub('xx', '%0y') end)\n"
+    "pcall(table.sort, { 3, 1, 2 }, function(a, b) t[#t + 1] = a .. b return a < b end)\n"
+    "for k in pairs(t) do n = n + 1 t[k] = nil end\n"
+    "local function deep(i) if i == 0 then return 1 end return 1 + deep(i - 1) end\n"
+    "return n + deep(150) + #('%s %d'):format(('z'):rep(500), n)";
+  struct moon_heap h;
+  lua_State *L = open_state(&h);
+  struct moon_heap_account *a = moon_heap_account_new(&h);
+  unsigned refused = 0, well = 0;
+  for (size_t most = 64; most < 1200000; most += 64 + most / 40) {
+    lua_settop(L, 0);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    lua_gc(L, LUA_GCSTOP, 0);
+    moon_heap_charge(&h, a);
+    moon_heap_enter(&h, (a->alive + most) / 2);
+    bool failed = luaL_dostring(L, text);
+    moon_heap_leave(&h);
+    refused += h.wanted != 0;
+    well += !failed;
+    h.wanted = 0;
+    moon_heap_charge(&h, NULL);
+    run(L, "local t = {} for i = 1, 100 do t[i] = ('x'):rep(i) end assert(#table.concat(t) == 5050)");
+    assert_true(a->alive + h.own.alive == (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0));
+  }
+  assert_true(refused > 50 && well > 5);
+  moon_heap_close(&h, L);
+}
+
 static void accounts_go_with_their_last_block(void **state) {
   (void)state;
   struct moon_heap h;
@@ -167,6 +201,7 @@ int main(void) {
     cmocka_unit_test(the_line_is_told_of_once_and_twice_the_limit_is_refused),
     cmocka_unit_test(garbage_is_not_blamed),
     cmocka_unit_test(who_has_too_much_gets_room_to_let_go),
+    cmocka_unit_test(refused_at_any_point),
     cmocka_unit_test(accounts_go_with_their_last_block),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,8 +342,8 @@ static void take_opts(lua_State *L, struct moon_rows *w, int opts) {
   if (opt(L, opts, "exact") && lua_toboolean(L, -1)) { w->flags = MOON_VALUE_EXACT; }
   if (opt(L, opts, "with")) {
     w->with = moon_shape_check_field(L, values, lua_gettop(L), opts - 1, "with");
-    moon_allow_check(L, w->run->version->plan, w->with->names, w->with->n);
     moon_shape_hold(w->with);
+    moon_allow_check(L, w->run->version->plan, w->with->names, w->with->n);
   }
   if (opt(L, opts, "only")) { moon_index_list_check(L, lua_gettop(L), opts - 1, "only", &w->only); }
   if (opt(L, opts, "key")) { w->key = column_of(L, w, -1, "key"); }
@@ -393,8 +393,8 @@ static int open_(lua_State *L, bool oids) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->rows_meta);
   lua_setmetatable(L, -2);
   w->columns = moon_shape_check(L, h->values, 2);
-  moon_allow_check(L, w->run->version->plan, w->columns->names, w->columns->n);
   moon_shape_hold(w->columns);
+  moon_allow_check(L, w->run->version->plan, w->columns->names, w->columns->n);
   if (oids && !w->columns->single) { return luaL_argerror(L, 2, "the OID of a subtree as text expected"); }
   if (!lua_isnil(L, 3)) { take_opts(L, w, 3); }
   make_heads(L, w);
