@@ -86,7 +86,8 @@ static void step(struct moon_flight *f) {
 bool moon_flight_id(struct moon_flight *f, uint32_t *counter, uint32_t *id) {
   /* Three quarters of the ring remember what is over; without memory for that, half of it may go. */
   if (f->live > f->mask / 4 && !grow(f) && f->live > f->mask / 2) { return false; }
-  while (f->ring[f->next & f->mask].state == MOON_TRY_LIVE) { step(f); }
+  /* In its first round the place was never used: looking at it would only have the kernel map a page of zeros first. */
+  while ((f->wrapped || f->next > f->mask) && f->ring[f->next & f->mask].state == MOON_TRY_LIVE) { step(f); }
   *counter = f->next;
   *id = moon_ids_from_counter(&f->ids, f->next);
   return true;
