@@ -161,7 +161,7 @@ int main(void) {
     struct moon_query q = {0};
     t0 = now_ns();
     for (unsigned i = 0; i < 1000; i++) {
-      moon_engine_submit(engine, t->get.query.target->peer, &t->get.request, 0, (moon_done *)(void *)abort, &q, &q.ticket);
+      moon_engine_submit(engine, t->get.query.target->peer, t->get.query.request, 0, (moon_done *)(void *)abort, &q, &q.ticket);
       moon_engine_cancel(engine, q.ticket);
     }
     bare += now_ns() - t0;
