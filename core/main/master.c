@@ -87,6 +87,10 @@ static bool reloaded(struct moon_master *m, pid_t pid, int status) {
   const char *why = "";
   if (pid <= 0 || pid != r->loading.pid) { return false; }
   if (!moon_reload_reaped(r, pid, status, moon_master_now_us())) { return true; }
+  if (r->fresh->broken && m->turnover.trial) { /* what is on trial goes on */
+    moon_reload_refuse(r, r->fresh->broken);
+    return true;
+  }
   enum moon_err sifted = moon_rollout_sift(m);
   if (sifted) {
     moon_reload_refuse(r, moon_err_text(sifted));

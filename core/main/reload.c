@@ -12,6 +12,7 @@
 
 #define LIMIT_US UINT64_C(300000000) /* passwords of many users take their time */
 #define TOLD_MAX 5u
+#define ALL "all stays"
 #define UNSETTLED_US UINT64_C(2500000)
 
 /* Once: it says the same of every file. */
@@ -89,12 +90,12 @@ static void begin(struct moon_reload *r) {
   r->now = false;
 }
 
-static void over(struct moon_reload *r, bool failed, const char *text) {
+static void over(struct moon_reload *r, bool failed, const char *what, const char *text) {
   bool known = failed && r->failed && strcmp(r->said, text) == 0;
   r->failed = failed;
   (void)snprintf(r->said, sizeof r->said, "%s", text);
   r->done = r->begun;
-  if (failed && !known) { moon_log(MOON_LOG_ERROR, "not reloaded, all stays as it was: %s", text); }
+  if (failed && !known) { moon_log(MOON_LOG_ERROR, "not reloaded, %s as it was: %s", what, text); }
 }
 
 uint64_t moon_reload_tick(struct moon_reload *r, uint64_t now_us) {
@@ -102,7 +103,7 @@ uint64_t moon_reload_tick(struct moon_reload *r, uint64_t now_us) {
   if (!r->able) {
     if (r->done != r->asked) {
       begin(r);
-      over(r, true, "with --once nothing is read again");
+      over(r, true, ALL, "with --once nothing is read again");
     }
     return UINT64_MAX;
   }
@@ -118,7 +119,7 @@ uint64_t moon_reload_tick(struct moon_reload *r, uint64_t now_us) {
     begin(r);
     r->deadline_us = now_us + LIMIT_US;
     moon_watch_mark(&r->watch);
-    if (moon_load_begin(&r->options, &r->loading, error, sizeof error)) { over(r, true, error); }
+    if (moon_load_begin(&r->options, &r->loading, error, sizeof error)) { over(r, true, ALL, error); }
   }
   uint64_t next = r->watch.look_us < r->again_us ? r->watch.look_us : r->again_us;
   return r->loading.pid > 0 && r->deadline_us < next ? r->deadline_us : next;
@@ -176,13 +177,19 @@ static void name_probes(const struct moon_plan *p, const char *name, char *out, 
 /* All stays but the probe that was asked for. */
 static enum moon_err choose(struct moon_reload *r, struct moon_plan **fresh, char *error, size_t cap) {
   struct moon_plan *chosen;
+  if ((*fresh)->broken && !find_probe(*fresh, r->only_begun) && find_probe(&r->plan, r->only_begun)) {
+    (void)snprintf(error, cap, "%s", (*fresh)->broken);
+    return MOON_E_CONFIG;
+  }
   if (!find_probe(*fresh, r->only_begun)) {
-    name_probes(*fresh, r->only_begun, error, cap);
+    name_probes((*fresh)->broken ? &r->plan : *fresh, r->only_begun, error, cap);
     return MOON_E_CONFIG;
   }
   enum moon_err e = moon_change_mix(&r->plan, *fresh, r->only_begun, &chosen);
   if (e) { return e; }
   chosen->unsettled = (*fresh)->unsettled;
+  chosen->broken = NULL;
+  chosen->n_kept = 0;
   moon_plan_free(*fresh);
   *fresh = chosen;
   return MOON_OK;
@@ -215,7 +222,7 @@ bool moon_reload_reaped(struct moon_reload *r, pid_t pid, int status, uint64_t n
   }
   if (e) {
     moon_plan_free(fresh);
-    over(r, true, e == MOON_E_CONFIG ? text : moon_err_text(e));
+    over(r, true, ALL, e == MOON_E_CONFIG ? text : moon_err_text(e));
     r->watch.restless = true;
     return false;
   }
@@ -247,11 +254,11 @@ enum moon_err moon_reload_rebase(struct moon_reload *r, struct moon_plan *base) 
 
 void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) {
   struct moon_change *c = &r->change;
-  char text[1024];
+  char text[1024], told[1024];
   bool changed = !moon_change_is_none(c) || *r->code || c->anew;
   (void)snprintf(text, sizeof text, "targets: %u, of them new: %u, changed: %u; gone: %u%s%s%s%s%s%s", r->fresh->n_targets, c->n_new, c->n_other,
                  c->n_gone, c->settings ? "; limits or intervals changed" : "", r->code, note,
-                 r->fresh->n_kept ? "; files kept as they were: see the log" : "", *r->fixed ? "; needs a restart: " : "", r->fixed);
+                 r->fresh->n_kept > (r->fresh->broken != NULL) ? "; files kept as they were: see the log" : "", *r->fixed ? "; needs a restart: " : "", r->fixed);
   if (changed || *r->fixed) { moon_log(MOON_LOG_INFO, "reloaded: %s", text); }
   r->generation += changed;
   r->was = r->plan;
@@ -262,7 +269,13 @@ void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) 
   c->was = &r->was;
   c->now = &r->plan;
   watch(r, now_us);
-  over(r, false, text);
+  r->watch.restless = r->plan.broken != NULL;
+  if (r->plan.broken) {
+    (void)snprintf(told, sizeof told, "%.500s; %.500s", r->plan.broken, text);
+    over(r, true, "that probe stays", told);
+  } else {
+    over(r, false, ALL, text);
+  }
 }
 
 void moon_reload_taken(struct moon_reload *r) {
@@ -272,11 +285,11 @@ void moon_reload_taken(struct moon_reload *r) {
 }
 
 void moon_reload_refuse(struct moon_reload *r, const char *why) {
+  r->watch.restless = true;
+  over(r, true, ALL, why); /* which may be a word of fresh */
   moon_change_fini(&r->change);
   moon_plan_free(r->fresh);
   r->fresh = NULL;
-  r->watch.restless = true;
-  over(r, true, why);
 }
 
 void moon_reload_put(struct moon_reload *r, struct moon_plan *plan) {

@@ -76,6 +76,28 @@ static uint32_t keep_credentials(const struct moon_plan *was, const struct moon_
   return n;
 }
 
+static const struct moon_plan_probe *find_probe(const struct moon_plan *in, const char *name) {
+  for (uint32_t i = 0; i < in->n_probes; i++) {
+    if (strcmp(in->probes[i].name, name) == 0) { return &in->probes[i]; }
+  }
+  return NULL;
+}
+
+/* Those that could not be loaded are as they were, at their places; out has room for all of both. */
+static void keep_probes(const struct moon_plan *was, struct moon_plan *plan, struct moon_plan_probe *out) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < was->n_probes; i++) {
+    const struct moon_plan_probe *p = find_probe(plan, was->probes[i].name);
+    if (p) { out[n++] = *p; }
+    if (!p && is_kept(plan, was->probes[i].sources[0].path)) { out[n++] = was->probes[i]; }
+  }
+  for (uint32_t i = 0; i < plan->n_probes; i++) {
+    if (!find_probe(was, plan->probes[i].name)) { out[n++] = plan->probes[i]; }
+  }
+  plan->probes = out;
+  plan->n_probes = n;
+}
+
 enum moon_err moon_change_keep(const struct moon_plan *was, struct moon_plan **fresh) {
   struct moon_plan plan = **fresh, *made;
   struct names names = {0};
@@ -83,9 +105,10 @@ enum moon_err moon_change_keep(const struct moon_plan *was, struct moon_plan **f
   if (!plan.n_kept) { return MOON_OK; }
   for (uint32_t i = 0; i < was->n_targets; i++) { room += was->targets[i].n_credentials; }
   struct moon_plan_target *targets = moon_mem_array((size_t)plan.n_targets + was->n_targets + 1, sizeof *targets);
+  struct moon_plan_probe *probes = moon_mem_array((size_t)plan.n_probes + was->n_probes + 1, sizeof *probes);
   uint16_t *credentials = moon_mem_array(room, sizeof *credentials), *next = credentials;
   bool *kept = moon_mem_array((size_t)was->n_files + 1, sizeof *kept);
-  enum moon_err e = targets && credentials && kept ? read_names(&plan, &names) : MOON_E_NOMEM;
+  enum moon_err e = targets && probes && credentials && kept ? read_names(&plan, &names) : MOON_E_NOMEM;
   if (e) { goto out; }
   for (uint32_t i = 0; i < was->n_files; i++) { kept[i + 1] = is_kept(&plan, was->files[i]); }
   if (plan.n_targets) { memcpy(targets, plan.targets, plan.n_targets * sizeof *targets); }
@@ -101,6 +124,7 @@ enum moon_err moon_change_keep(const struct moon_plan *was, struct moon_plan **f
     next += count;
   }
   plan.targets = targets;
+  keep_probes(was, &plan, probes);
   e = own(&plan, &made);
   if (!e) {
     moon_plan_free(*fresh);
@@ -111,6 +135,7 @@ out:
   moon_mem_free(kept);
   moon_mem_free(credentials);
   moon_mem_free(targets);
+  moon_mem_free(probes);
   return e;
 }
 

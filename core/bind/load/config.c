@@ -498,7 +498,7 @@ void moon_config_probes(struct moon_fields *f) {
     }
     if (s.path) { s.path = moon_draft_beside(f->d, f->file, s.path); }
     if (!s.path) { moon_fields_raise(f); }
-    moon_script_add(L, f->d, &s);
+    moon_script_take(L, f->d, &s);
     lua_pop(L, 1);
     moon_fields_leave(f, here);
   }

@@ -107,9 +107,9 @@ static void take_probes(struct moon_fields *f) {
   if (f->file) { moon_config_probes(f); }
   for (uint32_t i = 0; i < o->n_probes; i++) {
     const struct moon_script s = {.path = o->probes[i], .args = o->args, .n_args = o->n_args, .every_s = -1, .timeout_s = -1};
-    moon_script_add(f->L, f->d, &s);
+    moon_script_take(f->L, f->d, &s);
   }
-  if (f->d->plan.n_probes == 0) {
+  if (f->d->plan.n_probes == 0 && !f->d->plan.broken) {
     moon_draft_fail(f->d, f->file ? "%s: no probes" : "no probes: name a probe file", f->file);
     moon_fields_raise(f);
   }

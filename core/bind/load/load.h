@@ -27,7 +27,7 @@ struct moon_load_options {
   uint32_t n_probes, n_targets, n_args, n_outputs;
   uint32_t workers, max_coroutines, max_in_flight, per_device, packets_per_s, device_packets_per_s;
   bool once;
-  bool again;                       /* while it runs: a target file that cannot be used is kept as it was, and said so */
+  bool again;                       /* while it runs: a target file or a probe that cannot be used is kept as it was, and said so */
   /* Passwords become keys: this many of n. Called once a second while that takes long. NULL: nobody wants to know. */
   void (*progress)(void *arg, uint32_t made, uint32_t n);
   void *progress_arg;

@@ -76,6 +76,7 @@ static void put_settings(struct sink *s, const struct moon_plan *p) {
   put_text(s, p->engine_cache);
   put_u8(s, p->once);
   put_u8(s, p->unsettled);
+  put_text(s, p->broken);
 }
 
 static void put_short(struct sink *s, const void *p, uint8_t n) {
@@ -304,6 +305,7 @@ static void get_settings(struct source *s, struct moon_plan *p) {
   p->engine_cache = get_text_or_null(s);
   p->once = get_bool(s);
   p->unsettled = get_bool(s);
+  p->broken = get_text_or_null(s);
   if (!y->timeout_us || y->rto_floor_us > y->timeout_us || !y->window || !p->workers || !p->max_coroutines || !p->max_in_flight) {
     moon_reader_fail(&s->r, MOON_E_RANGE);
   }

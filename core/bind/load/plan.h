@@ -73,7 +73,8 @@ struct moon_plan {
   const char *const *outputs;  /* "json", "table", "null"; none: nothing was said */
   const char *const *warnings; /* one line each: the same agent under two names, a target given twice, ... */
   const char *const *files;    /* of targets; directories end in "/" and a star, other patterns stand as they were given */
-  const char *const *kept;     /* those that could not be read: their targets stay what they were. See moon_load_options.again */
+  const char *const *kept;     /* those that could not be read: their targets, or the probe, stay what they were. See moon_load_options.again */
+  const char *broken;          /* why the first such probe could not be; NULL: all could */
   const char *const *gone;     /* names of targets, in what is handed to a process that has the rest, see moon_host_change */
   const char *const *env;      /* variables that secrets were taken from: to be wiped by who has them */
   uint32_t n_credentials, n_probes, n_targets, n_outputs, n_warnings, n_files, n_kept, n_gone, n_env;

@@ -546,3 +546,34 @@ void moon_script_add(lua_State *L, struct moon_draft *d, const struct moon_scrip
   luaL_unref(L, LUA_REGISTRYINDEX, c->loaded);
   lua_pop(L, 2); /* the table and c */
 }
+
+struct adding { struct moon_draft *d; const struct moon_script *s; };
+
+static int add(lua_State *L) {
+  const struct adding *a = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  moon_script_add(L, a->d, a->s);
+  return 0;
+}
+
+void moon_script_take(lua_State *L, struct moon_draft *d, const struct moon_script *s) {
+  struct adding a = {d, s};
+  char error[sizeof d->error];
+  if (!d->options->again) {
+    moon_script_add(L, d, s);
+    return;
+  }
+  luaL_checkstack(L, 4, NULL);
+  lua_pushcfunction(L, add);
+  lua_pushlightuserdata(L, &a);
+  if (lua_pcall(L, 1, 0, 0) == 0) { return; }
+  if (d->err != MOON_E_CONFIG) { lua_error(L); }
+  lua_pop(L, 1);
+  memcpy(error, d->error, sizeof error);
+  d->err = MOON_OK;
+  d->error[0] = 0;
+  if (!d->plan.broken) { d->plan.broken = moon_draft_text(d, error, strlen(error)); }
+  const char *path = moon_draft_text(d, s->path, strlen(s->path));
+  if (!path || moon_draft_room(d, &d->kept, &d->kept_cap, d->plan.n_kept, sizeof path)) { raise(L); }
+  d->kept[d->plan.n_kept++] = path;
+}

@@ -28,6 +28,8 @@ struct moon_script {
 
 /* Raises when the draft has failed. [-0, +0, e] */
 void moon_script_add(lua_State *L, struct moon_draft *d, const struct moon_script *s);
+/* The same, but for a probe that cannot be loaded when all is read again: plan.kept and plan.broken say so. [-0, +0, e] */
+void moon_script_take(lua_State *L, struct moon_draft *d, const struct moon_script *s);
 /* lua_pcall with one result, ended when it takes longer than a file that only describes something can. [-(nargs + 1), +1, m] */
 int moon_script_call(lua_State *L, int nargs);
 /* The same with a limit of one's own: seconds of processor time, and what the message says of it. No pcall inside outlives it. */
