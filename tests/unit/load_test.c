@@ -211,6 +211,7 @@ static void probe_errors(void **state) {
     snprintf(what, sizeof what, "sub/x.lua:1: module '%s': a name is letters, digits, _ and -, joined by dots", *n);
     refuse_probe(script, what);
   }
+  refuse_probe("local s = ('x'):rep(16e6) local t = {} for i = 1, 1e9 do t[i] = s .. i end", "sub/x.lua: not enough memory");
   refuse_probe("while true do end", "sub/x.lua:1: still running after 2 s: loading a file only describes it");
 }
 

@@ -135,6 +135,11 @@ void moon_env_message(lua_State *L, const char *path) {
     lua_replace(L, -2);
     return;
   }
+  if (strcmp(message, "not enough memory") == 0) { /* LuaJIT's own, which knows no line */
+    lua_pushfstring(L, "%s: %s", path, message);
+    lua_replace(L, -2);
+    return;
+  }
   if (path_n < 8 || strncmp(message, "...", 3) != 0) { return; }
   for (size_t tail = 1; tail < path_n; tail++) { /* "...tail:3: what" */
     size_t len = path_n - tail;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../base/mem.h"
+#include "../task/heap.h"
 #include "config.h"
 #include "env.h"
 #include "inventory.h"
@@ -134,14 +135,22 @@ static int evaluate(lua_State *L) { /* [-0, +0, e] */
   return 0;
 }
 
+#define MEMORY ((size_t)256 << 20) /* what files may take that only describe something */
+
+/* Twice that is refused, which a million targets in a table stay below. */
+static void crossed(void *arg) { (void)arg; }
+
 enum moon_err moon_draft_make(struct moon_draft *d) {
-  lua_State *L = luaL_newstate();
+  struct moon_heap heap;
+  lua_State *L = moon_heap_open(&heap, crossed, NULL);
   if (!L) { return moon_draft_nomem(d); }
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); /* a compiled loop would not see the hook that ends it */
+  moon_heap_enter(&heap, MEMORY);
   int status = lua_cpcall(L, evaluate, d);
   if (status == LUA_ERRMEM) { moon_draft_nomem(d); }
   if (status && !d->err) { moon_draft_fail(d, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "failed without a message"); }
-  lua_close(L); /* wipes the boxes of secrets */
+  moon_heap_leave(&heap);
+  moon_heap_close(&heap, L); /* wipes the boxes of secrets */
   if (!d->err && d->warnings_left_out) {
     uint32_t n = d->warnings_left_out;
     d->plan.n_warnings--;
