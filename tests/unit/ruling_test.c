@@ -285,6 +285,31 @@ static void test_what_was_worse_before(void **state) {
   assert_int_equal(w.now_sure, 1u << MOON_WORSE_FAILING);
 }
 
+/* One that gives samples now and then may give none for a while; one that always does may not. */
+static void test_each_by_its_own_measure(void **state) {
+  (void)state;
+  struct moon_steps steps;
+  struct moon_habit_limits limits;
+  struct moon_weighed w;
+  moon_steps_init(&steps);
+  moon_habit_limits(&steps, &limits);
+  for (int steady = 0; steady < 2; steady++) {
+    struct moon_habit h = {0};
+    struct moon_run_figures f = {.took_us = 1000, .requests = 1};
+    uint8_t sure = 0;
+    for (int i = 0; i < 40; i++) {
+      f.samples = steady || i % 2 ? 6 : 0;
+      moon_habit_learn(&h, 1, &f);
+    }
+    f.samples = 0;
+    for (int i = 0; i < 8; i++) {
+      moon_habit_weigh(&h, 7, true, &f, &limits, &w);
+      sure |= w.now_sure;
+    }
+    assert_int_equal(sure, steady ? 1u << MOON_FIGURE_SAMPLES : 0);
+  }
+}
+
 static void test_a_version_begins_its_own_habit(void **state) {
   (void)state;
   struct moon_habit h = {0};
@@ -307,6 +332,6 @@ int main(void) {
     cmocka_unit_test(test_slower), cmocka_unit_test(test_greedier), cmocka_unit_test(test_fewer_samples),
     cmocka_unit_test(test_chance_trips_nothing), cmocka_unit_test(test_the_world_is_no_candidates_fault),
     cmocka_unit_test(test_nothing_known_goes_on_in_the_end), cmocka_unit_test(test_evidence_of_workers_adds_up),
-    cmocka_unit_test(test_what_was_worse_before), cmocka_unit_test(test_a_version_begins_its_own_habit)};
+    cmocka_unit_test(test_what_was_worse_before), cmocka_unit_test(test_each_by_its_own_measure), cmocka_unit_test(test_a_version_begins_its_own_habit)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
