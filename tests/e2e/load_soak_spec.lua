@@ -74,21 +74,23 @@ describe(("Trouble that comes and goes among 300 agents, for %d s:"):format(SECO
   lazy_teardown(t.cleanup)
 
   local function back(self)
-    local to = self.quiet[#self.quiet]
-    -- Runs of 20 ms every two seconds: some are always under way.
-    rig.check(to.tasks <= 40, "tasks stay: %d", to.tasks)
+    -- Runs of 20 ms every two seconds: some are always under way. The better of the last two: what stays does so in both.
+    local tasks = math.min(self.quiet[#self.quiet].tasks, (self.quiet[#self.quiet - 1] or self.quiet[#self.quiet]).tasks)
+    rig.check(tasks <= 40, "tasks stay: %d", tasks)
   end
   it("tasks and timers are where they were", function()
     back(runs.with)
-    local to = runs.with.quiet[#runs.with.quiet]
+    local list = runs.with.quiet
+    local timers = math.min(list[#list].timers, list[#list - 1].timers)
     -- One a device for its next run; of each that is under way its timeout, what it sleeps for, its request's.
-    rig.check(to.timers <= N + 3 * 40, "timers stay: %d", to.timers)
+    rig.check(timers <= N + 3 * 40, "timers stay: %d", timers)
   end)
   it("without timeouts of runs they are not", function() rig.must_fail(function() back(runs.without) end, "tasks stay") end)
   it("descriptors and memory are where they were", function()
     local from, to = runs.with.quiet[1], runs.with.quiet[#runs.with.quiet]
     assert.equal(from.fds, to.fds)
-    rig.check(to.mb <= from.mb * 1.1 + 4, "%.1f MB, at last %.1f MB", from.mb, to.mb)
+    -- Over a longer time both workers' collectors let garbage lie, as garbage.c says: 24 MB each.
+    rig.check(to.mb <= from.mb * 1.1 + 4 + (SECONDS > 60 and 2 * 24 or 0), "%.1f MB, at last %.1f MB", from.mb, to.mb)
   end)
   it("trouble there was, and work was done", function()
     local from, to, c = runs.with.quiet[1], runs.with.quiet[#runs.with.quiet], runs.with.last
