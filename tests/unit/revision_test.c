@@ -312,6 +312,29 @@ static void match_is_asked_again(void **state) {
   uint32_t asked = r.agents[0].requests;
   host_rig_loop(&r, 0.25);
   assert_int_equal(r.agents[0].requests, asked); /* once */
+  prepare(&r, "return { match = '1.3.6.1.4.1.9', run = function(device, out) out:gauge('three', 1) end }", 2);
+  put(&r, 2, MOON_SHARE_FINAL);
+  host_rig_loop(&r, 0.25);
+  assert_null(strstr(r.out, "three"));
+  host_rig_fini(&r);
+}
+
+/* One that was replaced while a run was of it goes with that run. */
+static void ends_with_its_last_run(void **state) {
+  (void)state;
+  struct host_rig r;
+  size_t alive = 0;
+  const char *slow = "local snmp = require 'moonpoll' return { run = function(d, out) snmp.sleep(0.05) out:gauge('x', 1) end }";
+  begin(&r, 2, slow);
+  for (uint32_t i = 1; i <= 40; i++) {
+    for (int k = 0; k < 200 && !r.runs.runs_active; k++) { host_rig_loop(&r, 0.002); }
+    assert_true(r.runs.runs_active > 0);
+    prepare(&r, slow, i);
+    put(&r, i, MOON_SHARE_FINAL);
+    host_rig_loop(&r, 0.1);
+    if (i == 10) { alive = failmem_alive(); }
+  }
+  assert_true(failmem_alive() <= alive + 20);
   host_rig_fini(&r);
 }
 
@@ -408,7 +431,7 @@ int main(void) {
     cmocka_unit_test(all_go_over), cmocka_unit_test(a_share_has_it_and_can_go_back), cmocka_unit_test(shares_grow),
     cmocka_unit_test(what_runs_ends_as_it_began), cmocka_unit_test(migrate_adapts), cmocka_unit_test(broken_ones_change_nothing),
     cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one),
-    cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(only_checked),
+    cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
     cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
