@@ -270,6 +270,7 @@ void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) 
   c->now = &r->plan;
   watch(r, now_us);
   r->watch.restless = r->plan.broken != NULL;
+  if (r->watch.restless && changed) { moon_watch_heard(&r->watch, now_us); } /* once more: what happened while this was read was not heard */
   if (r->plan.broken) {
     (void)snprintf(told, sizeof told, "%.500s; %.500s", r->plan.broken, text);
     over(r, true, "that probe stays", told);

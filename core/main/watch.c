@@ -12,6 +12,7 @@
 #define POLL_US (MOON_WATCH_S * UINT64_C(1000000))
 #define AGAIN_US UINT64_C(1000000) /* to see a change found that way a second time */
 #define STIR_US UINT64_C(1000000)  /* between two that only something beside the files happened for */
+#define RESTLESS_US UINT64_C(4000000) /* without a word of the kernel: what is missing may come to a directory that is not watched */
 #define SETTLE_US UINT64_C(50000)  /* after a word of it */
 #define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
 
@@ -96,7 +97,7 @@ bool moon_watch_look(struct moon_watch *w, uint64_t now_us) {
   if (now_us < w->look_us) { return false; }
   uint64_t now = fingerprint(w);
   bool settled = now == w->seen;
-  if (w->restless && w->heard && settled && now == w->known) {
+  if (w->restless && settled && now == w->known && (w->heard || now_us >= w->stir_us + RESTLESS_US)) {
     w->look_us = now_us < w->stir_us ? w->stir_us : now_us + POLL_US;
     if (now_us < w->stir_us) { return false; }
     w->stir_us = now_us + STIR_US;
