@@ -128,8 +128,6 @@ for i in pairs(known) do out:with { i = i }:info("x", known[i].nmae) end]]), "p:
         "p:1: warning: every is missing: it runs every 60 s unless it is told otherwise; every = 60 says so" },
       ["a job without every"] = { "return { jobs = {\n a = { run = function() end } } }",
         "p:2: warning: jobs.a: every is missing: it runs every 60 s unless it is told otherwise" },
-      ["what is not called by this version"] = { "return { every = 5, run = function() end,\n on_error = function() end }",
-        "p: warning: on_error is not called by this version" },
       ["a function that is used as run"] = { "local function go(d)\n d:gett 'x'\nend\nreturn { every = 5, run = go }", "p:2: error: d:gett" },
       ["a job's device"] = { "return { jobs = { a = { every = 5, run = function(d)\n d:gett 'x' end } } }", "p:2: error: d:gett" },
     } do

@@ -25,13 +25,17 @@ describe("a worker", function()
     for i = 1, n do out[i] = agent:target("127.0.12." .. i) end
     return out
   end
-  local function start(dir, list, ...)
-    return t.start_poll { "tests/e2e/probes/stuck.lua", "--targets", table.concat(list, ","), "-c", "public", "-o", "json", "--run-dir", dir, ... }
+  -- The options of a run in which this target, or "none", holds its worker up.
+  local function words(list, where, ...)
+    local config = t.write("stuck.lua", ("return { probes = { { file = %q, trusted = true, args = { where = %q } } } }"):format(
+      (os.getenv "PWD" or ".") .. "/tests/e2e/probes/stuck.lua", where))
+    return { "--config", config, "--targets", table.concat(list, ","), "-c", "public", ... }
   end
+  local function start(dir, list, where) return t.start_poll(words(list, where, "-o", "json", "--run-dir", dir)) end
 
-  it("that is stuck in C code is lost once, and only once until it is released", function()
+  it("that is stuck where no hook reaches is lost once, and only once until it is released", function()
     local dir, list = run_dir(), hosts(4)
-    local p = start(dir, list, "--arg", "where=" .. list[2])
+    local p = start(dir, list, list[2])
     local s = t.wait_for("the loss", 90, function()
       local now = status(dir)
       return now and now.workers_lost > 0 and now.runs.runs_held >= 2 and now
@@ -65,8 +69,7 @@ describe("a worker", function()
 
   it("that is stuck makes --once fail, and end", function()
     local list = hosts(2)
-    local r = t.poll({ "tests/e2e/probes/stuck.lua", "--targets", table.concat(list, ","), "-c", "public", "--once", "--arg", "where=" .. list[1] },
-      { seconds = 90 })
+    local r = t.poll(words(list, list[1], "--once"), { seconds = 90 })
     assert.equal(3, r.status, r.stderr)
     assert.equal(1, r.stats.workers_lost)
     assert.equal(1, r.stats.runs.runs_held)
@@ -75,7 +78,7 @@ describe("a worker", function()
 
   it("that is stopped for a while is not judged", function()
     local dir, list = run_dir(), hosts(3)
-    local p = start(dir, list, "--arg", "where=none")
+    local p = start(dir, list, "none")
     local s = t.wait_for("a start", 10, function()
       local now = status(dir)
       return now and now.runs.runs_ok >= 3 and now
@@ -96,18 +99,18 @@ describe("a worker", function()
 
   it("that crashes in a script is replaced, the culprit held", function()
     local dir, list = run_dir(), hosts(3)
-    local p = start(dir, list, "--arg", "where=" .. list[1])
+    local p = start(dir, list, list[1])
     local s = t.wait_for("a start", 10, function() return status(dir) end)
-    -- Inside of the sort there is time to hit it; before that it waits again and again.
     t.wait_for("a loss in the script", 60, function()
       local now = status(dir)
+      if not now then return end
       if #now.quarantine > 0 then return true end
       local pid = now.workers[1].pid
       local file = io.open("/proc/" .. pid .. "/stat")
       local stat = file and file:read "*a" or ""
       if file then file:close() end
       local busy = tonumber((stat:match "%) %a (.*)" or ""):match("^%S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+)") or 0)
-      if busy > 100 then ffi.C.kill(pid, 11) end -- a second of processor time: it is in the sort
+      if busy > 100 then ffi.C.kill(pid, 11) end -- a second of processor time
       t.sleep(0.05)
     end)
     local last = status(dir)
