@@ -66,7 +66,7 @@ describe("what nginx is given", function()
     assert.equal("lua/moonpoll-" .. rock.version .. ".rockspec", name)
     assert.equal(t.read "core/moonpoll.h":match 'define MOON_VERSION "(.-)"', rock.version:match "^(.*)%-%d+$")
     for _, command in ipairs { rock.build.build_command, rock.build.install_command } do
-      local status, out, err = sh("unset B MAKEFLAGS MAKEOVERRIDES MFLAGS && " .. command:gsub("^make", "make -n"):gsub("build/rock", t.path "rock")
+      local status, out, err = sh("env -i PATH=\"$PATH\" " .. command:gsub("^make", "make -n"):gsub("build/rock", t.path "rock")
         :gsub("%$%((%w+)%)", "/nowhere"))
       assert.equal(0, status, out .. err)
     end
