@@ -8,10 +8,10 @@
 #   soak  tests/e2e/load_soak_spec.lua for an hour, or $MOON_SOAK_SECONDS
 #   nginx tests/nginx/*_spec.lua, and tests/lua/*_spec.lua once more, inside nginx
 #   threads tests/threads.sh
-# ONLY=word runs only the programs with that word in their name. Two programs run at once, JOBS=1: one after the other.
+# ONLY=word runs only the programs with that word in their name. Three programs run at once: most of them wait. JOBS=1: one after the other.
 # A spec that judges by time has a line "-- Alone: why" and runs behind the others, with none beside it.
 set -u
-: "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}" "${JOBS:=2}"
+: "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}" "${JOBS:=3}"
 case $B in /*) ;; *) B=$PWD/$B ;; esac
 log=$B/log
 

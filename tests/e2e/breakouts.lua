@@ -56,11 +56,13 @@ return {
   { name = "numbers of a library that is compiled", expect = "error", says = "no member", code = [[local x = 1ULL return tostring(x.cell)]] },
   { name = "cdata is called", expect = "error", says = "not callable", code = [[local x = 1ULL x()]] },
   { name = "arithmetic of cdata", expect = "harmless", code = [[local a, z = -9223372036854775807LL - 1, 0LL
-    for _, f in ipairs { function() return a / -1LL end, function() return a / z end, function() return a % z end, function() return a ^ a end } do pcall(f) end]] },
+    for _, f in ipairs { function() return a / -1LL end, function() return a / z end, function() return a % z end,
+      function() return a ^ a end } do pcall(f) end]] },
   { name = "out is kept", expect = "harmless", code = [[shared.out = out]] },
   { name = "out of a run that is over", expect = "refused", says = "the run of this out is over", code = [[shared.out:gauge("x", 1)]] },
   -- ---- errors ----
-  { name = "error object that talks", expect = "error", says = "(a table)", code = [[error(setmetatable({}, { __tostring = function() while true do end end }))]] },
+  { name = "error object that talks", expect = "error", says = "(a table)",
+    code = [[error(setmetatable({}, { __tostring = function() while true do end end }))]] },
   { name = "error object with a hostile index", expect = "error", says = "(a table)", code = [[
     error(setmetatable({}, { __index = function() while true do end end, __concat = function() while true do end end }))]] },
   { name = "error object that is itself", expect = "error", says = "(a table)", code = [[local e = {} e.e = e error(setmetatable(e, e))]] },
@@ -68,12 +70,14 @@ return {
   { name = "error of nil", expect = "error", says = "nil", code = [[error()]] },
   { name = "error object of a child", expect = "stopped", code = [[
     snmp.spawn(function() error(setmetatable({}, { __tostring = function() while true do end end })) end) snmp.sleep(0.02)]] },
-  { name = "returned error that talks", expect = "returned", says = "(a table)", code = [[return nil, setmetatable({}, { __tostring = function() while true do end end })]] },
+  { name = "returned error that talks", expect = "returned", says = "(a table)",
+    code = [[return nil, setmetatable({}, { __tostring = function() while true do end end })]] },
   { name = "message of megabytes", expect = "error", says = "xxx", code = [[error(("x"):rep(4e6))]] },
   { name = "message with other lines", expect = "error", says = "one", code = [[error("one\nerror 2026-01-01T00:00:00Z two: three\0four\27[31m")]] },
   { name = "error within error within error", expect = "harmless", code = [[local function f(n) local ok, e = pcall(f, n + 1) error(e, 0) end pcall(f, 1)]] },
   { name = "print of what talks", expect = "stopped", code = [[print(setmetatable({}, { __tostring = function() while true do end end }))]] },
-  { name = "__tostring that gives no text", expect = "error", says = "invalid value (table)", code = [[print(setmetatable({}, { __tostring = function() return {} end }))]] },
+  { name = "__tostring that gives no text", expect = "error", says = "invalid value (table)",
+    code = [[print(setmetatable({}, { __tostring = function() return {} end }))]] },
   -- ---- memory ----
   { name = "string.rep", expect = "refused", says = "resulting string too large", code = [[return #("x"):rep(1e9)]] },
   { name = "string.rep with a separator", expect = "refused", says = "resulting string too large", code = [[return #(""):rep(1e9, "xx")]] },
@@ -106,7 +110,8 @@ return {
   { name = "string.byte of everything", expect = "error", says = "too", code = [[return #{ ("x"):rep(2e5):byte(1, -1) }]] },
   { name = "stack overflow", expect = "error", says = "stack overflow", code = [[local function f() return 1 + f() end return f()]] },
   { name = "state of megabytes", expect = "harmless", says = "its state has grown too large", code = [[device.state.x = ("x"):rep(4e6)]] },
-  { name = "state that is nested", expect = "harmless", says = "its state is nested too deep", code = [[local t = device.state for _ = 1, 1e4 do t.t = {} t = t.t end]] },
+  { name = "state that is nested", expect = "harmless", says = "its state is nested too deep",
+    code = [[local t = device.state for _ = 1, 1e4 do t.t = {} t = t.t end]] },
   { name = "state that contains itself", expect = "harmless", says = "its state is nested too deep", code = [[device.state.t = device.state]] },
   { name = "state with a metatable", expect = "harmless", code = [[
     local t = setmetatable({}, { __index = function() while true do end end, __pairs = function() while true do end end }) device.state.t = t]] },
@@ -144,12 +149,14 @@ return {
   { name = "random without end", expect = "stopped", code = [[while true do math.random() end]] },
   { name = "next of a table with holes", expect = "stopped", code = [[local t = {} for i = 1, 1e5 do t["k" .. i] = true end
     for k in pairs(t) do if k ~= "k1" then t[k] = nil end end while true do next(t) end]] },
-  { name = "chain of __index", expect = "error", says = "loop", code = [[local t = {} for _ = 1, 1e4 do t = setmetatable({}, { __index = t }) end return t.x]] },
+  { name = "chain of __index", expect = "error", says = "loop",
+    code = [[local t = {} for _ = 1, 1e4 do t = setmetatable({}, { __index = t }) end return t.x]] },
   { name = "__index that is itself", expect = "error", says = "loop", code = [[local t = {} setmetatable(t, { __index = t, __newindex = t }) return t.x]] },
   { name = "weak tables", expect = "either", code = [[local t = setmetatable({}, { __mode = "k" }) for i = 1, 1e9 do t[{}] = {} shared[i] = t end]] },
   { name = "and that is let go", expect = "harmless", code = [[for i in pairs(shared) do shared[i] = nil end]] },
   { name = "decoders of megabytes", expect = "refused", says = "more than 65535 octets", code = [[return snmp.hex(("x"):rep(1e6))]] },
-  { name = "a decoder with as many parts", expect = "error", says = "", code = [[local t = {} for i = 1, 1e5 do t[i] = "int" end return snmp.index(t)("1.2.3")]] },
+  { name = "a decoder with as many parts", expect = "error", says = "",
+    code = [[local t = {} for i = 1, 1e5 do t[i] = "int" end return snmp.index(t)("1.2.3")]] },
   -- ---- more of what is allowed ----
   { name = "print without end", expect = "stopped", says = "more than 100 lines of the log", code = [[while true do print("x") end]] },
   { name = "log of megabytes", expect = "harmless", code = [[snmp.log("info", "%s", ("x"):rep(4e6))]] },

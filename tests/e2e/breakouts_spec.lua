@@ -39,7 +39,8 @@ end
       at = at + 2 + select(2, c.code:gsub("\n", ""))
       lines[-i] = at
     end
-    text[#text + 1] = ([[return { name = "culprit", every = %g, timeout = 5, limits = { max_requests = 300, max_rows = 2000, max_samples = 1000 }, run = function(device, out)
+    text[#text + 1] = ([[return { name = "culprit", every = %g, timeout = 5, limits = { max_requests = 300, max_rows = 2000, max_samples = 1000 },
+      run = function(device, out)
       if device.host ~= %q then return end
       n = n + 1
       mend()
@@ -49,7 +50,7 @@ end
       end
       out:gauge("cases", n)
     end }]]):format(EVERY, target)
-    lines.after = at + 7
+    lines.after = at + 8
     return t.write("culprit.lua", table.concat(text)), lines
   end
 

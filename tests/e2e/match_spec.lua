@@ -122,7 +122,8 @@ describe("on_error", function()
     r = run [[return { every = 60, run = function() error "first" end, on_error = function() error "second" end }]]
     assert.equal(3, r.status)
     assert.truthy(r.stderr:find("first", 1, true) and r.stderr:find("second", 1, true), r.stderr)
-    r = run [[local snmp = require "moonpoll" return { every = 60, timeout = 0.3, run = function() error "first" end, on_error = function() snmp.sleep(5) end }]]
+    r = run [[local snmp = require "moonpoll" return { every = 60, timeout = 0.3, run = function() error "first" end,
+      on_error = function() snmp.sleep(5) end }]]
     assert.equal(3, r.status)
     assert.equal(1, r.stats.runs.runs_timeout)
   end)

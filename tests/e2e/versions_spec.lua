@@ -191,7 +191,7 @@ describe("versions of a probe", function()
     reload "needs a restart: engine_cache"
     t.sleep(1)
     assert.equal(1, #r:status().probes)
-    local stats, runs, ended = r:stop()
+    local stats, _, ended = r:stop()
     assert.equal(0, stats.workers_lost)
     local ours = {}
     for _, run in ipairs(ended) do
