@@ -1,7 +1,7 @@
 /* pattern: Lua's patterns with an end: what a match may cost is counted, so that no pattern holds its caller up.
  *
  *   struct moon_pattern m;
- *   moon_pattern_init(&m, s, n, p, pn, MOON_PATTERN_STEPS);
+ *   moon_pattern_init(&m, s, n, p, pn, MOON_PATTERN_STEPS, NULL);
  *   const uint8_t *end = moon_pattern_match(&m, s + at);   NULL: no match there, or m.error tells what is wrong
  *
  * Semantics and messages are those of LuaJIT's string library: Lua 5.1's patterns with %g, %z and the frontier %f, octets above
@@ -22,14 +22,17 @@ enum { MOON_PATTERN_OPEN = -1, MOON_PATTERN_POSITION = -2 }; /* as lengths of ca
 struct moon_pattern {
   const uint8_t *src, *src_end;  /* the subject; borrowed */
   const uint8_t *p, *p_end;      /* the pattern, without the anchor; borrowed */
-  int64_t steps;                 /* left, of all matches together */
+  int64_t steps;                 /* left until stop is looked at again */
+  int64_t rest;                  /* and behind that, of all matches together */
+  const volatile int *stop;      /* not 0: a match ends as if nothing were left; NULL: nobody says so */
   const char *error;             /* sticky; NULL: none */
   int depth;
   int level;                     /* captures of the last match */
   struct { const uint8_t *at; ptrdiff_t len; } capture[MOON_PATTERN_CAPTURES];
 };
 
-void moon_pattern_init(struct moon_pattern *m, const void *src, size_t n, const void *p, size_t p_n, int64_t steps);
+void moon_pattern_init(struct moon_pattern *m, const void *src, size_t n, const void *p, size_t p_n, int64_t steps,
+                       const volatile int *stop);
 /* The end of the match that begins at s, somewhere in src or at its end. */
 const uint8_t *moon_pattern_match(struct moon_pattern *m, const uint8_t *s);
 /* Has p none of the characters that make it more than plain text? */

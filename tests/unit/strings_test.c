@@ -160,19 +160,37 @@ static void nests_only_so_deep(void **state) {
 static void steps_are_counted(void **state) {
   struct moon_pattern m;
   (void)state;
-  moon_pattern_init(&m, "aaaaaaaaaa", 10, "a*", 2, 10);
+  moon_pattern_init(&m, "aaaaaaaaaa", 10, "a*", 2, 10, NULL);
   assert_null(moon_pattern_match(&m, m.src));
   assert_non_null(strstr(m.error, "too long"));
-  moon_pattern_init(&m, "aaaaaaaaaa", 10, "a*", 2, 11);
+  moon_pattern_init(&m, "aaaaaaaaaa", 10, "a*", 2, 11, NULL);
   assert_ptr_equal(moon_pattern_match(&m, m.src), m.src_end);
   assert_null(m.error);
   assert_int_equal(m.steps, 0);
+}
+
+/* Somebody else says when it is over, and is looked at often. */
+static void a_match_can_be_stopped(void **state) {
+  struct moon_pattern m;
+  static char text[30000];
+  volatile int stop = 0;
+  (void)state;
+  memset(text, 'a', sizeof text);
+  moon_pattern_init(&m, text, sizeof text, "a*", 2, MOON_PATTERN_STEPS, &stop);
+  assert_ptr_equal(moon_pattern_match(&m, m.src), m.src_end);
+  stop = 1;
+  moon_pattern_init(&m, text, sizeof text, "a*", 2, MOON_PATTERN_STEPS, &stop);
+  assert_null(moon_pattern_match(&m, m.src));
+  assert_non_null(strstr(m.error, "too long"));
+  moon_pattern_init(&m, text, sizeof text, "a*b", 3, MOON_PATTERN_STEPS, &stop);
+  assert_null(moon_pattern_match(&m, m.src));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(as_the_manual_has_it), cmocka_unit_test(errors_of_arguments), cmocka_unit_test(as_luajit_for_any_pattern),
     cmocka_unit_test(ends), cmocka_unit_test(nests_only_so_deep), cmocka_unit_test(steps_are_counted),
+    cmocka_unit_test(a_match_can_be_stopped),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

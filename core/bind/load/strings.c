@@ -13,6 +13,10 @@
 
 /* Where the stack of this thread was when its state was opened. */
 static _Thread_local uintptr_t stack_base;
+/* Of this thread: not 0 when a match is to end. */
+static _Thread_local const volatile int *stop;
+
+void moon_strings_watch(const volatile int *flag) { stop = flag; }
 
 /* Before anything that calls back. Whoever asks is below the base, unless this is another thread's stack. */
 static bool too_deep(size_t most) {
@@ -72,7 +76,7 @@ static int search(lua_State *L, bool find) {
   if (find && (lua_toboolean(L, 4) || moon_pattern_is_plain(pattern, p_n))) { return find_plain(L, text, n, at, pattern, p_n); }
   struct moon_pattern m;
   bool anchor = p_n && *pattern == '^';
-  moon_pattern_init(&m, text, n, pattern + anchor, p_n - anchor, MOON_PATTERN_STEPS);
+  moon_pattern_init(&m, text, n, pattern + anchor, p_n - anchor, MOON_PATTERN_STEPS, stop);
   const uint8_t *s = m.src + at;
   do {
     const uint8_t *e = moon_pattern_match(&m, s);
@@ -95,7 +99,7 @@ static int gmatch_next(lua_State *L) {
   size_t n, p_n;
   const char *text = lua_tolstring(L, lua_upvalueindex(1), &n), *pattern = lua_tolstring(L, lua_upvalueindex(2), &p_n);
   struct moon_pattern m;
-  moon_pattern_init(&m, text, n, pattern, p_n, MOON_PATTERN_STEPS);
+  moon_pattern_init(&m, text, n, pattern, p_n, MOON_PATTERN_STEPS, stop);
   for (const uint8_t *s = m.src + lua_tointeger(L, lua_upvalueindex(3)); s <= m.src_end && !m.error; s++) {
     const uint8_t *e = moon_pattern_match(&m, s);
     if (!e) { continue; }
@@ -193,7 +197,7 @@ static int gsub(lua_State *L) {
   struct made d = {.n = 0};
   unsigned steps = 0;
   if (too_deep(MOON_STRINGS_NEST_MAX)) { return luaL_error(L, "C stack overflow"); }
-  moon_pattern_init(&m, text, n, pattern + anchor, p_n - anchor, MOON_PATTERN_STEPS);
+  moon_pattern_init(&m, text, n, pattern + anchor, p_n - anchor, MOON_PATTERN_STEPS, stop);
   const uint8_t *s = m.src;
   luaL_buffinit(L, &d.b);
   while (count < most) {

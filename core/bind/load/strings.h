@@ -14,6 +14,8 @@
 /* Replaces them in the libraries of the state, which are open: scripts, their methods on strings and the library itself get
  * these. The stack is measured from here. [-0, +0, m] */
 void moon_strings_open(lua_State *L);
+/* Matches of this thread end once the flag, which a signal may set, is not 0; NULL: they go on. It is borrowed. */
+void moon_strings_watch(const volatile int *flag);
 /* A function that calls back is called: raises when too many are, one in the other. [-0, +0, e] */
 int moon_strings_check_nesting(lua_State *L);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../load/strings.h"
 #include "run.h"
 
 #define PLACE_MAX 96 /* short_src is 60 at most */
@@ -31,6 +32,7 @@ void moon_guard_setup(lua_State *L, struct moon_host *h) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
   lua_pushlightuserdata(L, h);
   lua_rawset(L, LUA_REGISTRYINDEX);
+  moon_strings_watch(&h->guard.armed); /* the hook comes behind the match */
 }
 
 /* "file:line: " of the innermost line that is the script's; "" when there is none any more. */

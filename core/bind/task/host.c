@@ -9,6 +9,7 @@
 
 #include "../../base/mem.h"
 #include "../load/env.h"
+#include "../load/strings.h"
 #include "garbage.h"
 #include "handover.h"
 #include "inside.h"
@@ -163,6 +164,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
 void moon_host_free(struct moon_host *h) {
   struct moon_list *n;
   if (!h) { return; }
+  moon_strings_watch(NULL);
   moon_revision_stop_work(h);
   while ((n = moon_list_take(&h->runs))) {
     struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
