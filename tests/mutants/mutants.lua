@@ -498,7 +498,9 @@ return {
     from = "if (is_secret(plan, p, n, i)) {", to = "if (n == 0) {" },
   -- workers
   { name = "sandbox: a pattern may take as long as it likes", file = "core/base/pattern.c", tests = { "unit/strings_test" },
-    from = "  if (m->steps >= 0) { return true; }", to = "  if (m->steps < 1e18) { return true; }" },
+    from = "m->rest -= slice;", to = "m->rest -= 0;" },
+  { name = "sandbox: a pattern goes on when its script was stopped", file = "core/base/pattern.c", tests = { "unit/strings_test" },
+    from = "if (!m->stop || !*m->stop) {", to = "if (m) {" },
   { name = "sandbox: a set's frontier looks at one side", file = "core/base/pattern.c", tests = { "unit/strings_test" },
     from = "return !in_set(before, p, end - 1) && in_set(here, p, end - 1) ? end : NULL;",
     to = "return before != here && in_set(here, p, end - 1) ? end : NULL;" },
