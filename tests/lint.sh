@@ -45,5 +45,6 @@ result "the public headers are C++ too" \
 result "exported symbols are ours by name" \
   "$(for so in "$B"/libmoonpoll.so "$B"/libmoonpoll-engine.so; do nm -D --defined-only "$so"; done | awk '{print $NF}' |
     grep -vE '^(moon_|_init$|_fini$|__asan|__ubsan|__odr_asan|_edata|_end|__bss_start)' | head)"
+result "every bug of mutants.lua fits the tree" "$(luajit tests/mutants/run.lua --check 2>&1)"
 result "headers and Makefile within their limits" "$(wc -l Makefile | awk '$1 > 150 {print}')"
 echo "1..$n"

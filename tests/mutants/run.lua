@@ -1,12 +1,10 @@
 --- Applies each bug of mutants.lua by itself to a copy of the tree, builds what its tests need, and runs them: one has to
 -- fail. A bug that no test sees, that does not apply or does not compile fails the whole.
 --   luajit tests/mutants/run.lua DIR [WORD]      only those with WORD in their name
+--   luajit tests/mutants/run.lua --check         only tells those that no longer fit the tree
 local dir, word = arg[1], arg[2] or ""
 package.path = "tests/mutants/?.lua;" .. package.path
 local mutants = require "mutants"
-
-local tree = dir .. "/tree"
-local log = dir .. "/log"
 
 local function sh(command, ...)
   local status = os.execute(command:format(...))
@@ -25,6 +23,41 @@ local function write(path, s)
   f:write(s)
   f:close()
 end
+
+-- Where its text stands in the file, or what is wrong with it.
+local function place(m, text)
+  local from, to = text:find(m.from, 1, true)
+  if not from then return nil, "does not apply" end
+  if text:find(m.from, to + 1, true) then return nil, "applies in more than one place" end
+  return from, to
+end
+
+-- Tests that are not there cannot notice anything.
+local function missing(m)
+  if #m.tests == 0 then return "has no test" end
+  for _, t in ipairs(m.tests) do
+    local f = io.open("tests/" .. t .. (t:match "^unit/" and ".c" or t:match "/" and ".lua" or ".sh"))
+    if not f then return "has no test " .. t end
+    f:close()
+  end
+end
+
+if dir == "--check" then
+  local seen, good = {}, true
+  for _, m in ipairs(mutants) do
+    local _, wrong = place(m, read(m.file))
+    wrong = wrong or missing(m) or seen[m.name] and "has the name of another" or m.from == m.to and "changes nothing"
+    if type(wrong) == "string" then
+      print(("%s: %s (%s)"):format(m.name, wrong, m.file))
+      good = false
+    end
+    seen[m.name] = true
+  end
+  os.exit(good and 0 or 1)
+end
+
+local tree = dir .. "/tree"
+local log = dir .. "/log"
 
 -- What is the same keeps its time, which is that of its last restoring: what was built of a bug is built again.
 assert(sh("mkdir -p %s %s && rm -rf %s/tests && cp -a tests %s/", tree, log, tree, tree))
@@ -52,19 +85,6 @@ local function run(name, tests)
   end
 end
 
--- Tests that are not there cannot notice anything.
-for _, m in ipairs(mutants) do
-  local there = {}
-  for _, t in ipairs(m.tests) do
-    local f = io.open("tests/" .. t .. (t:match "^unit/" and ".c" or t:match "/" and ".lua" or ".sh"))
-    if f then
-      f:close()
-      there[#there + 1] = t
-    end
-  end
-  m.tests = there
-end
-
 -- Without any bug everything passes, or a killed mutant means nothing.
 local all = {}
 for _, m in ipairs(mutants) do
@@ -88,14 +108,9 @@ for _, m in ipairs(mutants) do
     local original = read(path)
     local verdict, by
     os.remove(log .. "/" .. name)
-    local from, to = original:find(m.from, 1, true)
-    if #m.tests == 0 then
-      verdict = "has no test"
-    elseif not from then
-      verdict = "does not apply"
-    elseif original:find(m.from, to + 1, true) then
-      verdict = "applies in more than one place"
-    else
+    local from, to = place(m, original)
+    verdict = missing(m) or not from and to
+    if not verdict then
       write(path, original:sub(1, from - 1) .. m.to .. original:sub(to + 1))
       if not sh("%s %s >%s/%s 2>&1", make, targets(m.tests), log, name) then
         verdict = "does not compile"
