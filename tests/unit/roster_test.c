@@ -99,6 +99,40 @@ static void labels_change(void **state) {
   assert_non_null(strstr(r.out, line));
   assert_non_null(strstr(r.out, "d1 site lab\n"));
   assert_string_equal(r.inventory, " site=lab");
+  change(&r, r.targets, 1, NULL, 0);
+  forget(&r);
+  host_rig_loop(&r, 0.25);
+  assert_non_null(strstr(r.out, "d1 n "));
+  assert_null(strstr(r.out, "site"));
+  host_rig_fini(&r);
+}
+
+/* What a script does with the labels of a device that has none is nothing to any other. */
+static void no_labels(void **state) {
+  (void)state;
+  struct host_rig r;
+  struct moon_label site = {.key = {"site", 4}, .value = {"lab", 3}};
+  host_rig_init(&r, 3);
+  r.targets[2].labels = &site;
+  r.targets[2].n_labels = 1;
+  assert_int_equal(host_rig_run(&r, "return { run = function(device, out)\n"
+                                    "  local labels, n = device.labels, 0\n"
+                                    "  local ok, err = pcall(function() labels.mine = device.name end)\n"
+                                    "  if ok then labels.mine = nil else out:info('refused', err) end\n"
+                                    "  table.insert(labels, device.name) rawset(labels, 'x', 1)\n"
+                                    "  assert(device:get('1.3.6.1.2.1.1.3.0'))\n"
+                                    "  for _ in pairs(device.labels) do n = n + 1 end\n"
+                                    "  out:gauge('fields', n) out:info('site', device.labels.site)\n"
+                                    "  out:info('meta', tostring(getmetatable(labels))) assert(device.nothing == nil) end }"),
+                   MOON_OK);
+  assert_non_null(strstr(r.out, "d1 refused p.lua:3: this device has no labels, and a script cannot give it any\n"));
+  assert_non_null(strstr(r.out, "d1 fields 0\n"));
+  assert_non_null(strstr(r.out, "d2 fields 0\n"));
+  assert_non_null(strstr(r.out, "d2 meta false\n"));
+  assert_non_null(strstr(r.out, "d3 fields 3\n")); /* its own table, as ever */
+  assert_non_null(strstr(r.out, "d3 site lab\n"));
+  assert_int_equal(lines(r.out, "site"), 1);
+  assert_string_equal(r.log, "");
   host_rig_fini(&r);
 }
 
@@ -323,7 +357,7 @@ static void without_memory(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(comes_and_goes), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change),
+    cmocka_unit_test(comes_and_goes), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
     cmocka_unit_test(it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
     cmocka_unit_test(a_device_kept_too_long_is_refused), cmocka_unit_test(credentials_change), cmocka_unit_test(intervals_change),
     cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),

@@ -22,6 +22,8 @@ bool moon_device_push_match(lua_State *L, struct moon_device *d, const struct mo
 struct moon_device *moon_device_check(lua_State *L, int arg);
 /* The context that the device at arg is asked in; NULL: that of the credential. [-0, +0, -] */
 const struct moon_context *moon_device_context(lua_State *L, int arg);
+/* What devices have beside their own fields, of their methods at the top. [-0, +0, m] */
+void moon_device_fields(lua_State *L);
 /* Adds the functions to the table at the top. [-0, +0, m] */
 void moon_device_functions(lua_State *L, struct moon_host *h);
 

@@ -127,6 +127,7 @@ void moon_lib_setup(struct moon_host *h, lua_State *L) {
   h->print_ref = take_ref(L, made, "print");
   lua_createtable(L, 0, 3); /* metatable of devices */
   lua_getfield(L, made, "device");
+  moon_device_fields(L);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, device_text);
   lua_setfield(L, -2, "__tostring");
