@@ -5,7 +5,7 @@
 #include "buf.h"
 #include "mem.h"
 
-/* u32 len | f64 started | f64 run | u64 version | u32 samples | u32 skipped | u8 err | u8 first */
+/* u32 len | f64 started | f64 run | u64 version | u32 samples | u32 skipped | u8 err | u8 first, silent: bits 0, 1 */
 #define HEAD_LEN 38u
 /* u8 item | u8 type | u8 kind | u8 0 | u32 name length | f64 time | u64 value | name | text kind: u32 length, text */
 #define SAMPLE_LEN 24u
@@ -135,7 +135,7 @@ enum moon_err moon_record_end(struct moon_record *r, const struct moon_run_head 
   p = put_u32(p, r->n_samples);
   p = put_u32(p, head->skipped_nil);
   *p++ = head->err;
-  *p = head->first;
+  *p = (uint8_t)(head->first | head->silent << 1);
   return MOON_OK;
 }
 
@@ -187,7 +187,8 @@ enum moon_err moon_record_open(struct moon_record_reader *r, const uint8_t *p, s
   ok = ok && get(&p, o.end, &o.head.n_samples, 4) && get(&p, o.end, &o.head.skipped_nil, 4);
   if (!ok) { return MOON_E_SHORT; }
   o.head.err = *p++;
-  o.head.first = *p++ != 0;
+  o.head.first = *p & 1;
+  o.head.silent = *p++ >> 1 & 1;
   if (o.head.err > MOON_E_PUBLIC_N) { return MOON_E_SHORT; }
   ok = get_text(&p, o.end, &o.device) && get_text(&p, o.end, &o.probe) && get_text(&p, o.end, &o.job);
   if (!ok || !get_labels(&p, o.end, &o.base_labels, &o.n_base_labels)) { return MOON_E_SHORT; }

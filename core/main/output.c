@@ -11,7 +11,7 @@ void moon_run_samples(const struct moon_run_head *head, struct moon_sample out[M
   double ended = head->started_s + head->run_s;
   const char *err = head->err == MOON_OK ? "ok" : head->err >= MOON_E_PUBLIC_N ? "script" : moon_err_name(head->err);
   out[0] = (struct moon_sample){.name = text("up"), .time_s = ended, .type = MOON_SAMPLE_GAUGE, .kind = MOON_NUMBER_UNSIGNED};
-  out[0].value.uint = !silent(head->err);
+  out[0].value.uint = !(silent(head->err) || head->silent);
   out[1] = (struct moon_sample){.name = text("run_seconds"), .time_s = ended, .type = MOON_SAMPLE_GAUGE, .kind = MOON_NUMBER_REAL};
   out[1].value.real = (double)(int64_t)(head->run_s * 1e6 + 0.5) / 1e6;
   out[2] = (struct moon_sample){.name = text("run_error"), .time_s = ended, .type = MOON_SAMPLE_STATE, .kind = MOON_NUMBER_TEXT};

@@ -160,8 +160,28 @@ static void timeout_frees_at_once(void **state) {
   assert_int_equal(r.counters.in_flight, 0);
   assert_int_equal(r.counters.error[MOON_E_CANCELLED], 2);
   assert_int_equal(r.last.err, MOON_E_CANCELLED);
-  expect(r.log, "warn: p: d1: cancelled: it took longer than its timeout of 0.1 s\n");
+  assert_true(r.last.silent);
+  expect(r.log, "warn: p: d1: cancelled: it took longer than its timeout of 0.1 s, and the agent said nothing in that time; ");
   host_rig_fini(&r);
+}
+
+/* Who said something in that time can be talked to; so can, for all we know, who was not asked. */
+static void timeout_of_who_answered_is_not_silence(void **state) {
+  static const char *const source[] = {
+    "return { run = function(device) device:get('1.3.6.1.2.1.1.3.0') require('moonpoll').sleep(20) end }",
+    "return { run = function(device) require('moonpoll').sleep(20) end }",
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof source / sizeof *source; i++) {
+    struct host_rig r;
+    host_rig_init(&r, 1);
+    r.job.timeout_s = 0.1;
+    assert_int_equal(host_rig_run(&r, source[i]), MOON_OK);
+    assert_int_equal(r.last.err, MOON_E_CANCELLED);
+    assert_false(r.last.silent);
+    expect(r.log, "warn: p: d1: cancelled: it took longer than its timeout of 0.1 s\n");
+    host_rig_fini(&r);
+  }
 }
 
 static void world_faults_have_no_traceback(void **state) {
@@ -441,6 +461,7 @@ int main(void) {
     cmocka_unit_test(child_errors_reach_the_waiter),
     cmocka_unit_test(children_are_bounded),
     cmocka_unit_test(timeout_frees_at_once),
+    cmocka_unit_test(timeout_of_who_answered_is_not_silence),
     cmocka_unit_test(world_faults_have_no_traceback),
     cmocka_unit_test(script_errors_are_isolated),
     cmocka_unit_test(every_end_of_a_coroutine),

@@ -93,9 +93,9 @@ static void json_lines(void **state) {
   moon_record_fini(&r);
 }
 
-static void outcome(struct moon_output *o, enum moon_err err, const char *up, const char *name) {
+static void outcome(struct moon_output *o, enum moon_err err, bool silent, const char *up, const char *name) {
   struct moon_record r;
-  struct moon_run_head head = {.started_s = 1, .run_s = 1, .err = (uint8_t)err};
+  struct moon_run_head head = {.started_s = 1, .run_s = 1, .err = (uint8_t)err, .silent = silent};
   char want[64];
   moon_record_init(&r);
   moon_record_begin(&r, text("d"), text("p"), text(""), NULL, 0);
@@ -112,11 +112,13 @@ static void outcome(struct moon_output *o, enum moon_err err, const char *up, co
 static void every_run_tells_its_end(void **state) {
   struct moon_output *o = moon_json_new();
   (void)state;
-  outcome(o, MOON_OK, "1", "ok");
-  outcome(o, MOON_E_TIMEOUT, "0", "timeout");
-  outcome(o, MOON_E_DNS, "0", "dns");
-  outcome(o, MOON_E_MISSING, "1", "missing");
-  outcome(o, MOON_E_PUBLIC_N, "1", "script");
+  outcome(o, MOON_OK, false, "1", "ok");
+  outcome(o, MOON_E_TIMEOUT, false, "0", "timeout");
+  outcome(o, MOON_E_DNS, false, "0", "dns");
+  outcome(o, MOON_E_MISSING, false, "1", "missing");
+  outcome(o, MOON_E_PUBLIC_N, false, "1", "script");
+  outcome(o, MOON_E_CANCELLED, false, "1", "cancelled");
+  outcome(o, MOON_E_CANCELLED, true, "0", "cancelled");
   o->free(o);
 }
 

@@ -18,7 +18,7 @@ static void expect_text(struct moon_text t, const char *want) {
 }
 
 static const struct moon_run_head HEAD = {
-  .started_s = 1764000000.25, .run_s = 0.125, .version = 0x0123456789abcdefu, .skipped_nil = 7, .err = MOON_E_TIMEOUT, .first = true,
+  .started_s = 1764000000.25, .run_s = 0.125, .version = 0x0123456789abcdefu, .skipped_nil = 7, .err = MOON_E_TIMEOUT, .first = true, .silent = true,
 };
 
 static void fill(struct moon_record *r) {
@@ -55,6 +55,7 @@ static void round_trip(void **state) {
   assert_int_equal(in.head.skipped_nil, 7);
   assert_int_equal(in.head.err, MOON_E_TIMEOUT);
   assert_true(in.head.first);
+  assert_true(in.head.silent);
   expect_text(in.device, "core1");
   expect_text(in.probe, "interfaces");
   expect_text(in.job, "poll");

@@ -306,22 +306,46 @@ bool moon_run_offer(struct moon_run *r) {
   return false;
 }
 
+/* One of its requests is on the wire, and nothing came for it yet. */
+static bool is_unheard(const struct moon_run *r) {
+  struct moon_peer_state state;
+  if (r->received_us) { return false; }
+  for (const struct moon_list *n = r->tasks.next; n != &r->tasks; n = n->next) {
+    const struct moon_task *t = MOON_LIST_ENTRY(n, const struct moon_task, node);
+    const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
+    if (!q || !q->out) { continue; }
+    moon_peer_look(r->duty->device->target->peer, &state);
+    return state.in_flight > 0;
+  }
+  return false;
+}
+
+static void say_timed_out(struct moon_run *r, bool silent) {
+  char what[256];
+  const struct moon_host_target *t = r->duty->device->target;
+  const struct moon_target *agent = moon_peer_target(t->peer);
+  int n = snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", r->job->timeout_s);
+  if (silent) {
+    double most_s = (double)agent->policy->timeout_us / 1e6 * (agent->policy->retries + 1) * (agent->last_answer_us ? 1 : t->plan->n_credentials);
+    snprintf(what + n, sizeof what - (size_t)n, ", and the agent said nothing in that time; check the address, the port and the credentials; "
+             "to be told timeout, let it last longer than the %g s a request waits", most_s);
+  }
+  say_failed(r, what);
+}
+
 void moon_run_end(struct moon_run *r) {
   struct moon_host *h = r->host;
   struct moon_duty *d = r->duty;
   uint64_t now = moon_engine_now(h->engine);
   double seconds = (double)(now - r->started_us) / 1e6;
+  bool silent = r->timed_out && is_unheard(r);
   moon_timer_stop(h->engine, &r->timeout);
   while (!moon_list_empty(&r->tasks)) { moon_task_free(MOON_LIST_ENTRY(r->tasks.next, struct moon_task, node), false); }
   moon_rows_end_all(r);
-  if (r->timed_out) {
-    char what[96];
-    snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", r->job->timeout_s);
-    say_failed(r, what);
-  }
+  if (r->timed_out) { say_timed_out(r, silent); }
   if (!r->err && !r->unmatched && !moon_state_check(h, d->device, moon_shift_ref(d->device, r->version))) { r->err = MOON_E_PUBLIC_N; }
   struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = r->version->plan->version,
-                               .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran};
+                               .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran, .silent = silent};
   struct moon_record *record = r->unmatched || !moon_run_sheet(r) ? NULL : &r->sheet->record;
   moon_out_forget(r);
   if (record && r->err && r->job->atomic) { moon_record_drop_samples(record); }
