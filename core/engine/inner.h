@@ -60,6 +60,8 @@ struct moon_peers {
   uint64_t key;
 };
 
+#define MOON_STENCILS 8u
+
 struct moon_engine {
   uint64_t now_us;           /* never goes back */
   uint64_t due_us;           /* what is due by then expires: no later than now_us */
@@ -70,6 +72,7 @@ struct moon_engine {
   struct moon_list ready;    /* slots that are over */
   uint32_t n_on_wire, n_waiting;
   uint64_t random;           /* of jitter */
+  struct moon_stencil stencil[MOON_STENCILS]; /* of what was sent lately */
   uint64_t blocked_us;       /* the kernel takes nothing more: try again then; 0 */
   uint64_t paced_us;         /* packets_per_s is used up until then; 0 */
   uint64_t told_us;          /* what the loop was last asked for */

@@ -77,6 +77,10 @@ static uint32_t jitter(struct moon_engine *e) {
   return (uint32_t)(e->random >> 32);
 }
 
+static struct moon_stencil *stencil_of(struct moon_engine *e, const struct moon_request *r) {
+  return &e->stencil[(r->varbinds_len ^ r->pdu_type) % MOON_STENCILS];
+}
+
 /* The next try of a slot that is counted on the wire and in no list. false: not now, nothing changed. */
 static bool launch(struct moon_engine *e, struct moon_slot *s) {
   struct moon_peer *p = s->peer;
@@ -108,7 +112,7 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
     s->x.trial = s->trial;
   }
   enum moon_err err = p->target.credential->version == MOON_V3 && !p->target.trust ? moon_secure_prepare(e, p) : MOON_OK;
-  if (!err) { err = moon_exchange_encode(&s->x, id, e->now_us, jitter(e), &w); }
+  if (!err) { err = moon_exchange_encode_like(&s->x, stencil_of(e, s->x.request), id, e->now_us, jitter(e), &w); }
   if (err) {
     moon_engine_finish_later(e, s, err);
     return true;

@@ -20,7 +20,7 @@ void moon_exchange_init(struct moon_exchange *x, struct moon_target *t, const st
   x->next_us = x->give_up_us;
 }
 
-static enum moon_err encode_plain(const struct moon_exchange *x, uint32_t id, struct moon_writer *w) {
+static enum moon_err encode_plain(const struct moon_exchange *x, struct moon_stencil *s, uint32_t id, struct moon_writer *w) {
   const struct moon_request *r = x->request;
   const struct moon_credential *c = x->target->credential;
   moon_writer_put(w, r->varbinds, r->varbinds_len);
@@ -32,7 +32,11 @@ static enum moon_err encode_plain(const struct moon_exchange *x, uint32_t id, st
     .error_index = r->max_repetitions,
     .type = r->pdu_type,
   };
-  moon_message_encode(w, c->version, c->community, c->community_len, &pdu);
+  if (s) {
+    moon_message_encode_like(w, s, c->version, c->community, c->community_len, &pdu);
+  } else {
+    moon_message_encode(w, c->version, c->community, c->community_len, &pdu);
+  }
   return w->err ? MOON_E_TOO_BIG : MOON_OK;
 }
 
@@ -54,6 +58,11 @@ static void set_deadline(struct moon_exchange *x, uint64_t now_us, uint32_t jitt
 }
 
 enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, uint32_t jitter, struct moon_writer *w) {
+  return moon_exchange_encode_like(x, NULL, id, now_us, jitter, w);
+}
+
+enum moon_err moon_exchange_encode_like(struct moon_exchange *x, struct moon_stencil *s, uint32_t id, uint64_t now_us, uint32_t jitter,
+                                        struct moon_writer *w) {
   uint8_t version = x->target->credential->version;
   if (x->tries >= tries_max(x) && !x->step) {
     return MOON_E_LIMIT;
@@ -61,7 +70,7 @@ enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_
   if (version != MOON_V1 && version != MOON_V2C && version != MOON_V3) {
     return MOON_E_VERSION;
   }
-  enum moon_err e = version == MOON_V3 ? moon_sealed_encode(x, id, now_us, w) : encode_plain(x, id, w);
+  enum moon_err e = version == MOON_V3 ? moon_sealed_encode(x, id, now_us, w) : encode_plain(x, s, id, w);
   if (e) {
     return e;
   }

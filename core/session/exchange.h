@@ -80,6 +80,9 @@ MOON_API void moon_exchange_init(struct moon_exchange *x, struct moon_target *t,
  * MOON_E_VERSION: none of ours, or version 3 without trust; in SNMPv3 also as moon_keyring_get. Sets the try's deadline: RTO doubled per
  * try made, +-10 % by `jitter` (any random number), never past give_up_us; the last try waits until give_up_us. */
 MOON_API enum moon_err moon_exchange_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, uint32_t jitter, struct moon_writer *w);
+/* The same, for who encodes many of one shape: see moon_message_encode_like. */
+MOON_API enum moon_err moon_exchange_encode_like(struct moon_exchange *x, struct moon_stencil *s, uint32_t id, uint64_t now_us,
+                                                 uint32_t jitter, struct moon_writer *w);
 static inline uint64_t moon_exchange_deadline(const struct moon_exchange *x) { return x->next_us; }
 /* Is what follows the deadline a step of the same try, not another one that a budget could deny? */
 static inline bool moon_exchange_is_midway(const struct moon_exchange *x) { return x->swap || x->held; }

@@ -111,14 +111,14 @@ enum moon_err moon_ber_u64(const uint8_t *p, size_t n, uint64_t *out) {
   return MOON_OK;
 }
 
-int32_t moon_ber_get_i32(struct moon_reader *r) {
+int32_t moon_ber_get_i32_any(struct moon_reader *r) {
   struct moon_reader body;
   const uint8_t *p = r->p;
   size_t left = moon_reader_left(r);
   int64_t v;
   if (left >= 3 && p[0] == MOON_INTEGER && (uint8_t)(p[1] - 1) < 4 && p[1] <= left - 2) { /* 1 to 4 octets always fit */
     r->p = p + 2 + p[1];
-    return p[1] == 1 ? (int8_t)p[2] : (int32_t)load_signed(p + 2, p[1]); /* versions, error-status */
+    return (int32_t)load_signed(p + 2, p[1]);
   }
   moon_ber_get_body_any(r, MOON_INTEGER, &body, false);
   if (r->err) { return 0; }

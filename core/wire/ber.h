@@ -36,7 +36,7 @@ static inline void moon_ber_get_body(struct moon_reader *r, uint8_t tag, struct 
 /* The same for a message that was cut: content said to reach past the end of r is taken to end there. */
 static inline void moon_ber_get_body_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body);
 /* INTEGER of 1 to 8 octets that fits 32 bits. An empty one is 0 (seen on UPS cards; net-snmp reads it so too). */
-MOON_API int32_t moon_ber_get_i32(struct moon_reader *r);
+static inline int32_t moon_ber_get_i32(struct moon_reader *r);
 /* Any unsigned type with this tag, up to 9 octets with a leading zero. 32-bit types: see moon_ber_u32. */
 MOON_API uint64_t moon_ber_get_u64(struct moon_reader *r, uint8_t tag);
 
@@ -56,8 +56,9 @@ MOON_API void moon_ber_put_bytes(struct moon_writer *w, uint8_t tag, const uint8
 /* Close a constructed TLV: everything written since `mark` (an earlier w->p) becomes its content. */
 MOON_API void moon_ber_put_wrap(struct moon_writer *w, uint8_t tag, const uint8_t *mark);
 
-/* What the two do with long lengths and errors. */
+/* What the inline ones do with long lengths and errors. */
 MOON_API void moon_ber_get_body_any(struct moon_reader *r, uint8_t tag, struct moon_reader *body, bool may_be_cut);
+MOON_API int32_t moon_ber_get_i32_any(struct moon_reader *r);
 
 /* Inline: nearly every length is below 128, and a call costs more than the work (wire_bench message_decode). */
 static inline bool moon_ber_get_short_body(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
@@ -73,6 +74,13 @@ static inline void moon_ber_get_body(struct moon_reader *r, uint8_t tag, struct 
 }
 static inline void moon_ber_get_body_cut(struct moon_reader *r, uint8_t tag, struct moon_reader *body) {
   if (!moon_ber_get_short_body(r, tag, body)) { moon_ber_get_body_any(r, tag, body, true); }
+}
+/* Versions and error-status are one octet. */
+static inline int32_t moon_ber_get_i32(struct moon_reader *r) {
+  const uint8_t *p = r->p;
+  if (moon_reader_left(r) < 3 || p[0] != MOON_INTEGER || p[1] != 1) { return moon_ber_get_i32_any(r); }
+  r->p = p + 3;
+  return (int8_t)p[2];
 }
 
 #endif

@@ -84,3 +84,50 @@ void moon_message_encode(struct moon_writer *w, uint8_t version, const uint8_t *
   moon_ber_put_i64(w, MOON_INTEGER, version);
   moon_ber_put_wrap(w, MOON_SEQUENCE, mark);
 }
+
+static bool is_like(const struct moon_stencil *s, uint8_t version, const uint8_t *community, size_t community_len, const struct moon_pdu *pdu) {
+  return s->len && s->varbinds_len == pdu->varbinds_len && s->type == pdu->type && s->version == version &&
+         s->error_status == pdu->error_status && s->error_index == pdu->error_index && s->community_len == community_len &&
+         (!community_len || memcmp(s->octets + s->community_at, community, community_len) == 0);
+}
+
+/* Of the message that w begins with. */
+static void cut_stencil(struct moon_stencil *s, const struct moon_writer *w, size_t len, uint8_t version, const struct moon_pdu *pdu) {
+  struct moon_reader all, r, community, body;
+  moon_reader_init(&all, w->p, moon_writer_len(w));
+  moon_ber_get_body(&all, MOON_SEQUENCE, &r);
+  (void)moon_ber_get_i32(&r);
+  moon_ber_get_body(&r, MOON_OCTET_STRING, &community);
+  moon_ber_get_body(&r, pdu->type, &body);
+  size_t before = sizeof s->octets - len;
+  *s = (struct moon_stencil){
+    .varbinds_len = (uint32_t)pdu->varbinds_len,
+    .error_status = pdu->error_status,
+    .error_index = pdu->error_index,
+    .version = version,
+    .type = pdu->type,
+    .len = (uint8_t)len,
+    .community_len = (uint8_t)moon_reader_left(&community),
+    .community_at = (uint8_t)(before + (size_t)(community.p - w->p)),
+    .id_at = (uint8_t)(before + (size_t)(body.p - w->p) + 2),
+  };
+  memcpy(s->octets + before, w->p, len);
+}
+
+void moon_message_encode_like(struct moon_writer *w, struct moon_stencil *s, uint8_t version, const uint8_t *community,
+                              size_t community_len, const struct moon_pdu *pdu) {
+  if (!w->err && (size_t)(w->p - w->start) >= sizeof s->octets && is_like(s, version, community, community_len, pdu)) {
+    uint8_t *at = w->p - sizeof s->octets, *id = at + s->id_at;
+    memcpy(at, s->octets, sizeof s->octets); /* all of it: a copy of a known length is a few instructions */
+    id[0] = (uint8_t)((uint32_t)pdu->request_id >> 24);
+    id[1] = (uint8_t)((uint32_t)pdu->request_id >> 16);
+    id[2] = (uint8_t)((uint32_t)pdu->request_id >> 8);
+    id[3] = (uint8_t)pdu->request_id;
+    w->p -= s->len;
+    return;
+  }
+  const uint8_t *list = w->p;
+  moon_message_encode(w, version, community, community_len, pdu);
+  size_t len = (size_t)(list - w->p);
+  if (!w->err && len <= sizeof s->octets) { cut_stencil(s, w, len, version, pdu); }
+}

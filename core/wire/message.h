@@ -43,4 +43,18 @@ MOON_API enum moon_err moon_message_decode_cut(const uint8_t *p, size_t n, struc
 MOON_API void moon_message_encode(struct moon_writer *w, uint8_t version, const uint8_t *community, size_t community_len,
                                   const struct moon_pdu *pdu);
 
+#define MOON_STENCIL_MAX 64
+/* The octets in front of a varbind list: for requests of one shape and one community the same, but for the id. Zeroes: of nothing. */
+struct moon_stencil {
+  uint32_t varbinds_len;
+  int32_t error_status, error_index;
+  uint8_t version, type, community_len;
+  uint8_t len;                       /* 0: of nothing */
+  uint8_t community_at, id_at;       /* in octets */
+  uint8_t octets[MOON_STENCIL_MAX];  /* the last len of them */
+};
+/* As moon_message_encode; pdu->varbinds must be w->p. What *s is of is copied; when that is another message, *s becomes this one's. */
+MOON_API void moon_message_encode_like(struct moon_writer *w, struct moon_stencil *s, uint8_t version, const uint8_t *community,
+                                       size_t community_len, const struct moon_pdu *pdu);
+
 #endif

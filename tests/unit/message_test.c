@@ -214,6 +214,43 @@ static void what_cannot_be_written(void **state) {
   assert_int_equal(m.community_len, 0);
 }
 
+/* Of one shape or another, in any order, with a buffer that is just large enough or too small: always what moon_message_encode writes. */
+static void copied_headers(void **state) {
+  static const char *const communities[] = {"public", "publik", "private", "", "a community that is longer than a stencil has room for, by far"};
+  static const uint8_t types[] = {MOON_PDU_GET, MOON_PDU_GET_BULK};
+  struct moon_stencil s = {0};
+  uint8_t list[400], a[700], b[700];
+  uint32_t random = 1, r = 0;
+  int copied = 0;
+  (void)state;
+  memset(list, 0x5a, sizeof list);
+  for (int i = 0; i < 200000; i++) {
+    random = random * 1664525u + 1013904223u;
+    r = i % 3 ? r : random >> 8; /* each three times */
+    const char *community = communities[r % 5];
+    struct moon_pdu pdu = {.varbinds_len = r / 5 % 3 * 130, .request_id = (int32_t)(random & 0x7fffffff), .type = types[r / 15 % 2],
+                           .error_status = (int32_t)(r / 30 % 2), .error_index = (int32_t)(r / 60 % 2) * 300};
+    struct moon_stencil before = s;
+    struct moon_writer w, v;
+    size_t n = strlen(community), cap = pdu.varbinds_len + (i % 7 ? 80 : random % 100);
+    uint8_t version = r / 120 % 2;
+    moon_writer_init(&w, a, cap);
+    moon_writer_init(&v, b, cap);
+    moon_writer_put(&w, list, pdu.varbinds_len);
+    moon_writer_put(&v, list, pdu.varbinds_len);
+    pdu.varbinds = w.p;
+    moon_message_encode_like(&w, &s, version, n ? (const uint8_t *)community : NULL, n, &pdu);
+    pdu.varbinds = v.p;
+    moon_message_encode(&v, version, n ? (const uint8_t *)community : NULL, n, &pdu);
+    assert_int_equal(w.err, v.err);
+    if (v.err) { continue; }
+    assert_int_equal(moon_writer_len(&w), moon_writer_len(&v));
+    assert_memory_equal(w.p, v.p, moon_writer_len(&v));
+    copied += memcmp(&before, &s, sizeof s) == 0 && cap - pdu.varbinds_len >= MOON_STENCIL_MAX && n < 20;
+  }
+  assert_true(copied > 10000);
+}
+
 static int setup(void **state) {
   (void)state;
   guard_init(&guard, 70000);
@@ -234,6 +271,7 @@ int main(void) {
     cmocka_unit_test(no_messages),
     cmocka_unit_test(traps_of_v1_have_no_id),
     cmocka_unit_test(what_cannot_be_written),
+    cmocka_unit_test(copied_headers),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -273,7 +273,7 @@ static void used(struct moon_values *v, struct moon_shape *s) {
 static struct moon_shape *check_plain(lua_State *L, struct moon_values *v, const struct place *p) {
   uint64_t hash;
   struct moon_shape **recent = &v->recent[((uintptr_t)lua_topointer(L, p->idx) >> 4) % MOON_SHAPES_RECENT];
-  if (*recent && lua_istable(L, p->idx) && moon_maker_same(L, *recent, p->idx)) {
+  if (*recent && !(*recent)->single && lua_istable(L, p->idx) && moon_maker_same(L, *recent, p->idx)) {
     used(v, *recent);
     return *recent;
   }
@@ -283,7 +283,7 @@ static struct moon_shape *check_plain(lua_State *L, struct moon_values *v, const
   if (s) {
     used(v, s);
     if (s->uses < USES_BEFORE_MAKER && ++s->uses == USES_BEFORE_MAKER) { moon_maker_make(L, s); }
-    if (s->same_ref != LUA_NOREF) { *recent = s; }
+    if (s->same_ref != LUA_NOREF || s->single) { *recent = s; }
     return s;
   }
   bury(L, v);
@@ -310,7 +310,19 @@ static struct moon_shape *check(lua_State *L, struct moon_values *v, struct plac
   return s;
 }
 
+/* The shape of a single OID that was lately asked for by this very string, which the shape keeps alive; NULL. */
+static struct moon_shape *known_single(lua_State *L, struct moon_values *v, int arg) {
+  if (lua_type(L, arg) != LUA_TSTRING) { return NULL; }
+  const void *text = lua_topointer(L, arg);
+  struct moon_shape *s = v->recent[((uintptr_t)text >> 4) % MOON_SHAPES_RECENT];
+  if (!s || !s->single || s->ident[0] != (uintptr_t)text) { return NULL; }
+  used(v, s);
+  return s;
+}
+
 struct moon_shape *moon_shape_check(lua_State *L, struct moon_values *v, int arg) {
+  struct moon_shape *known = known_single(L, v, arg);
+  if (known) { return known; }
   struct place p = {.idx = arg, .arg = arg};
   luaL_checkstack(L, MOON_VALUE_STACK + 4, "moonpoll");
   return check(L, v, &p);
