@@ -104,10 +104,7 @@ describe("the engine cache", function()
 
   it("serves the successor of a worker", function()
     local c = poll({ "--workers", "2" }, function(p)
-      local function status()
-        local code, out = t.run { t.program, "status", "--run-dir", dir }
-        return code == 0 and cjson.decode(out)
-      end
+      local function status() return t.status(dir) end
       local s = status()
       t.run({}, { shell = "kill -9 " .. s.workers[1].pid }) -- the shell's own: not every machine has the program
       local runs = 0

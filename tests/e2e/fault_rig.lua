@@ -65,10 +65,7 @@ end
 
 local instance = {}
 instance.__index = instance
-function instance:status()
-  local code, out = t.run { t.program, "status", "--run-dir", self.dir }
-  return code == 0 and cjson.decode(out) or nil
-end
+function instance:status() return t.status(self.dir) end
 --- Status once fn(status) is true.
 function instance:when(what, seconds, fn)
   return t.wait_for(what, seconds, function()
@@ -124,8 +121,7 @@ end
 
 --- Starts `moonpoll run WORDS -o json`, ready when a run ended well. opts.env; opts.before: words in front of the program.
 function _M.start(words, opts)
-  local dir = t.path "run"
-  assert(os.execute("mkdir -p " .. dir) == 0)
+  local dir = t.run_dir()
   local all = { "-o", "json", "--run-dir", dir }
   for _, w in ipairs(words) do all[#all + 1] = w end
   local self = setmetatable({ dir = dir }, instance)

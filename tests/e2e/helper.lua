@@ -274,6 +274,19 @@ function _M.start_poll(args, opts)
   return p
 end
 
+--- A directory for --run-dir.
+function _M.run_dir()
+  local dir = _M.path "run"
+  assert(os.execute("mkdir -p " .. dir) == 0)
+  return dir
+end
+
+--- What the instance in that directory says of itself; nil when there is none.
+function _M.status(dir)
+  local code, out = _M.run { _M.program, "status", "--run-dir", dir }
+  return code == 0 and cjson.decode(out) or nil
+end
+
 function _M.samples(text)
   local out = {}
   for line in text:gmatch "[^\n]+" do

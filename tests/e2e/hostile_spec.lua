@@ -8,16 +8,12 @@ local t = require "e2e.helper"
 describe("a stranger who sends to our port", function()
   it("changes nothing but the counts", function()
     local agent = t.agent { "--default", "delay(20)" }
-    local dir = t.path "run"
-    os.execute("mkdir -p " .. dir)
+    local dir = t.run_dir()
     local hosts = {}
     for i = 1, 10 do hosts[i] = agent:target("127.0.7." .. i) end
     local p = t.start_poll { "tests/e2e/probes/ticks.lua", "--targets", table.concat(hosts, ","), "-c", "public", "-t", "0.5",
       "--every", "1", "-o", "json", "--run-dir", dir }
-    local function status()
-      local code, out = t.run { t.program, "status", "--run-dir", dir }
-      return code == 0 and cjson.decode(out)
-    end
+    local function status() return t.status(dir) end
     local s = t.wait_for("a start", 10, function()
       local now = status()
       return now and now.counters.answered > 0 and now

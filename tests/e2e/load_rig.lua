@@ -109,10 +109,7 @@ function _M.collect(words, opts)
 end
 
 --- What it counts now; nil when it does not answer.
-function collector:status()
-  local code, out = t.run { t.program, "status", "--run-dir", self.dir }
-  return code == 0 and cjson.decode(out) or nil
-end
+function collector:status() return t.status(self.dir) end
 --- Status once fn(status) is true-ish.
 function collector:when(what, seconds, fn)
   return t.wait_for(what, seconds, function()

@@ -13,18 +13,14 @@ describe("moonpoll run --once", function()
     t.cleanup()
   end)
   before_each(function()
-    dir = t.path "run"
-    assert(os.execute("mkdir -p " .. dir) == 0)
+    dir = t.run_dir()
   end)
 
   local function start(hosts, timeout)
     return t.start_poll { "tests/e2e/probes/ticks.lua", "--targets", table.concat(hosts, ","), "-t", timeout, "-r", "0", "--once",
                           "-o", "json", "--run-dir", dir }
   end
-  local function status()
-    local code, out = t.run { t.program, "status", "--run-dir", dir }
-    return code == 0 and cjson.decode(out) or nil
-  end
+  local function status() return t.status(dir) end
 
   it("repeats no run that was over when its worker was killed", function()
     local hosts = { agent:target "127.0.5.2" }

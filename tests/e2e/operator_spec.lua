@@ -29,21 +29,12 @@ describe("moonpoll run", function()
   local function shell(before, ...)
     return t.run({}, { shell = before .. "exec " .. command(...), seconds = 20 })
   end
-  local function run_dir()
-    local dir = t.path "run"
-    assert(os.execute("mkdir -p " .. dir) == 0)
-    return dir
-  end
-  local function status_of(dir)
-    local code, out = t.run { t.program, "status", "--run-dir", dir }
-    return code == 0 and cjson.decode(out)
-  end
   -- Started, and answered by its agent: the process, its worker, its writer.
   local function started(probe, ...)
-    local dir = run_dir()
+    local dir = t.run_dir()
     local p = t.start_poll({}, { shell = "exec " .. command(probe, "--every", "0.2", "-o", "json", "--run-dir", dir, ...) })
     local s = t.wait_for("a running instance", 10, function()
-      local now = status_of(dir)
+      local now = t.status(dir)
       return now and now.runs.runs_started > 0 and now
     end)
     local worker, writer = s.workers[1].pid, nil
@@ -104,7 +95,7 @@ describe("moonpoll run", function()
   it("polls where no file may be written", function()
     -- The limit holds for the program alone: its lines leave through a pipe.
     local run = "(ulimit -f 0; " .. command("ticks", "--once", "-o", "json") .. " 2>&1; echo status $?) | cat"
-    local _, out = t.run({}, { shell = ("export XDG_RUNTIME_DIR=%s; %s"):format(run_dir(), run), seconds = 20 })
+    local _, out = t.run({}, { shell = ("export XDG_RUNTIME_DIR=%s; %s"):format(t.run_dir(), run), seconds = 20 })
     assert.truthy(out:find("status 0\n", 1, true), out)
     assert.truthy(out:find("there will be no status", 1, true), out)
     assert.truthy(out:find('"name":"up","type":"gauge","value":1', 1, true), out)
@@ -118,7 +109,7 @@ describe("moonpoll run", function()
   end)
 
   it("needs no environment", function()
-    local code, out, err = t.run({}, { shell = "exec env -i " .. command("ticks", "--once", "-o", "json", "--run-dir", run_dir()), seconds = 20 })
+    local code, out, err = t.run({}, { shell = "exec env -i " .. command("ticks", "--once", "-o", "json", "--run-dir", t.run_dir()), seconds = 20 })
     assert.equal(0, code, err)
     assert.equal(1, t.samples(out)[host].up)
     code, out, err = shell("export LC_ALL=xx_YY.UTF-9 LC_NUMERIC=de_DE TZ=Mars/Olympus HOME=/no/such; ", "ticks", "--once", "-o", "json")

@@ -23,15 +23,9 @@ local function status_of(dir)
 end
 local function running(dir)
   return t.wait_for("a running instance", 10, function()
-    local code, out = t.run { t.program, "status", "--run-dir", dir }
-    local s = code == 0 and cjson.decode(out)
+    local s = t.status(dir)
     return s and s.runs.runs_ok > 0 and s
   end)
-end
-local function run_dir()
-  local dir = t.path "run"
-  assert(os.execute("mkdir -p " .. dir) == 0)
-  return dir
 end
 
 describe("moonpoll run", function()
@@ -75,7 +69,7 @@ describe("moonpoll run", function()
 
   it("needs no more sockets for more devices", function()
     local function descriptors(n)
-      local dir = run_dir()
+      local dir = t.run_dir()
       local many = {}
       for i = 1, n do many[i] = agent:target(("127.0.%d.%d"):format(30 + math.floor(i / 250), i % 250 + 1)) end
       local list = t.write("hosts.txt", table.concat(many, "\n") .. "\n")
@@ -94,7 +88,7 @@ describe("moonpoll run", function()
 
   it("ends on SIGINT, and when asked to by `moonpoll stop`", function()
     for _, how in ipairs { "signal", "command" } do
-      local dir = run_dir()
+      local dir = t.run_dir()
       local p = t.start_poll(with("ticks", common(hosts(5), "--every", "1", "-o", "json", "--run-dir", dir)))
       running(dir)
       if how == "signal" then
@@ -108,7 +102,7 @@ describe("moonpoll run", function()
   end)
 
   it("keeps two instances in one run directory apart", function()
-    local dir = run_dir()
+    local dir = t.run_dir()
     local a = t.start_poll(with("ticks", common(hosts(2), "--every", "1", "-o", "json", "--run-dir", dir)))
     running(dir)
     local b = t.start_poll(with("ticks", common(hosts(3), "--every", "1", "-o", "json", "--run-dir", dir)))
@@ -178,7 +172,7 @@ describe("moonpoll run", function()
   end)
 
   it("drains on SIGTERM and exits 0", function()
-    local dir = run_dir()
+    local dir = t.run_dir()
     local p = t.start_poll(with("ticks", common(hosts(10), "--every", "1", "-o", "json", "--run-dir", dir)))
     running(dir)
     p:signal(15)
@@ -191,7 +185,7 @@ describe("moonpoll run", function()
   end)
 
   it("replaces a worker killed with -9 and keeps the balances", function()
-    local dir = run_dir()
+    local dir = t.run_dir()
     local p = t.start_poll(with("ticks", common(hosts(20), "--every", "1", "-o", "json", "--workers", "2", "--run-dir", dir)))
     running(dir)
     local s = status_of(dir)
@@ -219,7 +213,7 @@ describe("moonpoll run", function()
   end)
 
   it("ends its workers when the master is killed with -9", function()
-    local dir = run_dir()
+    local dir = t.run_dir()
     local p = t.start_poll(with("ticks", common(hosts(5), "--every", "1", "-o", "json", "--workers", "2", "--run-dir", dir)))
     local s = running(dir)
     p:signal(9)
@@ -231,7 +225,7 @@ describe("moonpoll run", function()
   end)
 
   it("leaves its run directory empty", function()
-    local dir = run_dir()
+    local dir = t.run_dir()
     local p = t.start_poll(with("ticks", common(hosts(2), "--every", "1", "-o", "json", "--run-dir", dir)))
     running(dir)
     assert.equal(0, p:stop(10))
@@ -244,7 +238,7 @@ describe("moonpoll run", function()
 
   it("never shows a secret", function()
     local secret = t.agent { "--community", SENTINEL }
-    local dir = run_dir()
+    local dir = t.run_dir()
     local host = secret:target "127.0.6.1"
     local function everywhere(p)
       for _, text in ipairs { p:stdout(), p:stderr() } do assert.falsy(text:find(SENTINEL, 1, true), text) end
@@ -292,7 +286,7 @@ describe("moonpoll run", function()
   end)
 
   it("does not grow when its output stands still", function()
-    local dir = run_dir()
+    local dir = t.run_dir()
     local fifo = t.path "fifo"
     assert(os.execute("mkfifo " .. fifo) == 0)
     -- A reader that never reads: sleep holds the pipe open.
@@ -301,8 +295,7 @@ describe("moonpoll run", function()
       :format(t.program, table.concat(hosts(40), ","), dir, fifo) })
     local function resident(pid) return tonumber(t.read("/proc/" .. pid .. "/status"):match "VmRSS:%s*(%d+)") or 0 end
     local s = t.wait_for("a start", 10, function()
-      local code, out = t.run { t.program, "status", "--run-dir", dir }
-      local now = code == 0 and cjson.decode(out)
+      local now = t.status(dir)
       return now and now.counters.requests > 100 and now
     end)
     t.sleep(2)

@@ -1,5 +1,4 @@
 -- Workers that are lost in a script, and what is held back after that.
-local cjson = require "cjson"
 local ffi = require "ffi"
 local t = require "e2e.helper"
 
@@ -11,15 +10,6 @@ describe("a worker", function()
     t.cleanup()
   end)
 
-  local function run_dir()
-    local dir = t.path "run"
-    assert(os.execute("mkdir -p " .. dir) == 0)
-    return dir
-  end
-  local function status(dir)
-    local code, out = t.run { t.program, "status", "--run-dir", dir }
-    return code == 0 and cjson.decode(out) or nil
-  end
   local function hosts(n)
     local out = {}
     for i = 1, n do out[i] = agent:target("127.0.12." .. i) end
@@ -34,10 +24,10 @@ describe("a worker", function()
   local function start(dir, list, where) return t.start_poll(words(list, where, "-o", "json", "--run-dir", dir)) end
 
   it("that is stuck where no hook reaches is lost once, and only once until it is released", function()
-    local dir, list = run_dir(), hosts(4)
+    local dir, list = t.run_dir(), hosts(4)
     local p = start(dir, list, list[2])
     local s = t.wait_for("the loss", 90, function()
-      local now = status(dir)
+      local now = t.status(dir)
       return now and now.workers_lost > 0 and now.runs.runs_held >= 2 and now
     end)
     assert.equal(1, s.workers_lost)
@@ -58,11 +48,11 @@ describe("a worker", function()
     local code, out = t.run { t.program, "release", "other", "--run-dir", dir }
     assert.equal(0, code)
     assert.equal("0 released\n", out)
-    assert.equal(1, #status(dir).quarantine)
+    assert.equal(1, #t.status(dir).quarantine)
     code, out = t.run { t.program, "release", "stuck", list[2], "--run-dir", dir }
     assert.equal(0, code)
     assert.equal("1 released\n", out)
-    t.wait_for("the second loss", 90, function() return status(dir).workers_lost == 2 end)
+    t.wait_for("the second loss", 90, function() return t.status(dir).workers_lost == 2 end)
     assert.equal(0, p:stop(10), p:stderr())
     t.assert_balances(p.stats(), true)
   end)
@@ -77,18 +67,18 @@ describe("a worker", function()
   end)
 
   it("that is stopped for a while is not judged", function()
-    local dir, list = run_dir(), hosts(3)
+    local dir, list = t.run_dir(), hosts(3)
     local p = start(dir, list, "none")
     local s = t.wait_for("a start", 10, function()
-      local now = status(dir)
+      local now = t.status(dir)
       return now and now.runs.runs_ok >= 3 and now
     end)
     assert.equal(0, ffi.C.kill(s.workers[1].pid, 19))
     t.sleep(10)
     assert.equal(0, ffi.C.kill(s.workers[1].pid, 18))
-    local before = status(dir).runs.runs_ok
+    local before = t.status(dir).runs.runs_ok
     local after = t.wait_for("new runs", 10, function()
-      local now = status(dir)
+      local now = t.status(dir)
       return now.runs.runs_ok >= before + 3 and now
     end)
     assert.equal(s.workers[1].pid, after.workers[1].pid)
@@ -98,11 +88,11 @@ describe("a worker", function()
   end)
 
   it("that crashes in a script is replaced, the culprit held", function()
-    local dir, list = run_dir(), hosts(3)
+    local dir, list = t.run_dir(), hosts(3)
     local p = start(dir, list, list[1])
-    local s = t.wait_for("a start", 10, function() return status(dir) end)
+    local s = t.wait_for("a start", 10, function() return t.status(dir) end)
     t.wait_for("a loss in the script", 60, function()
-      local now = status(dir)
+      local now = t.status(dir)
       if not now then return end
       if #now.quarantine > 0 then return true end
       local pid = now.workers[1].pid
@@ -113,7 +103,7 @@ describe("a worker", function()
       if busy > 100 then ffi.C.kill(pid, 11) end -- a second of processor time
       t.sleep(0.05)
     end)
-    local last = status(dir)
+    local last = t.status(dir)
     assert.equal(list[1], last.quarantine[1].target)
     assert.truthy(last.workers[1].pid ~= s.workers[1].pid)
     assert.truthy(last.workers_lost >= 1)

@@ -189,8 +189,7 @@ describe("targets while it runs", function()
         os.getenv "PWD", every))
     end
     write(0.5, "nobody", 3)
-    local dir = t.path "run"
-    assert(os.execute("mkdir -p " .. dir) == 0)
+    local dir = t.run_dir()
     local p = t.start({ "env", "MOON_TEST_COMMUNITY=public", t.program, "run", "--config", config, "--run-dir", dir, "-o", "json" }, {})
     local function count(device) return select(2, p:stdout():gsub('"device":"' .. device .. '"[^\n]*"name":"n"', "")) end
     t.wait_for("samples", 10, function() return count "x" > 1 and count "y" > 1 end)

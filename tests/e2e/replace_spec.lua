@@ -24,14 +24,10 @@ describe("a worker that is replaced", function()
     it("hands its states on, by " .. how, function()
       local list = {}
       for i = 1, 40 do list[i] = agent:target("127.0.13." .. i) end
-      local dir = t.path "run"
-      assert(os.execute("mkdir -p " .. dir) == 0)
+      local dir = t.run_dir()
       local p = t.start_poll { t.write("count.lua", PROBE), "--targets", table.concat(list, ","), "-c", "public", "-o", "json", "--run-dir", dir,
         "--workers", "2" }
-      local function status()
-        local code, out = t.run { t.program, "status", "--run-dir", dir }
-        return code == 0 and cjson.decode(out)
-      end
+      local function status() return t.status(dir) end
       local before = t.wait_for("a start", 10, function()
         local s = status()
         return s and s.runs.runs_ok > 100 and s

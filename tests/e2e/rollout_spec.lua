@@ -47,8 +47,7 @@ end }
   -- An instance on version `text`; rules: of the rollout.
   local function start(rules, text)
     runs = runs + 1
-    local dir = t.path "run"
-    assert(os.execute("mkdir -p " .. dir) == 0)
+    local dir = t.run_dir()
     local self = { probe = t.path "probe.lua", dir = dir }
     put(self.probe, text or code())
     local config = t.write("moon.lua", ('return { auth = { a = { version = "2c", community = "public" } }, workers = 2,\n' ..

@@ -54,8 +54,7 @@ describe("secrets", function()
   local probe = "tests/e2e/probes/ticks.lua"
   -- Runs until there were some results, looks at every process of it, stops it; everything it wrote as one text.
   local function watch(args, env)
-    local dir = t.path "run"
-    assert(os.execute("mkdir -p " .. dir) == 0)
+    local dir = t.run_dir()
     local words = { "--run-dir", dir, "--every", "0.2", "-t", "0.3", "-r", "0", "--log", "debug", "-o", "json" }
     for _, w in ipairs(args) do words[#words + 1] = w end
     local p = t.start_poll(words, { env = env })

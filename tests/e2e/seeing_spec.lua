@@ -145,7 +145,7 @@ describe("An instance", function()
     end
     local status = ask(dir, "status")
     t.assert_balances(status)
-    for _, name in ipairs { "rtt", "queue", "run", "late", "latency", "resume", "turn" } do
+    for _, name in ipairs { "rtt", "queue", "run", "late", "latency", "resume", "gc", "turn" } do
       local h, n = status.histograms[name], 0
       for _, b in ipairs(h.buckets) do n = n + b[2] end
       assert.truthy(h.n > 0 and math.abs(n - h.n) <= 2 and h.p50 <= h.p99 and h.p99 <= h.max, name)

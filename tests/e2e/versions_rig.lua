@@ -31,8 +31,7 @@ end
 
 --- `moonpoll run` with these words, in a run directory of its own.
 function _M.start(words)
-  local dir = t.path "run"
-  assert(os.execute("mkdir -p " .. dir) == 0)
+  local dir = t.run_dir()
   local all = { "-c", "public", "-o", "json", "--run-dir", dir }
   for _, w in ipairs(words) do all[#all + 1] = w end
   local self = setmetatable({ process = t.start_poll(all), dir = dir }, instance)

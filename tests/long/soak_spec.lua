@@ -6,8 +6,7 @@ local t = require "e2e.helper"
 describe("a minute of trouble", function()
   it("leaves the balances, the memory and the others as they were", function()
     local agent = t.agent { "--interfaces", "8" }
-    local dir = t.path "run"
-    assert(os.execute("mkdir -p " .. dir) == 0)
+    local dir = t.run_dir()
     local lines = {}
     for i = 1, 1000 do lines[i] = agent:target(("127.0.%d.%d"):format(20 + math.floor(i / 250), i % 250 + 1)) end
     local p = t.start_poll { "tests/e2e/probes/ticks.lua", "--targets", t.write("hosts.txt", table.concat(lines, "\n") .. "\n"), "-c", "public",
