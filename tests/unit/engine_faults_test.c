@@ -508,14 +508,20 @@ static void stalled(void **state) {
   world_fini(&w);
 }
 
-/* The answer is behind more datagrams than a turn reads, and its deadline is over. */
-static void behind_a_flood(void **state) {
+/* More than a turn reads, and less than a full buffer. */
+#define FLOOD 8400
+
+static void flood(void) {
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(world_port(&w)) };
+  for (int i = 0; i < FLOOD; i++) { sendto(hand[0].fd, "?", 1, 0, (struct sockaddr *)&to, sizeof to); }
+}
+
+/* One request under way, and the first datagrams of a flood. */
+static struct asked *begin_flood(uint64_t timeout_us) {
   int fd, got = 0;
   socklen_t len = sizeof got;
-  struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-  (void)state;
   world_init(&w, NULL);
-  w.policy.timeout_us = 50000;
+  w.policy.timeout_us = timeout_us;
   w.policy.retries = 0;
   assert_int_equal(moon_engine_fds(w.e, &fd, 1), 1);
   assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &len), 0);
@@ -527,15 +533,69 @@ static void behind_a_flood(void **state) {
   hand[0].fd = world_socket("127.0.0.1", &hand[0].addr);
   struct asked *q = world_ask(&w, world_peer_at(&w, &hand[0].addr));
   world_pass(&w, 0.005);
-  to.sin_port = htons(world_port(&w));
-  for (int i = 0; i < 8400; i++) { sendto(hand[0].fd, "?", 1, 0, (struct sockaddr *)&to, sizeof to); }
+  flood();
+  return q;
+}
+
+static void end_flood(void) {
+  close(hand[0].fd);
+  world_fini(&w);
+}
+
+/* The answer is behind more datagrams than a turn reads, and its deadline is over. */
+static void behind_a_flood(void **state) {
+  (void)state;
+  struct asked *q = begin_flood(50000);
   answer_by_hand(&hand[0]);
   sleep_ms(60);
   assert_true(world_run(&w, 5));
-  assert_int_equal(w.c.malformed, 8400);
+  assert_int_equal(w.c.malformed, FLOOD);
   assert_int_equal(q->err, MOON_OK);
-  close(hand[0].fd);
-  world_fini(&w);
+  end_flood();
+}
+
+/* Turns behind which the flood went on. */
+static int waves;
+
+/* Four turns find more than they read; the answer comes before the last of them, behind its deadline. */
+static bool three_waves(struct world *world) {
+  if (++waves <= 3) { flood(); }
+  if (waves == 2) {
+    sleep_ms(900);
+    answer_by_hand(&hand[0]);
+  }
+  return world->c.in_flight == 0;
+}
+/* When more was read than was there at first, time passes up to where the flood began, no further. */
+static void behind_a_long_flood(void **state) {
+  (void)state;
+  struct asked *q = begin_flood(800000);
+  waves = 0;
+  w.until = three_waves;
+  assert_true(world_run(&w, 5));
+  assert_true(waves > 3);
+  assert_int_equal(q->err, MOON_OK);
+  end_flood();
+}
+
+#define WAVES_MAX 20
+
+static bool many_waves(struct world *world) {
+  if (world->c.in_flight == 0) { return true; }
+  if (++waves <= WAVES_MAX) { flood(); }
+  if (waves == 1) { sleep_ms(60); }
+  return false;
+}
+/* Time passes while the flood goes on, however long it does. */
+static void silent_in_a_flood(void **state) {
+  (void)state;
+  struct asked *q = begin_flood(50000);
+  waves = 0;
+  w.until = many_waves;
+  assert_true(world_run(&w, 20));
+  assert_int_equal(q->err, MOON_E_TIMEOUT);
+  assert_true(waves <= WAVES_MAX);
+  end_flood();
 }
 
 int main(void) {
@@ -562,6 +622,8 @@ int main(void) {
     cmocka_unit_test(retry_budget),
     cmocka_unit_test(stalled),
     cmocka_unit_test(behind_a_flood),
+    cmocka_unit_test(behind_a_long_flood),
+    cmocka_unit_test(silent_in_a_flood),
   };
   int failed = 0;
   srand(11);

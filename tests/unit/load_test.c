@@ -203,6 +203,10 @@ static void probe_errors(void **state) {
   put("outside.lua", "return 1");
   assert_int_equal(symlink("../outside.lua", "sub/leads_out.lua"), 0);
   refuse_probe("require 'leads_out'", "sub/x.lua:1: module 'leads_out': sub/leads_out.lua leads out of the directory of the probe");
+  (void)mkdir("bus", 0700);
+  put("bus/outside.lua", "return 1"); /* a neighbour whose name is as long */
+  assert_int_equal(symlink("../bus/outside.lua", "sub/leads_aside.lua"), 0);
+  refuse_probe("require 'leads_aside'", "sub/x.lua:1: module 'leads_aside': sub/leads_aside.lua leads out of the directory of the probe");
   assert_int_equal(symlink("/etc", "sub/etc"), 0);
   refuse_probe("local x = require 'etc.passwd'", "sub/x.lua:1: module 'etc.passwd' not found: no sub/etc/passwd.lua");
   for (const char *const *n = (const char *const[]){"..outside", "/etc/passwd", "../outside", "a/b", "a..b", "", NULL}; *n; n++) {
