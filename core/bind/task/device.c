@@ -60,7 +60,7 @@ static void set_address(lua_State *L, const struct moon_device *d) {
 void moon_device_push(lua_State *L, struct moon_device *d) {
   const struct moon_plan_target *t = d->target->plan;
   if (d->ref != LUA_NOREF) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
+    moon_shelf_push(L, &d->probe->host->shelf, d->ref);
     bool changed = d->edition != d->target->edition;
     if (changed) { set_told(L, d); }
     if (changed || t->lookup) { set_address(L, d); }
@@ -68,7 +68,7 @@ void moon_device_push(lua_State *L, struct moon_device *d) {
   }
   moon_device_make(L, d, d->probe->current);
   lua_pushvalue(L, -1);
-  d->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  d->ref = moon_shelf_put(L, &d->probe->host->shelf);
 }
 
 void moon_device_make(lua_State *L, struct moon_device *d, const struct moon_revision *v) {

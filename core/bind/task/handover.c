@@ -140,9 +140,9 @@ static bool get_value(lua_State *L, struct moon_reader *r, int depth) {
 
 struct saving { struct moon_host *host; struct out out; };
 
-/* Of the device table ref. */
-static void put_state(lua_State *L, struct out *o, int ref) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+/* Of the device table there. */
+static void put_state(lua_State *L, struct out *o, const struct moon_shelf *shelf, int place) {
+  moon_shelf_push(L, shelf, place);
   moon_device_push_version(L, -1);
   put_u64(o, strtoull(lua_tostring(L, -1), NULL, 16));
   lua_pop(L, 1);
@@ -163,8 +163,8 @@ static void put_duty(lua_State *L, struct saving *s, struct moon_duty *d, bool f
   put_u64(o, d->due_us);
   put_u8(o, n);
   if (n) { put_u64(o, device->pair); }
-  if (n == 2) { put_state(L, o, device->base_ref); }
-  if (n) { put_state(L, o, device->ref); }
+  if (n == 2) { put_state(L, o, &s->host->shelf, device->base_ref); }
+  if (n) { put_state(L, o, &s->host->shelf, device->ref); }
 }
 
 /* save(saving) [-0, +0, m] */

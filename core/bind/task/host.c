@@ -175,6 +175,7 @@ void moon_host_free(struct moon_host *h) {
   }
   moon_sched_close(h);
   moon_heap_close(&h->heap, h->L);
+  moon_shelf_fini(&h->shelf);
   moon_roster_close(h);
   for (uint32_t i = 0; i < h->n_probes; i++) {
     moon_revision_free_all(&h->probes[i]);

@@ -17,6 +17,7 @@
 #include "heap.h"
 #include "host.h"
 #include "ramp.h"
+#include "shelf.h"
 
 struct moon_context;
 struct moon_revision;
@@ -62,7 +63,7 @@ struct moon_device {
   struct moon_host_target *target;
   struct moon_host_probe *probe;
   struct moon_rates *rates;    /* previous counters; NULL: none */
-  int ref;                     /* its Lua table; LUA_NOREF: not made yet */
+  int ref;                     /* where its Lua table stands on the shelf; LUA_NOREF: not made yet */
   uint32_t serial;             /* of the version that is for */
   int base_ref;                /* while a candidate is on trial: the one of the version before, for the way back; LUA_NOREF: none */
   uint32_t base_serial;
@@ -134,6 +135,7 @@ struct moon_host {
   int iterator_ref;            /* makes what rows and walk return */
   int state_ref;               /* looks through a state table */
   int device_meta, out_meta, rows_meta;
+  struct moon_shelf shelf;     /* Lua tables of devices */
 
   uint64_t seed;               /* of hashes of what devices and scripts choose */
   double clock_offset_s;       /* wall clock - monotonic */

@@ -14,7 +14,7 @@
 
 /* The state of what ref refers to is left as it is: pushes what v takes for it. [-0, +1, m e] */
 static void push_adapted(lua_State *L, int ref, const struct moon_revision *v) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+  moon_shelf_push(L, &v->probe->host->shelf, ref);
   moon_device_push_version(L, -1);
   moon_state_push_of(L, -2);
   int was = lua_gettop(L) - 1, state = was + 1;
@@ -44,19 +44,20 @@ void moon_shift_try(lua_State *L, struct moon_device *d, struct moon_revision *v
 }
 
 void moon_shift_forget(struct moon_host *h, struct moon_device *d) {
-  luaL_unref(h->L, LUA_REGISTRYINDEX, d->ref);
-  luaL_unref(h->L, LUA_REGISTRYINDEX, d->base_ref);
+  moon_shelf_drop(h->L, &h->shelf, d->ref);
+  moon_shelf_drop(h->L, &h->shelf, d->base_ref);
   d->ref = d->base_ref = LUA_NOREF;
 }
 
 /* The table at the top becomes what d has. [-1, +0, m] */
 static void take(lua_State *L, struct moon_device *d, uint32_t serial, bool trial) {
-  int made = luaL_ref(L, LUA_REGISTRYINDEX);
+  struct moon_shelf *shelf = &d->probe->host->shelf;
+  int made = moon_shelf_put(L, shelf);
   if (trial && d->ref != LUA_NOREF) {
     d->base_ref = d->ref;
     d->base_serial = d->serial;
   } else {
-    luaL_unref(L, LUA_REGISTRYINDEX, d->ref);
+    moon_shelf_drop(L, shelf, d->ref);
   }
   d->ref = made;
   d->serial = serial;
@@ -91,7 +92,7 @@ void moon_shift_enter(lua_State *L, struct moon_device *d, struct moon_revision 
   if (trial || v->migrate != LUA_NOREF) {
     push_adapted(L, d->ref, v);
   } else {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
+    moon_shelf_push(L, &d->probe->host->shelf, d->ref);
     moon_state_push_of(L, -1);
     lua_remove(L, -2);
   }
@@ -101,7 +102,7 @@ void moon_shift_enter(lua_State *L, struct moon_device *d, struct moon_revision 
 
 void moon_shift_end(lua_State *L, struct moon_device *d, bool back) {
   if (d->base_ref == LUA_NOREF) { return; }
-  luaL_unref(L, LUA_REGISTRYINDEX, back ? d->ref : d->base_ref);
+  moon_shelf_drop(L, &d->probe->host->shelf, back ? d->ref : d->base_ref);
   if (back) {
     d->ref = d->base_ref;
     d->serial = d->base_serial;

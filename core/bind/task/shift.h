@@ -23,7 +23,7 @@ void moon_shift_restore(lua_State *L, struct moon_device *d, struct moon_revisio
 void moon_shift_end(lua_State *L, struct moon_device *d, bool back);
 /* Its Lua tables go. */
 void moon_shift_forget(struct moon_host *h, struct moon_device *d);
-/* The Lua ref of what a run of v has of d; LUA_NOREF: that is gone. */
+/* Where what a run of v has of d stands on the shelf; LUA_NOREF: that is gone. */
 static inline int moon_shift_ref(const struct moon_device *d, const struct moon_revision *v) {
   return d->serial == v->serial ? d->ref : d->base_serial == v->serial ? d->base_ref : LUA_NOREF;
 }

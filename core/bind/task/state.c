@@ -22,7 +22,7 @@ void moon_state_push_of(lua_State *L, int idx) {
 }
 
 void moon_state_push(lua_State *L, struct moon_device *d) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, d->ref);
+  moon_shelf_push(L, &d->probe->host->shelf, d->ref);
   moon_state_push_of(L, -1);
   lua_remove(L, -2);
 }
@@ -99,7 +99,7 @@ bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref) {
   int top = lua_gettop(L);
   bool good = true;
   if (ref == LUA_NOREF) { return true; }
-  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+  moon_shelf_push(L, &h->shelf, ref);
   lua_rawgeti(L, -1, AT);
   if (lua_istable(L, -1)) {
     lua_pushnil(L);
