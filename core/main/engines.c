@@ -209,7 +209,7 @@ static enum moon_err read_all(int fd, char **out, size_t *n) {
   if (fstat(fd, &st)) { return MOON_E_CONFIG; }
   bool others = st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH));
   if (!S_ISREG(st.st_mode) || others || st.st_size > (off_t)FILE_MAX) {
-    errno = !S_ISREG(st.st_mode) ? EINVAL : others ? EPERM : EFBIG;
+    errno = S_ISDIR(st.st_mode) ? EISDIR : !S_ISREG(st.st_mode) ? EINVAL : others ? EPERM : EFBIG;
     return MOON_E_CONFIG;
   }
   size_t size = (size_t)st.st_size, got = 0;

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,13 @@ static void open_standard(void) {
   }
 }
 
+/* What a command wrote has to have arrived; a reader that went away is told nothing. */
+static int written(int status) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) { return status; }
+  if (errno != EPIPE) { fprintf(stderr, "moonpoll: cannot write to stdout: %m\n"); }
+  return MOON_EXIT_FAILED;
+}
+
 int main(int argc, char **argv) {
   static char wanted[] = "--help";
   open_standard();
@@ -67,24 +75,24 @@ int main(int argc, char **argv) {
   tool = argc > 1 ? moon_tool_command(argv[1]) : NULL;
   if (tool) { return moon_tool_main(tool, argc - 1, argv + 1); }
   const char *command = argc > 1 ? argv[1] : "";
-  if (strcmp(command, "run") == 0) { return moon_run_main(argc - 1, argv + 1); }
+  if (strcmp(command, "run") == 0) { return written(moon_run_main(argc - 1, argv + 1)); }
   if (strcmp(command, "sim") == 0) { return moon_sim_main(argc - 1, argv + 1); }
-  if (strcmp(command, "check") == 0) { return moon_check_main(argc - 1, argv + 1); }
-  if (strcmp(command, "test") == 0) { return moon_test_main(argc - 1, argv + 1); }
+  if (strcmp(command, "check") == 0) { return written(moon_check_main(argc - 1, argv + 1)); }
+  if (strcmp(command, "test") == 0) { return written(moon_test_main(argc - 1, argv + 1)); }
   if (strcmp(command, "record") == 0) { return moon_record_main(argc - 1, argv + 1); }
-  if (strcmp(command, "mib") == 0) { return moon_mib_main(argc - 1, argv + 1); }
+  if (strcmp(command, "mib") == 0) { return written(moon_mib_main(argc - 1, argv + 1)); }
   if (strcmp(command, "status") == 0 || strcmp(command, "tasks") == 0 || strcmp(command, "reload") == 0 ||
       strcmp(command, "stop") == 0 || strcmp(command, "release") == 0 || strcmp(command, "replace") == 0 || strcmp(command, "promote") == 0 ||
       strcmp(command, "rollback") == 0) {
-    return moon_status_main(argc - 1, argv + 1);
+    return written(moon_status_main(argc - 1, argv + 1));
   }
   if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
     printf("moonpoll %s\n", MOON_VERSION);
-    return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+    return written(MOON_EXIT_OK);
   }
   if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0) {
     fputs(usage, stdout);
-    return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
+    return written(MOON_EXIT_OK);
   }
   if (argc > 1) {
     fprintf(stderr, "moonpoll: %s: no such %s; moonpoll --help lists them\n", command, command[0] == '-' ? "option" : "command");

@@ -13,6 +13,7 @@
 #include "../session/exchange.h"
 
 #define WORKERS_MAX 64
+#define SECONDS_MIN 0.001      /* a step of the wheel */
 #define SECONDS_MAX 31536000.0 /* a year */
 
 const char moon_options_help[] =
@@ -116,8 +117,8 @@ static uint32_t whole(struct parse *p, int c, const char *text, uint32_t least, 
 static double seconds(struct parse *p, int c, const char *text) {
   char *end, buf[3];
   double v = strtod(text, &end);
-  if (end == text || *end || !isfinite(v) || v <= 0 || v > SECONDS_MAX) {
-    fail(p, "%s%s: \"%s\" is not a number of seconds above 0", c < 256 ? "-" : "--", written(c, buf), text);
+  if (end == text || *end || !isfinite(v) || v < SECONDS_MIN || v > SECONDS_MAX) {
+    fail(p, "%s%s: \"%s\" is not a number of seconds, 0.001 to a year", c < 256 ? "-" : "--", written(c, buf), text);
     return 1;
   }
   return v;

@@ -31,7 +31,8 @@ bool moon_outfit_init(struct moon_master *m) {
   for (uint32_t i = 0; i < n; i++) { m->workers[i].order_fd = m->workers[i].handover_fd = -1; }
   m->has_dir = moon_rundir_base(m->c->run_dir, base, sizeof base) == MOON_OK && moon_rundir_make(base, m->dir, sizeof m->dir) == MOON_OK;
   if (!m->has_dir) {
-    moon_log(m->c->run_dir ? MOON_LOG_ERROR : MOON_LOG_DEBUG, "run directory %s: %m", m->c->run_dir ? m->c->run_dir : base);
+    moon_log(m->c->run_dir ? MOON_LOG_ERROR : m->plan->once ? MOON_LOG_DEBUG : MOON_LOG_WARN, "run directory %s: %m%s",
+             m->c->run_dir ? m->c->run_dir : base, m->c->run_dir ? "" : "; there will be no status, reload and stop: --run-dir names another");
     if (m->c->run_dir) {
       m->status = MOON_EXIT_CONFIG;
       return false;
@@ -91,12 +92,19 @@ static bool put_to(int fd, struct moon_print *out) {
   return !out->failed;
 }
 
+static bool ran(const struct moon_stats_sum *sum) {
+  uint64_t n = sum->runs.runs_held;
+  for (size_t e = 0; e < MOON_RUN_ERRORS; e++) { n += sum->run_error[e]; }
+  return n > 0;
+}
+
 void moon_outfit_report(struct moon_master *m) {
   struct moon_stats_sum sum;
   struct moon_print out;
   double seconds = moon_master_seconds_since(m->stats.head->started_us);
   moon_stats_read(&m->stats, &sum);
   if (m->plan->once && m->status == MOON_EXIT_OK && !m->stopped) {
+    if (!ran(&sum)) { moon_log(MOON_LOG_WARN, "nothing ran: none of the probes is for any of the targets (match, group, allow_targets)"); }
     for (size_t e = 1; e < MOON_RUN_ERRORS; e++) {
       if (sum.run_error[e]) { m->status = MOON_EXIT_RUNS; }
     }

@@ -45,6 +45,19 @@ static int fail(int status, const char *line) {
   return status;
 }
 
+/* As moon_host_find has it, but for addresses that a name server gives. */
+static bool is_target(const struct moon_plan *plan, const char *text) {
+  char address[MOON_ADDR_TEXT_MAX];
+  size_t n = strlen(text);
+  for (uint32_t i = 0; i < plan->n_targets; i++) {
+    const struct moon_plan_target *t = &plan->targets[i];
+    if (strcmp(t->name, text) == 0 || strcmp(t->host, text) == 0 || t->lookup) { return true; }
+    moon_addr_format(&t->addr, address, sizeof address);
+    if (strncmp(address, text, n) == 0 && (address[n] == 0 || address[n] == ':')) { return true; }
+  }
+  return false;
+}
+
 static int poll_plan(struct moon_plan *plan, struct moon_options *o, struct moon_shield *shield, int stats_fd, const char *run_dir) {
   struct moon_master_config c = {.plan = plan, .options = plan->once ? NULL : o, .shield = shield, .run_dir = run_dir, .stats_fd = stats_fd};
   if (!choose_format(plan, &c.format)) { return fail(MOON_EXIT_CONFIG, "outputs: stdout has room for one format only"); }
@@ -54,6 +67,7 @@ static int poll_plan(struct moon_plan *plan, struct moon_options *o, struct moon
   c.schedtrace = o->schedtrace;
   c.trace = o->trace;
   moon_log_live(c.live);
+  if (c.trace && !is_target(plan, c.trace)) { moon_log(MOON_LOG_WARN, "--trace %s: there is no such target, by name or by address", c.trace); }
   for (uint32_t i = 0; i < plan->n_warnings; i++) { moon_log_text(MOON_LOG_WARN, plan->warnings[i]); }
   return moon_master_run(&c);
 }

@@ -327,7 +327,7 @@ static bool open_control(struct sim *s, const char *run_dir) {
 }
 
 /* One line, once requests are answered. */
-static void say_ready(struct sim *s) {
+static bool say_ready(struct sim *s) {
   char first[MOON_ADDR_TEXT_MAX], last[MOON_ADDR_TEXT_MAX];
   uint32_t n = moon_crowd_n(s->stage.crowd);
   struct moon_addr a = moon_crowd_at(s->stage.crowd, 0)->addr, b = moon_crowd_at(s->stage.crowd, n - 1)->addr;
@@ -337,7 +337,7 @@ static void say_ready(struct sim *s) {
          n == 1 ? "" : " to ", n == 1 ? "" : last, (unsigned)a.port, (unsigned)s->stage.n_recordings,
          s->stage.n_recordings == 1 ? "" : "s", (unsigned long long)s->stage.instances, s->has_dir ? ", control in " : "",
          s->has_dir ? s->dir : "");
-  fflush(stdout);
+  return fflush(stdout) == 0;
 }
 
 static int write_file(const char *option, const char *path, const struct moon_print *p) {
@@ -426,7 +426,7 @@ static int serve(struct sim *s, struct moon_fleet *fleet, const struct options *
   if (status) { return status; }
   serve_control(s);
   moon_loop_on_turn(s->loop, turn, s);
-  say_ready(s);
+  if (!say_ready(s)) { return fail(MOON_EXIT_FAILED, "cannot write to stdout: %m"); }
   moon_loop_run(s->loop);
   return o->stats ? write_stats(s, o->stats) : MOON_EXIT_OK;
 }

@@ -53,7 +53,7 @@ static int ask(const char *dir, const char *command, struct moon_print *out) {
     if (buf[got - 1] == '\n') { break; }
   }
   close(fd);
-  if (out->failed || !out->n) { fprintf(stderr, "moonpoll: %s/control does not answer\n", dir); }
+  if (out->failed || !out->n) { fprintf(stderr, "moonpoll: %s/control: no answer within %d s: is that process stopped, or the machine overloaded?\n", dir, ANSWER_MS / 1000); }
   return out->failed || !out->n ? 1 : 0;
 }
 
@@ -167,6 +167,10 @@ static int choose(const char *base, long pid, char *dir, size_t cap) {
     return 2;
   }
   snprintf(dir, cap, "%s/%ld", base, pid ? pid : (long)found[0]);
+  if (pid && access(dir, F_OK)) {
+    fprintf(stderr, "moonpoll: %ld is none of the instances that run in %s\n", pid, base);
+    return 1;
+  }
   return 0;
 }
 

@@ -22,6 +22,8 @@ describe("moonpoll", function()
     fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "-v", "9" }, { "9" })
     fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "-o", "papyrus" }, { "papyrus" })
     fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "--workers", "0" }, { "workers" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "--every", "0" }, { "--every", "0.001 to a year" })
+    fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "--every", "1e10" }, { "1e10", "to a year" })
     fails({ "dance" }, { "dance" })
   end)
 
@@ -33,10 +35,63 @@ describe("moonpoll", function()
     fails({ "run", probe, "--targets", "127.0.0.1", "-c", "x", "--config", "no/such.lua" }, { "no/such.lua" })
   end)
 
+  it("names the file that has no targets", function()
+    local empty, dir = t.write("empty.txt", ""), t.path "targets.d"
+    fails({ "run", probe, "--targets", empty, "--once" }, { "no targets: " .. empty })
+    assert(os.execute("mkdir -p " .. dir) == 0)
+    fails({ "run", probe, "--targets", dir, "--once" }, { "no targets: " .. dir .. "/*" })
+    assert(os.execute("touch " .. dir .. "/hosts.conf") == 0)
+    fails({ "run", probe, "--targets", dir, "--once" }, { dir .. "/*", ".json or .txt" })
+    local config = t.write("c.lua", ("return { targets = { { file = %q } } }"):format(empty))
+    fails({ "run", probe, "--config", config, "-c", "x", "--once" }, { config .. ": no targets: " .. empty })
+  end)
+
+  it("takes a file for a file in a list of hosts, and a directory without a slash for a host, which it says", function()
+    fails({ "run", probe, "--targets", "no-such.txt,127.0.0.1", "-c", "x" }, { "no-such.txt", "No such file" })
+    local hosts = t.write("hosts.txt", "127.0.0.1:9 device=of_file\n")
+    local code, out = t.run { t.program, "run", probe, "--targets", hosts .. ",127.0.0.1:10", "-t", "0.1", "-r", "0", "--once", "-o", "json" }
+    assert.equal(3, code)
+    assert.truthy(out:find('"device":"of_file"', 1, true) and out:find('"device":"127.0.0.1:10"', 1, true), out)
+    local _, _, err = t.run { t.program, "run", probe, "--targets", "tests", "-t", "0.1", "-r", "0", "--once", "-o", "null" }
+    assert.truthy(err:find("tests is taken for a host; the directory is tests/", 1, true), err)
+  end)
+
+  it("says of a name that means nobody that it does", function()
+    local run = { t.program, "run", probe, "--targets", "127.0.0.1:9", "-t", "0.1", "-r", "0", "--once", "-o", "null", "--trace", "core7" }
+    local code, _, err = t.run(run)
+    assert.equal(3, code)
+    assert.truthy(err:find("--trace core7: there is no such target", 1, true), err)
+    for _, known in ipairs { "127.0.0.1:9", "127.0.0.1" } do
+      run[#run] = known
+      code, _, err = t.run(run)
+      assert.equal(3, code)
+      assert.falsy(err:find("no such target", 1, true), err)
+    end
+    local nothing = t.write("nothing.lua", "return { name = 'nothing', run = function() end }")
+    local config = t.write("c.lua", ("return { targets = { '127.0.0.1:9' }, probes = { { file = %q, allow_targets = { 'core*' } } } }"):format(nothing))
+    code, _, err = t.run { t.program, "run", "--config", config, "-c", "x", "--once" }
+    assert.equal(0, code)
+    assert.truthy(err:find("nothing: no target has a name of its allow_targets", 1, true), err)
+    assert.truthy(err:find("nothing ran", 1, true), err)
+  end)
+
+  it("tells output that cannot be written, whichever command it is of", function()
+    for _, words in ipairs { "--help", "--version", "run --help", "mib list", "check --help", "status --help", "reload --help" } do
+      local code, _, err = t.run({}, { shell = ("exec %s %s >/dev/full"):format(t.program, words) })
+      assert.equal(1, code, words)
+      assert.equal("moonpoll: cannot write to stdout: No space left on device\n", err)
+    end
+    local code, _, err = t.run({}, { shell = ("exec %s sim --recording tests/recordings/small.snmprec >/dev/full"):format(t.program) })
+    assert.equal(1, code)
+    assert.truthy(err:find("cannot write to stdout", 1, true), err)
+  end)
+
   it("tells a wrong address and its place", function()
     fails({ "run", probe, "--targets", "127.0.0.1,bad host", "-c", "x" }, { "bad host" })
     local lines = t.write("targets.txt", "127.0.0.1\n\n# a comment\n127.0.0.2:port\n")
     fails({ "run", probe, "--targets", lines, "-c", "x" }, { lines .. ":4", "127.0.0.2:port" })
+    lines = t.write("twice.txt", "127.0.0.1 site=a rack=1 site=b\n")
+    fails({ "run", probe, "--targets", lines, "-c", "x" }, { lines .. ":1: label site: twice" })
     local json = t.write("targets.json", '[\n  {"targets": ["127.0.0.1"],\n   "labels": {"site": 7}}\n]\n')
     fails({ "run", probe, "--targets", json, "-c", "x" }, { json .. ":", "site" })
     local cut = t.write("cut.json", '[\n  {"targets": ["127.0.0.1"]\n')

@@ -30,7 +30,7 @@ static void target_errors(void **state) {
   refuse_targets("t.txt", "10.0.0.1 device=a\n10.0.0.2 device=a\n",
                  "t.txt:2: the name a is taken by 10.0.0.1: two agents cannot share one");
   refuse_targets("t.txt", "10.0.0.1 device=\"a b\"\n", "t.txt:1: device: a name is 1 to 255 characters without blanks");
-  refuse_targets("t.txt", "", "no targets: --targets HOST,HOST or --targets FILE");
+  refuse_targets("t.txt", "", "no targets: t.txt: no targets in it");
   put_octets("nul.txt", "10.0.0.1\n10.0.0.2\0\n", 19);
   refuse_targets("nul.txt", NULL, "nul.txt:2: is no text");
   refuse_targets("none.json", NULL, "--targets: none.json: No such file or directory");
@@ -57,7 +57,7 @@ static void target_errors(void **state) {
     {"[\n{\"targets\":[\"a\"],\n\"targets\":[\"b\"]}]", "t.json:3: duplicate object key near '\"targets\"'"},
     {"[\n{\"targets\":[\"a\"}]", "t.json:2: ']' expected near '}'"},
     {"[{\"targets\":[\"\xff\"]}]", "t.json:1: unable to decode byte 0xff near '\"'"},
-    {"[]", "no targets: --targets HOST,HOST or --targets FILE"},
+    {"[]", "no targets: t.json: no targets in it"},
   };
   for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) { refuse_targets("t.json", CASES[i].json, CASES[i].want); }
 }

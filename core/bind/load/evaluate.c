@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../base/mem.h"
+#include "../task/allow.h"
 #include "../task/heap.h"
 #include "config.h"
 #include "env.h"
@@ -92,14 +93,26 @@ static enum moon_err command_line_settings(struct moon_draft *d) {
   return command_line_credential(d) ? d->err : choose_default(d);
 }
 
+/* A name that was mistyped would look like a device that is well. */
+static void tell_unused(struct moon_draft *d) {
+  for (uint32_t i = 0; i < d->plan.n_probes; i++) {
+    bool used = false;
+    for (uint32_t k = 0; k < d->plan.n_targets && !used; k++) { used = moon_allow_target(&d->probes[i], d->targets[k].name); }
+    if (!used) { moon_draft_warn(d, "%s: no target has a name of its allow_targets: it does not run", d->probes[i].name); }
+  }
+}
+
 static void take_targets(struct moon_fields *f) {
   const struct moon_load_options *o = f->d->options;
   const struct moon_inventory in = {.place = "--targets"};
   if (f->file) { moon_config_targets(f); }
   for (uint32_t i = 0; i < o->n_targets && !f->d->err; i++) { (void)moon_inventory_argument(f->d, &in, o->targets[i]); }
   if (!f->d->err && f->d->plan.n_targets == 0 && !o->again) {
-    moon_draft_fail(f->d, f->file ? "%s: no targets" : "no targets: --targets HOST,HOST or --targets FILE", f->file);
+    uint32_t n = f->d->plan.n_warnings; /* of files that have none */
+    const char *why = n ? f->d->warnings[n - 1] : f->file ? "" : "--targets HOST,HOST or --targets FILE";
+    moon_draft_fail(f->d, "%s%sno targets%s%s", f->file ? f->file : "", f->file ? ": " : "", *why ? ": " : "", why);
   }
+  if (!f->d->err && !o->again) { tell_unused(f->d); }
   if (f->d->err || moon_inventory_compare(f->d)) { moon_fields_raise(f); }
 }
 

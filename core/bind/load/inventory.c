@@ -95,6 +95,12 @@ static uint32_t *find_name(struct moon_draft *d, const char *name) {
   return &d->by_name[at];
 }
 
+static bool has_label(const struct moon_label *labels, uint32_t n, struct moon_text key) {
+  bool there = false;
+  for (uint32_t i = 0; i < n && !there; i++) { there = labels[i].key.n == key.n && memcmp(labels[i].key.p, key.p, key.n) == 0; }
+  return there;
+}
+
 /* The labels of the place and those beside the host, one of each name. */
 static enum moon_err merge_labels(struct moon_draft *d, const struct moon_inventory *in, const struct entry *e,
                                   struct moon_plan_target *t) {
@@ -111,11 +117,7 @@ static enum moon_err merge_labels(struct moon_draft *d, const struct moon_invent
   memcpy(all, e->labels, e->n_labels * sizeof *all);
   uint32_t n = e->n_labels;
   for (uint32_t i = 0; i < in->n_labels; i++) {
-    bool there = false;
-    for (uint32_t k = 0; k < e->n_labels && !there; k++) {
-      there = all[k].key.n == in->labels[i].key.n && memcmp(all[k].key.p, in->labels[i].key.p, all[k].key.n) == 0;
-    }
-    if (!there) { all[n++] = in->labels[i]; }
+    if (!has_label(e->labels, e->n_labels, in->labels[i].key)) { all[n++] = in->labels[i]; }
   }
   t->labels = all;
   t->n_labels = n;
@@ -280,6 +282,8 @@ static enum moon_err add_line(struct moon_draft *d, const struct moon_inventory 
       e.auth = l.value;
     } else if (e.n_labels == LABELS_MAX) {
       return moon_draft_fail(d, "%s:%u: over %u labels", path, line, LABELS_MAX);
+    } else if (has_label(labels, e.n_labels, l.key)) {
+      return moon_draft_fail(d, "%s:%u: label %.*s: twice", path, line, (int)l.key.n, l.key.p);
     } else {
       labels[e.n_labels++] = l;
     }
@@ -481,11 +485,15 @@ static enum moon_err add_files(struct moon_draft *d, const struct moon_inventory
     return d->err;
   }
   if (failed) { return failed == GLOB_NOSPACE ? moon_draft_nomem(d) : moon_draft_fail(d, "%s: %s", pattern, strerror(errno)); }
+  bool any = false;
   for (size_t i = 0; i < found.gl_pathc && !d->err; i++) {
     const char *path = found.gl_pathv[i];
     if (directory && !ends_in(path, ".json") && !ends_in(path, ".txt")) { continue; }
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) { (void)add_file(d, in, path); }
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) { continue; }
+    any = true;
+    (void)add_file(d, in, path);
   }
+  if (!any) { moon_draft_warn(d, "%s: no file there ends in .json or .txt", pattern); }
   globfree(&found);
   return d->err;
 }
@@ -501,24 +509,30 @@ enum moon_err moon_inventory_file(struct moon_draft *d, const struct moon_invent
   return strpbrk(path, "*?[") ? add_files(d, in, path, false) : add_file(d, in, path);
 }
 
+/* What cannot be a host: a path, and a name that says what it is. */
+static bool looks_like_file(const char *text) {
+  return strncmp(text, RECORDING, RECORDING_LEN) != 0 && (strchr(text, '/') || ends_in(text, ".json") || ends_in(text, ".txt"));
+}
+
 enum moon_err moon_inventory_argument(struct moon_draft *d, const struct moon_inventory *in, const char *text) {
   struct stat st;
   if (strncmp(text, RECORDING, RECORDING_LEN) == 0 && stat(text + RECORDING_LEN, &st) == 0) { /* a comma is part of its path */
     return moon_inventory_host(d, in, text, strlen(text));
   }
   if (!strchr(text, ',')) {
-    bool there = stat(text, &st) == 0;
-    bool recording = strncmp(text, RECORDING, RECORDING_LEN) == 0;
-    if ((there && (!S_ISDIR(st.st_mode) || strchr(text, '/'))) || (strchr(text, '/') && !recording)) { return moon_inventory_file(d, in, text); }
-    size_t n = strlen(text);
-    if (n > 5 && !recording && (strcmp(text + n - 5, ".json") == 0 || strcmp(text + n - 4, ".txt") == 0)) {
-      return moon_inventory_file(d, in, text);
-    }
-    return moon_inventory_host(d, in, text, n);
+    bool there = stat(text, &st) == 0, directory = there && S_ISDIR(st.st_mode);
+    if ((there && !directory) || looks_like_file(text)) { return moon_inventory_file(d, in, text); }
+    if (directory) { moon_draft_warn(d, "%s: %s is taken for a host; the directory is %s/", in->place, text, text); }
+    return moon_inventory_host(d, in, text, strlen(text));
   }
   for (const char *p = text; *p && !d->err;) {
     size_t n = strcspn(p, ",");
-    if (n) { moon_inventory_host(d, in, p, n); } /* a comma too many is no mistake worth stopping for */
+    const char *one = moon_draft_text(d, p, n);
+    if (one && looks_like_file(one)) {
+      moon_inventory_file(d, in, one);
+    } else if (n) { /* a comma too many is no mistake worth stopping for */
+      moon_inventory_host(d, in, p, n);
+    }
     p += n + (p[n] == ',');
   }
   return d->err;
