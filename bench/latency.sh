@@ -1,7 +1,7 @@
 #!/bin/sh
-# Histograms of a collector's run, milliseconds: how late scripts go on (latency; late: whole runs), how long they and the loop take. A
-# resume has in it what collecting garbage took. The last row, once `make bench-build` was, is what collecting alone adds to making a row
-# of a table while 64 MB are alive, in CPU. Arguments are those of `moonpoll run`; RIG_* as in collector.sh do as well:
+# Histograms of a collector's run, milliseconds: how late scripts go on (latency; late: whole runs), how long they (resume), the loop
+# (turn) and each step of collecting their garbage (gc) take. The last row, once `make bench-build` was, is that with 64 MB alive, in CPU.
+# Arguments are those of `moonpoll run`; RIG_* as in collector.sh do as well:
 #   bench/latency.sh PROBE --targets FILE -c public
 here=$(dirname "$0")
 build=${B:-$here/../build}
@@ -13,6 +13,6 @@ sed 's/.*"histograms":{//' "$stats" | tr '}' '\n' | sed -nE \
   awk 'BEGIN { printf "%-8s %10s %9s %9s %9s %9s %9s\n", "ms", "n", "p50", "p90", "p99", "p99.9", "max" }
        { printf "%-8s %10d %9.3f %9.3f %9.3f %9.3f %9.3f\n", $1, $2, $3 * 1e3, $4 * 1e3, $5 * 1e3, $6 * 1e3, $7 * 1e3 }'
 if [ -x "$build/bench/histogram_bench" ]; then
-  HEAP_MB=64 "$build/bench/histogram_bench" | sed -nE 's/.*of ([0-9]+) rows.*p50 ([0-9]+), p90 ([0-9]+), p99 ([0-9]+), p99.9 ([0-9]+),.*max ([0-9]+).*/\1 \2 \3 \4 \5 \6/p' |
-    awk '{ printf "%-8s %10d %9.3f %9.3f %9.3f %9.3f %9.3f\n", "gc", $1, $2 / 1e3, $3 / 1e3, $4 / 1e3, $5 / 1e3, $6 / 1e3 }'
+  HEAP_MB=64 "$build/bench/histogram_bench" | sed -nE 's/.*; ([0-9]+) pauses.*p50 ([0-9]+), p90 ([0-9]+), p99 ([0-9]+), p99.9 ([0-9]+),.*max ([0-9]+).*/\1 \2 \3 \4 \5 \6/p' |
+    awk '{ printf "%-8s %10d %9.3f %9.3f %9.3f %9.3f %9.3f\n", "gc 64M", $1, $2 / 1e3, $3 / 1e3, $4 / 1e3, $5 / 1e3, $6 / 1e3 }'
 fi

@@ -1,7 +1,8 @@
-/* histogram_bench: what recording one value costs, and how long collecting garbage keeps a script waiting with the worker's
- * settings of the collector and HEAP_MB (48) alive: each allocation is timed in CPU, the longest are the pauses. */
+/* histogram_bench: what recording one value costs, and how long collecting garbage keeps scripts waiting with HEAP_MB (48) alive, as
+ * workers do it and in CPU. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <lauxlib.h>
@@ -37,22 +38,27 @@ static void recording(void) {
   printf("record         %6.2f ns a value\n", ((double)(now_ns() - t1) - (double)(t1 - t0)) / N);
 }
 
-/* A heap of rows as scripts keep them, old ones replaced by new ones. */
-static void collecting(lua_State *L, int alive_mb) {
+static uint64_t clock_us(const void *arg) {
+  (void)arg;
+  return now_ns() / 1000;
+}
+
+/* A heap of rows as scripts keep them, old ones replaced by new ones, ten of them a script. */
+static void collecting(lua_State *L, struct moon_garbage *g, int alive_mb) {
   int rows = alive_mb * 1024 * 1024 / 160;
   lua_createtable(L, rows, 0);
   uint64_t x = 1;
   for (int i = 1; i <= rows * 6; i++) {
-    uint64_t t0 = now_ns();
+    if (i == rows) { memset(&pauses, 0, sizeof pauses); }
     lua_createtable(L, 0, 2);
     lua_pushnumber(L, i);
     lua_setfield(L, -2, "rx");
     lua_pushfstring(L, "port %d", i);
     lua_setfield(L, -2, "name");
     lua_rawseti(L, -2, i <= rows ? i : 1 + (int)(next(&x) % (uint64_t)rows));
-    if (i > rows) { moon_histogram_add(&pauses, (now_ns() - t0) / 1000); }
+    if (i % 10 == 0) { moon_garbage_look(L, g); }
   }
-  printf("collecting     %d KiB at the end; of %llu rows made, in us: p50 %llu, p90 %llu, p99 %llu, p99.9 %llu, p99.99 %llu, max %llu\n",
+  printf("collecting     %d KiB at the end; %llu pauses, in us: p50 %llu, p90 %llu, p99 %llu, p99.9 %llu, p99.99 %llu, max %llu\n",
          lua_gc(L, LUA_GCCOUNT, 0), (unsigned long long)pauses.n, (unsigned long long)moon_histogram_quantile(&pauses, 0.5),
          (unsigned long long)moon_histogram_quantile(&pauses, 0.9), (unsigned long long)moon_histogram_quantile(&pauses, 0.99), (unsigned long long)moon_histogram_quantile(&pauses, 0.999),
          (unsigned long long)moon_histogram_quantile(&pauses, 0.9999), (unsigned long long)pauses.max);
@@ -65,12 +71,13 @@ static void collecting(lua_State *L, int alive_mb) {
 
 int main(void) {
   const char *mb = getenv("HEAP_MB");
+  struct moon_garbage g;
   lua_State *L = luaL_newstate();
   if (!L) { return 1; }
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   recording();
-  moon_garbage_setup(L);
-  collecting(L, mb ? atoi(mb) : 48);
+  moon_garbage_setup(L, &g, &pauses, clock_us, NULL);
+  collecting(L, &g, mb ? atoi(mb) : 48);
   lua_close(L);
   return 0;
 }

@@ -61,7 +61,8 @@ MOON_API uint64_t moon_histogram_quantile(const struct moon_histogram *h, double
   X(run, "runs, from their start to their end")                                                \
   X(late, "from a run being due to its start")                                                 \
   X(latency, "from what a script waits for being there to the script going on")                \
-  X(resume, "a script between two waits, collection of garbage included")                      \
+  X(resume, "a script between two waits")                                                      \
+  X(gc, "a collection of garbage, each of its steps")                                          \
   X(turn, "one turn of the loop")
 
 struct moon_histograms {

@@ -324,7 +324,8 @@ bool moon_view_live(const char *status, size_t n_status, const char *top, size_t
     put_rollout(out, s);
     moon_print_printf(out, "\n%-9s %9s %9s %9s %9s %9s\n", "", "p50", "p90", "p99", "p99.9", "max");
     static const struct { const char *key, *title; } rows[] = {
-      {"rtt", "rtt"}, {"queue", "queue"}, {"run", "run"}, {"late", "late"}, {"latency", "latency"}, {"resume", "resume"}, {"turn", "turn"}};
+      {"rtt", "rtt"}, {"queue", "queue"}, {"run", "run"}, {"late", "late"}, {"latency", "latency"}, {"resume", "resume"}, {"gc", "gc"},
+      {"turn", "turn"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) { put_histogram(out, s, rows[i].key, rows[i].title); }
     put_list(out, t, "failing", "failing", by_failed);
     put_list(out, t, "slowest", "slowest", by_rtt);

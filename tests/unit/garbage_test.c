@@ -1,9 +1,11 @@
-/* Lua's heap: how far it grows over what is alive, whatever is thrown away. */
+/* Lua's heap: how far it grows over what is alive, whatever is thrown away, and who collects: the worker between two scripts, each
+ * of its steps noted, or Lua on the way when a script does not end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include <lauxlib.h>
@@ -12,12 +14,29 @@
 #include "bind/task/garbage.h"
 
 static lua_State *L;
+static struct moon_garbage garbage;
+static struct moon_histogram pauses;
+static uint64_t now_us;
+
+static uint64_t clock_us(const void *arg) {
+  assert_ptr_equal(arg, &now_us);
+  return now_us += 7;
+}
+
+/* Between two scripts. */
+static int look(lua_State *of) {
+  (void)of;
+  moon_garbage_look(L, &garbage);
+  return 0;
+}
 
 static int begin(void **state) {
   (void)state;
   L = luaL_newstate();
   luaL_openlibs(L);
-  moon_garbage_setup(L);
+  memset(&pauses, 0, sizeof pauses);
+  moon_garbage_setup(L, &garbage, &pauses, clock_us, &now_us);
+  lua_register(L, "look", look);
   return 0;
 }
 
@@ -27,23 +46,28 @@ static int end(void **state) {
   return 0;
 }
 
-/* Holds `alive` MiB, throws away `waste` MiB; returns the most the heap had, in MiB. */
-static double peak(int alive, int waste) {
+/* Holds `alive` MiB, throws away `waste` MiB, in scripts of so many rows (of half a KiB and more), without end: 0; returns the most the
+ * heap had, in MiB. */
+static double peak(int alive, int waste, int rows) {
   static const char script[] =
-    "local alive, waste = ...\n"
+    "local alive, waste, rows = ...\n"
     "local function mib() local t = {} for i = 1, 64 do t[i] = {} for k = 1, 2048 do t[i][k] = k end end return t end\n" /* 64 x 16 KiB */
     "local kept, most = {}, 0\n"
     "for i = 1, alive do kept[i] = mib() end\n"
     "collectgarbage()\n"
     "for _ = 1, waste do\n"
-    "  for _ = 1, 1024 do local t = {1, 2, 3, 4} for k = 5, 64 do t[k] = k end end\n" /* a row, more or less */
+    "  for i = 1, 1024 do\n"
+    "    local t = {1, 2, 3, 4} for k = 5, 64 do t[k] = k end\n" /* a row, more or less */
+    "    if rows > 0 and i % rows == 0 then look() end\n"
+    "  end\n"
     "  most = math.max(most, collectgarbage 'count')\n"
     "end\n"
     "return most / 1024, #kept\n";
   assert_int_equal(luaL_loadstring(L, script), 0);
   lua_pushinteger(L, alive);
   lua_pushinteger(L, waste);
-  lua_call(L, 2, 2);
+  lua_pushinteger(L, rows);
+  lua_call(L, 3, 2);
   assert_int_equal(lua_tointeger(L, -1), alive);
   double most = lua_tonumber(L, -2);
   lua_pop(L, 2);
@@ -52,31 +76,84 @@ static double peak(int alive, int waste) {
 
 static void small_heaps_may_grow(void **state) {
   (void)state;
-  double most = peak(4, 60);
-  assert_true(most > 10);
-  assert_true(most < 26);
+  static const int rows[] = {0, 1, 24, 1024};
+  for (size_t i = 0; i < 4; i++) {
+    double most = peak(4, 60, rows[i]);
+    assert_true(most > 10);
+    assert_true(most < 26);
+  }
 }
 
 static void large_heaps_are_held_down(void **state) {
   (void)state;
-  double most = peak(40, 60);
-  assert_true(most > 44);
-  assert_true(most < 80);
+  static const int rows[] = {0, 1, 24, 1024};
+  for (size_t i = 0; i < 4; i++) {
+    double most = peak(40, 60, rows[i]);
+    assert_true(most > 44);
+    assert_true(most < 80);
+  }
+}
+
+/* Scripts of 16 KiB: nothing is left for Lua to do on the way, and each step is noted, with the time it took. */
+static void steps_are_noted(void **state) {
+  (void)state;
+  peak(4, 100, 4);
+  assert_true(pauses.n > 150);
+  assert_int_equal(pauses.max, 7);
+  assert_int_equal(pauses.sum, 7 * pauses.n);
+  assert_true(pauses.n < 1000);
+}
+
+/* A script that does not end is collected on the way, and it is not a pause. */
+static void endless_scripts_are_collected(void **state) {
+  (void)state;
+  peak(4, 100, 0);
+  assert_int_equal(pauses.n, 0);
+  peak(4, 100, 4); /* and the next one is looked after again */
+  assert_true(pauses.n > 150);
+}
+
+static int fails(lua_State *of) { return luaL_error(of, "cannot end"); }
+
+/* Something whose end fails is nobody's fault, and the collection goes on. */
+static void ends_that_fail(void **state) {
+  (void)state;
+  for (int i = 0; i < 50; i++) {
+    lua_newuserdata(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, fails);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+  }
+  int top = lua_gettop(L);
+  for (int i = 0; i < 200000 && pauses.n < 400; i++) {
+    lua_createtable(L, 64, 0);
+    lua_pop(L, 1);
+    moon_garbage_look(L, &garbage);
+  }
+  assert_int_equal(lua_gettop(L), top);
+  assert_true(pauses.n >= 400);
+  assert_true(lua_gc(L, LUA_GCCOUNT, 0) < 8192);
 }
 
 static void what_was_large_is_small_again(void **state) {
   (void)state;
-  peak(40, 30);
+  peak(40, 30, 16);
   lua_gc(L, LUA_GCCOLLECT, 0);
   lua_gc(L, LUA_GCCOLLECT, 0);
   assert_true(lua_gc(L, LUA_GCCOUNT, 0) < 1024);
-  assert_int_equal(lua_gc(L, LUA_GCSETPAUSE, 400), 400);
+  assert_true(lua_gc(L, LUA_GCSETPAUSE, 400) >= 400);
+  assert_in_range(garbage.next_kb, 100, 4096);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(small_heaps_may_grow, begin, end),
     cmocka_unit_test_setup_teardown(large_heaps_are_held_down, begin, end),
+    cmocka_unit_test_setup_teardown(steps_are_noted, begin, end),
+    cmocka_unit_test_setup_teardown(endless_scripts_are_collected, begin, end),
+    cmocka_unit_test_setup_teardown(ends_that_fail, begin, end),
     cmocka_unit_test_setup_teardown(what_was_large_is_small_again, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,42 +1,95 @@
 #include "garbage.h"
 
 #include <lauxlib.h>
-#include <stdint.h>
+#include <limits.h>
 
-#define STEP 400 /* a collection works off this much for each 100 allocated: steps stay microseconds, and the heap grows little meanwhile */
+#define STEP 400 /* a collection works off this much for each 100 allocated: the heap grows little meanwhile */
 #define ROOM_KB (24 * 1024)
 #define MOST 400
 #define LEAST 150
-
-static const char meta_key = 0; /* its address is a registry key */
+#define LOOK_KB 4     /* allocated between two steps: one marks 16 KiB or sweeps 2,000 small objects, up to 100 us */
+#define AT_ONCE_KB 16 /* and never more than for so much, however much there was */
+#define SLACK_KB 2048 /* that one script may allocate before Lua collects by itself */
 
 static int pause_of(int alive_kb) {
   int percent = alive_kb > 0 ? 100 + 100 * ROOM_KB / alive_kb : MOST;
   return percent > MOST ? MOST : percent < LEAST ? LEAST : percent;
 }
 
-/* An object nobody has: every collection finds it dead and ends with this, when what was not alive is gone. */
-static void leave_one(lua_State *L) {
+static int slack_of(int kb) { return 100 * SLACK_KB / (kb > 0 ? kb : 1) + 1; }
+
+/* A collection is over. [-0, +0, -] */
+static void settle(lua_State *L, struct moon_garbage *g) {
+  int kb = lua_gc(L, LUA_GCCOUNT, 0);
+  int percent = pause_of(kb);
+  g->going = false;
+  g->next_kb = kb > INT_MAX / MOST ? INT_MAX : kb * percent / 100;
+  lua_gc(L, LUA_GCSETPAUSE, percent + slack_of(kb));
+}
+
+/* An object nobody has: every collection finds it dead and ends with this, when what was not alive is gone: those too that
+ * Lua or somebody else made. */
+static void leave_one(lua_State *L, struct moon_garbage *g) {
   lua_newuserdata(L, 1);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&meta_key);
+  lua_pushlightuserdata(L, g);
   lua_rawget(L, LUA_REGISTRYINDEX);
   lua_setmetatable(L, -2);
   lua_pop(L, 1);
 }
 
 static int collected(lua_State *L) {
-  lua_gc(L, LUA_GCSETPAUSE, pause_of(lua_gc(L, LUA_GCCOUNT, 0)));
-  leave_one(L);
+  struct moon_garbage *g = lua_touserdata(L, lua_upvalueindex(1));
+  settle(L, g);
+  leave_one(L, g);
   return 0;
 }
 
-void moon_garbage_setup(lua_State *L) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&meta_key);
+/* Lua goes on by itself, but only from there on. */
+static void set_slack(lua_State *L, int percent) {
+  lua_gc(L, LUA_GCSETPAUSE, percent + slack_of(lua_gc(L, LUA_GCCOUNT, 0)));
+  lua_gc(L, LUA_GCRESTART, -1);
+}
+
+/* What Lua would do by itself for what was allocated since the last step. [-0, +0, m] */
+static int step(lua_State *L) {
+  struct moon_garbage *g = lua_touserdata(L, lua_upvalueindex(1));
+  int kb = lua_gc(L, LUA_GCCOUNT, 0);
+  int owed = g->going && kb > g->paid_kb ? kb - g->paid_kb : LOOK_KB;
+  int paid = owed < AT_ONCE_KB ? owed : AT_ONCE_KB;
+  g->going = true;
+  if (lua_gc(L, LUA_GCSTEP, paid)) {
+    settle(L, g);
+  } else {
+    /* What is owed stays owed, but what was swept away was never more. */
+    g->paid_kb = lua_gc(L, LUA_GCCOUNT, 0) - (owed - paid);
+    g->next_kb = g->paid_kb + LOOK_KB;
+    g->going = true;
+  }
+  return 0;
+}
+
+void moon_garbage_step(lua_State *L, struct moon_garbage *g) {
+  uint64_t begun_us = g->clock_us(g->arg);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, g->step_ref);
+  if (lua_pcall(L, 0, 0, 0)) { lua_pop(L, 1); } /* a finalizer's error, or no memory for one: the next step goes on behind it */
+  set_slack(L, g->going ? 100 : pause_of(lua_gc(L, LUA_GCCOUNT, 0)));
+  moon_histogram_since(g->pauses, begun_us, g->clock_us(g->arg));
+}
+
+void moon_garbage_setup(lua_State *L, struct moon_garbage *g, struct moon_histogram *pauses, uint64_t (*clock_us)(const void *arg),
+                        const void *arg) {
+  *g = (struct moon_garbage){.pauses = pauses, .clock_us = clock_us, .arg = arg};
+  lua_pushlightuserdata(L, g);
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, collected);
+  lua_pushlightuserdata(L, g);
+  lua_pushcclosure(L, collected, 1);
   lua_setfield(L, -2, "__gc");
   lua_rawset(L, LUA_REGISTRYINDEX);
+  lua_pushlightuserdata(L, g);
+  lua_pushcclosure(L, step, 1);
+  g->step_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_gc(L, LUA_GCSETSTEPMUL, STEP);
-  lua_gc(L, LUA_GCSETPAUSE, MOST);
-  leave_one(L);
+  settle(L, g);
+  lua_gc(L, LUA_GCRESTART, -1);
+  leave_one(L, g);
 }

@@ -85,6 +85,15 @@ void moon_guard_crossed(void *host) {
   if (!h->guard.armed) { arm(h); }
 }
 
+/* Whoever waits for a script waits for the collection that its limit takes, too. [-0, +0, m] */
+static bool judge(struct moon_host *h, lua_State *L) {
+  unsigned before = h->heap.collections;
+  uint64_t begun_us = moon_engine_clock_us(h->engine);
+  bool much = moon_heap_judge(&h->heap, L);
+  if (h->heap.collections != before) { moon_histogram_since(&h->histograms->gc, begun_us, moon_engine_clock_us(h->engine)); }
+  return much;
+}
+
 static void hook(lua_State *L, lua_Debug *ar) {
   struct moon_host *h = host_of(L);
   (void)ar;
@@ -92,7 +101,7 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (!*h->guard.told) {
     if (h->guard.late) {
       tell_time(L, h);
-    } else if (moon_heap_judge(&h->heap, L)) {
+    } else if (judge(h, L)) {
       tell_memory(L, h);
     } else {
       lua_sethook(L, NULL, 0, 0);

@@ -111,6 +111,7 @@ bool moon_heap_judge(struct moon_heap *h, lua_State *L) {
   }
   h->line = SIZE_MAX; /* finalizers are not the script's */
   lua_gc(L, LUA_GCCOLLECT, 0);
+  h->collections++;
   h->loose = a->alive > limit && !h->over;
   a->known = h->loose ? 0 : a->alive; /* of too much it is not known whose it is until the script is gone */
   h->over = false;

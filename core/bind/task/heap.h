@@ -44,6 +44,7 @@ struct moon_heap {
   size_t wanted;           /* the block that was refused; 0: none was */
   bool over;               /* it was too much already when the script began that runs */
   bool loose;              /* what the script leaves is to be collected */
+  unsigned collections;    /* whole ones, made by judge */
   unsigned cycles;         /* of the collector, until what stopped scripts left is gone */
   struct moon_heap_account own; /* what no probe made */
   struct moon_list accounts;

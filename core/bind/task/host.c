@@ -10,7 +10,6 @@
 #include "../../base/mem.h"
 #include "../load/env.h"
 #include "../load/strings.h"
-#include "garbage.h"
 #include "handover.h"
 #include "inside.h"
 #include "lib.h"
@@ -82,6 +81,8 @@ static enum moon_err make_probes(struct moon_host *h) {
   return MOON_OK;
 }
 
+static uint64_t clock_of(const void *engine) { return moon_engine_clock_us(engine); }
+
 /* Protected: all that can run out of memory or raise. True is left when every probe loads. */
 static int open_lua(lua_State *L) {
   struct moon_host *h = lua_touserdata(L, 1);
@@ -91,7 +92,7 @@ static int open_lua(lua_State *L) {
   moon_env_protect(L);
   /* Compiled code cannot be stopped: no hook and no signal is seen in a compiled loop. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-  moon_garbage_setup(L);
+  moon_garbage_setup(L, &h->garbage, &h->histograms->gc, clock_of, h->engine);
   h->values = moon_value_open(L, moon_embedded);
   moon_task_setup(h, L);
   moon_guard_setup(L, h);
@@ -189,13 +190,20 @@ void moon_host_free(struct moon_host *h) {
   moon_mem_free(h);
 }
 
+/* Some of what stopped scripts left. */
+static void collect(struct moon_host *h) {
+  uint64_t begun_us = moon_engine_clock_us(h->engine);
+  if (moon_heap_collect(&h->heap, h->L)) { moon_engine_kick(h->engine); }
+  moon_histogram_since(&h->histograms->gc, begun_us, moon_engine_clock_us(h->engine));
+}
+
 void moon_host_ready(struct moon_host *h) {
   read_clocks(h);
   moon_task_run_woken(h);
   moon_sched_start(h);
   moon_sched_rearm_some(h);
   moon_revision_work(h);
-  if (moon_heap_collect(&h->heap, h->L)) { moon_engine_kick(h->engine); }
+  if (h->heap.cycles) { collect(h); }
 }
 
 void moon_host_output_ready(struct moon_host *h) { moon_sched_output_ready(h); }

@@ -12,6 +12,7 @@
 
 #include "../value/shape.h"
 #include "calm.h"
+#include "garbage.h"
 #include "guard.h"
 #include "habits.h"
 #include "heap.h"
@@ -114,6 +115,7 @@ struct moon_host {
   struct moon_pulse own_pulse;
   struct moon_guard guard;
   struct moon_heap heap;
+  struct moon_garbage garbage;
   lua_State *L;
   struct moon_values *values;
 

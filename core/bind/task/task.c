@@ -97,6 +97,7 @@ void moon_task_run(struct moon_task *t) {
   moon_heap_charge(&h->heap, NULL);
   MOON_USDT2(yield, t, h->ended);
   if (begun_us) { moon_histogram_since(&h->histograms->resume, begun_us, moon_engine_clock_us(h->engine)); }
+  moon_garbage_look(L, &h->garbage);
   if (h->ended == MOON_TASK_PARKED) {
     t->parked_us = moon_engine_now(h->engine);
     t->err = t->wait->start(t);
