@@ -35,10 +35,26 @@ static void begin(struct candidates *k, const struct moon_column *columns) {
   k->row = k->ask = 0;
 }
 
+/* Puts the last of n + 1 where it belongs among the others, which are in order. false: it took too many moves. */
+static bool insert(uint8_t *order, uint16_t n, const struct moon_column *columns, uint32_t *moves) {
+  uint8_t column = order[n];
+  for (; n > 0 && moon_index_compare(&columns[column].last, &columns[order[n - 1]].last) < 0; n--) {
+    if (*moves == 0) {
+      return false;
+    }
+    --*moves;
+    order[n] = order[n - 1];
+  }
+  order[n] = column;
+  return true;
+}
+
 /* The order of the plan before with those that were asked at its end, if that is what they moved to: so it is in tables
- * without holes. Of the others nothing changed. false: the columns have to be put in order anew. */
+ * without holes. Those that the end of the reply was cut off of have an item less and go to where they belong. Of those not
+ * asked nothing changed. false: the columns have to be put in order anew. */
 static bool rotate(struct candidates *k, const struct moon_plan *before, const struct moon_column *columns, uint16_t n) {
   uint16_t rest = (uint16_t)(n - before->n);
+  uint32_t moves = 2u * n; /* more is not the end of a reply */
   if (before->n_order != n) {
     return false;
   }
@@ -48,10 +64,14 @@ static bool rotate(struct candidates *k, const struct moon_plan *before, const s
   const struct moon_index *last = rest ? &columns[k->order[rest - 1]].last : NULL;
   for (uint16_t i = rest; i < n; i++) {
     const struct moon_column *c = &columns[k->order[i]];
-    if (c->over || c->broken || c->count > 2u * before->reps || (last && moon_index_compare(&c->last, last) < 0)) {
-      return false; /* or somebody may be far ahead */
+    if (c->over || c->broken || c->count > 2u * before->reps) {
+      return false; /* or it may be far ahead */
     }
-    last = &c->last;
+    if (!last || moon_index_compare(&c->last, last) >= 0) {
+      last = &c->last;
+    } else if (!insert(k->order, i, columns, &moves)) {
+      return false;
+    }
   }
   for (; k->n < n; k->n++) {
     const struct moon_column *c = &columns[k->order[k->n]];

@@ -470,8 +470,8 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
 
 /* The chunks that the cells of a row lie in, and from which column on: they are let go when the row is given. */
 struct lenders {
-  struct moon_chunk *chunk[4];
-  uint32_t first[4]; /* column */
+  struct moon_chunk *chunk[8];
+  uint32_t first[8]; /* column */
   uint32_t n;
 };
 
