@@ -22,30 +22,37 @@
 #include "socket.h"
 #include "wheel.h"
 
+/* Of an agent that may be asked only so often. */
+struct moon_pacing {
+  struct moon_bucket bucket;
+  struct moon_timer timer;   /* runs while the bucket is empty */
+};
+
+/* What every request needs stands together, between what few do. */
 struct moon_peer {
-  struct moon_target target;
-  struct moon_engine *engine;
-  struct moon_socket *socket;  /* that its requests leave from */
-  moon_peer_asked *asked;      /* who answers inside the process; NULL: its requests go to the socket */
-  void *asked_arg;
   void *user;
+  struct moon_peer *same;    /* next in its bucket of the address table */
+  void *asked_arg;
+  moon_peer_asked *asked;      /* who answers inside the process; NULL: its requests go to the socket */
   struct moon_stream *stream;  /* asked over TCP, see stream.h; NULL: over UDP */
   struct moon_named *named;    /* see named.c; NULL: its address is all there is to know */
+  struct moon_pacing *pacing;  /* NULL: there is no limit */
+  struct moon_diary *diary;    /* NULL: nothing went wrong yet */
+  struct moon_engine *engine;
+  struct moon_socket *socket;  /* that its requests leave from */
+  uint64_t ended, answered;  /* requests, see moon_peer_look */
   struct moon_list node;     /* engine->active while something waits and the window has room; else alone */
   struct moon_list waiting;  /* slots, first come first served */
   struct moon_list flying;   /* slots, in the order their latest try left */
-  struct moon_peer *same;    /* next in its bucket of the address table */
-  struct moon_bucket bucket;
-  struct moon_timer paced;   /* runs while the bucket is empty */
   union moon_sockaddr to;
   socklen_t to_len;
   uint32_t index;
   uint32_t n_waiting, n_on_wire;
   uint32_t told;             /* quirks said, enum moon_quirk */
   uint32_t unheard;          /* tries in a row that got no answer from this port */
-  struct moon_diary *diary;  /* NULL: nothing went wrong yet */
-  uint64_t ended, answered;  /* requests, see moon_peer_look */
+  struct moon_target target;
 };
+_Static_assert(sizeof(struct moon_peer) <= 344, "there is one for each device");
 
 struct moon_secure; /* see secure.c */
 

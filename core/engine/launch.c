@@ -153,7 +153,7 @@ static uint32_t launch_tries(struct moon_engine *e, uint32_t room) {
       moon_list_prepend(&e->resend, &s->node);
       return 0;
     }
-    moon_bucket_charge(&s->peer->bucket, e->now_us);
+    if (s->peer->pacing) { moon_bucket_charge(&s->peer->pacing->bucket, e->now_us); }
     moon_bucket_charge(&e->bucket, e->now_us);
     room--;
   }
@@ -176,9 +176,9 @@ static bool admit(struct moon_engine *e, struct moon_peer *p, struct moon_slot *
     }
     s->trial = trial;
   }
-  if (!moon_bucket_take(&p->bucket, e->now_us)) {
+  if (p->pacing && !moon_bucket_take(&p->pacing->bucket, e->now_us)) {
     moon_list_remove(&p->node);
-    moon_wheel_start(&e->wheel, &p->paced, moon_bucket_ready_us(&p->bucket));
+    moon_wheel_start(&e->wheel, &p->pacing->timer, moon_bucket_ready_us(&p->pacing->bucket));
     return false;
   }
   return true;

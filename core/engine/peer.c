@@ -69,14 +69,25 @@ bool moon_peers_twin(struct moon_engine *e, const struct moon_peer *p) {
 
 static void paced_out(void *arg) { moon_peer_activate(arg); }
 
+static struct moon_pacing *pacing_new(struct moon_peer *p, uint32_t packets_per_s) {
+  struct moon_pacing *g = moon_mem_zalloc(sizeof *g);
+  if (!g) { return NULL; }
+  moon_bucket_init(&g->bucket, packets_per_s);
+  moon_timer_init(&g->timer, paced_out, p);
+  return g;
+}
+
 enum moon_err moon_peer_open(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
                              const struct moon_policy *policy, void *user, struct moon_peer **out) {
   struct moon_peers *all = &e->peers;
   if (all->n == all->cap && !grow(all)) { return MOON_E_NOMEM; }
   struct moon_peer *p = moon_mem_zalloc(sizeof *p);
   if (!p) { return MOON_E_NOMEM; }
-  enum moon_err err = addr->stream && !e->config.closed ? moon_stream_new(e, p, &p->stream) : MOON_OK;
+  if (policy->packets_per_s) { p->pacing = pacing_new(p, policy->packets_per_s); }
+  enum moon_err err = policy->packets_per_s && !p->pacing ? MOON_E_NOMEM : MOON_OK;
+  if (!err && addr->stream && !e->config.closed) { err = moon_stream_new(e, p, &p->stream); }
   if (err) {
+    moon_mem_free(p->pacing);
     moon_mem_free(p);
     return err;
   }
@@ -87,8 +98,6 @@ enum moon_err moon_peer_open(struct moon_engine *e, const struct moon_addr *addr
   moon_list_init(&p->node);
   moon_list_init(&p->waiting);
   moon_list_init(&p->flying);
-  moon_bucket_init(&p->bucket, policy->packets_per_s);
-  moon_timer_init(&p->paced, paced_out, p);
   p->to_len = moon_sockaddr_put(&p->to, addr);
   while (all->at[all->hint]) { all->hint++; }
   p->index = all->hint++;
@@ -149,7 +158,7 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
     cancel_list(e, &e->resend, p);
     cancel_list(e, &e->ready, p);
   }
-  moon_wheel_stop(&e->wheel, &p->paced);
+  if (p->pacing) { moon_wheel_stop(&e->wheel, &p->pacing->timer); }
   moon_list_remove(&p->node);
   moon_peers_unlink(e, p);
   p->socket->n_peers--;
@@ -161,6 +170,7 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   if (p->index < e->peers.hint) { e->peers.hint = p->index; }
   moon_target_fini(&p->target);
   moon_mem_free(p->diary);
+  moon_mem_free(p->pacing);
   moon_mem_free(p);
 }
 
@@ -172,6 +182,7 @@ void moon_peers_fini(struct moon_engine *e) {
     moon_mem_free(e->peers.at[i]->target.trust);
     moon_target_fini(&e->peers.at[i]->target);
     moon_mem_free(e->peers.at[i]->diary);
+    moon_mem_free(e->peers.at[i]->pacing);
     moon_mem_free(e->peers.at[i]);
   }
   moon_mem_free(e->peers.engine);
@@ -215,7 +226,7 @@ void moon_peer_activate(struct moon_peer *p) {
   const struct moon_trust *trust = p->target.credential->version == MOON_V3 ? p->target.trust : NULL;
   if (trust && !moon_trust_is_settled(trust)) { window = 1; } /* one finds out for all */
   if (!p->n_waiting || p->n_on_wire >= window) { return; }
-  if (!moon_list_empty(&p->node) || !moon_list_empty(&p->paced.node)) { return; }
+  if (!moon_list_empty(&p->node) || (p->pacing && !moon_list_empty(&p->pacing->timer.node))) { return; }
   if (p->named && !moon_named_ready(p)) { return; }
   moon_list_append(&p->engine->active, &p->node);
 }

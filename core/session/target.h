@@ -54,29 +54,30 @@ enum moon_quirk { /* what was seen of an agent; each is said once */
   MOON_QUIRK_TWIN = 1 << 21          /* another agent has the same engine id */
 };
 
-struct moon_target {
+struct moon_target { /* what every request needs first */
   struct moon_addr addr;
-  struct moon_addr alias;                  /* learned source of answers; family 0: none */
   const struct moon_credential *credential; /* borrowed */
   const struct moon_policy *policy;         /* borrowed */
-  struct moon_trust *trust;                /* SNMPv3: the owner's, set before the first request; NULL: v1, v2c */
-  struct moon_rtt rtt[MOON_KIND_N];
-  uint64_t last_answer_us;                 /* 0: never */
-  uint64_t silent_get_us;                  /* when a GET of several names last met silence; 0: never */
-  struct moon_poisons *poisons;            /* names to be asked apart; NULL: none yet */
-  uint64_t trial_at_us;                    /* breaker open: next request let through */
   uint32_t silent;                         /* requests in a row without any answer */
   uint32_t quirks;                         /* enum moon_quirk seen */
-  uint16_t reps;                           /* what bulk repetitions worked; 0: not known yet */
-  uint16_t reps_max;                       /* learned ceiling; 0: none. 1 with MOON_QUIRK_NO_BULK: GETNEXT */
-  uint16_t get_max;                        /* varbinds a GET may carry; 0: no limit learned */
-  uint16_t reply_max;                      /* octets of a reply: towards the path MTU, 1472 */
+  uint64_t last_answer_us;                 /* 0: never */
+  struct moon_rtt rtt[MOON_KIND_N];
   bool strict_source;                      /* an answer from another address is not one */
   bool open;                               /* breaker */
   bool trial;                              /* the one trial is under way */
   uint8_t credit;                          /* whole walks under reps_max or a lowered reply_max since the last step */
   uint8_t patience;                        /* 4 << patience of them before more is tried again; grows when that fails */
+  uint16_t get_max;                        /* varbinds a GET may carry; 0: no limit learned */
+  struct moon_poisons *poisons;            /* names to be asked apart; NULL: none yet */
+  struct moon_trust *trust;                /* SNMPv3: the owner's, set before the first request; NULL: v1, v2c */
+  uint16_t reps;                           /* what bulk repetitions worked; 0: not known yet */
+  uint16_t reps_max;                       /* learned ceiling; 0: none. 1 with MOON_QUIRK_NO_BULK: GETNEXT */
+  uint16_t reply_max;                      /* octets of a reply: towards the path MTU, 1472 */
+  struct moon_addr alias;                  /* learned source of answers; family 0: none */
+  uint64_t silent_get_us;                  /* when a GET of several names last met silence; 0: never */
+  uint64_t trial_at_us;                    /* breaker open: next request let through */
 };
+_Static_assert(sizeof(struct moon_target) <= 144, "there is one for each device");
 
 /* Borrows credential and policy for the life of the target. */
 MOON_API void moon_target_init(struct moon_target *t, const struct moon_addr *addr, const struct moon_credential *credential,

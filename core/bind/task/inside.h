@@ -21,26 +21,11 @@
 #include "shelf.h"
 
 struct moon_context;
+struct moon_host_target;
 struct moon_revision;
 struct moon_rates;
 struct moon_run;
 struct moon_task;
-
-struct moon_host_target {
-  const struct moon_plan_target *plan;
-  struct moon_plan_target *own; /* plan, when it came while running: see roster.h; NULL: the host's plan has it */
-  struct moon_peer *peer;
-  struct moon_host_target *same; /* next in its bucket by name */
-  struct moon_duty *duties;    /* those of each probe in turn, see moon_host_probe.first_duty */
-  uint64_t uptime_at_us;       /* when uptime was received; 0: never seen */
-  uint32_t uptime;             /* sysUpTime as last seen, hundredths */
-  uint32_t boots;              /* how often sysUpTime went back */
-  uint16_t credential;         /* which of plan->credentials is in use */
-  uint32_t index;              /* in host->targets */
-  uint32_t generation;         /* of the place there: what scripts keep of a target that went is refused */
-  uint32_t edition;            /* how often what scripts see of it changed */
-  struct moon_device *devices; /* one a probe */
-};
 
 struct moon_host_probe {
   struct moon_host *host;
@@ -83,15 +68,32 @@ struct moon_duty {
   uint64_t due_us;
   uint64_t every_us;           /* the interval that is reckoned with; 0: not any more */
   uint64_t queued_us;          /* when it was put in the queue */
-  uint32_t index;              /* of its job */
   uint64_t ended_us;           /* the last run; 0: none yet */
   uint32_t took_us;            /* that run */
+  uint32_t index;              /* of its job */
   uint32_t ok, failed;         /* runs */
   char *why;                   /* of the last run that failed, own; NULL: none did, or one was well since */
   struct moon_habit *habit;    /* what its runs are like; NULL: that is not kept */
   uint8_t last_err;            /* how the last run ended: what is said once */
   bool ran;
 };
+
+struct moon_host_target {
+  const struct moon_plan_target *plan;
+  struct moon_peer *peer;
+  struct moon_host_target *same; /* next in its bucket by name */
+  struct moon_duty *duties;    /* those of each probe in turn, see moon_host_probe.first_duty */
+  uint64_t uptime_at_us;       /* when uptime was received; 0: never seen */
+  uint32_t uptime;             /* sysUpTime as last seen, hundredths */
+  uint32_t boots;              /* how often sysUpTime went back */
+  uint32_t index;              /* in host->targets */
+  uint32_t generation;         /* of the place there: what scripts keep of a target that went is refused */
+  uint32_t edition;            /* how often what scripts see of it changed */
+  uint16_t credential;         /* which of plan->credentials is in use */
+  bool owns_plan;              /* it came while running, see roster.h; else the host's plan has it */
+  struct moon_device devices[]; /* one a probe; duties follow */
+};
+_Static_assert(sizeof(struct moon_host_target) + sizeof(struct moon_device) + sizeof(struct moon_duty) <= 280, "there is one for each device");
 
 /* Versions that wait to be prepared: see revision.c. */
 struct moon_prepare {
@@ -124,6 +126,7 @@ struct moon_host {
   struct moon_list runs;       /* under way */
   struct moon_list full;       /* runs over, their record not taken yet */
   struct moon_list free_tasks, free_runs, free_sheets;
+  struct moon_run_block *run_blocks; /* see run.c */
   uint32_t n_free_tasks, n_free_sheets;
   uint32_t n_grouped;          /* of woken: by moon_task_wake_grouped */
 

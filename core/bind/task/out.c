@@ -195,13 +195,13 @@ void moon_out_forget(struct moon_run *r) {
 }
 
 /* When the datagram came that the values are of: the last one of the run. */
-static inline double time_of(struct moon_run *r) {
+static inline double time_of(const struct moon_run *r, struct moon_sheet *s) {
   uint64_t at = r->received_us ? r->received_us : moon_engine_now(r->host->engine);
-  if (at != r->wall_us) {
-    r->wall_us = at;
-    r->wall_s = moon_host_wall_s(r->host, at);
+  if (at != s->wall_us) {
+    s->wall_us = at;
+    s->wall_s = moon_host_wall_s(r->host, at);
   }
-  return r->wall_s;
+  return s->wall_s;
 }
 
 /* There is no value: nothing is written. [-0, +0, m] */
@@ -274,11 +274,11 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
     case KNOWN: return luaL_error(L, "%s: a sample of this name with the same labels was written before in this run", s.name.p);
     case FULL: return luaL_error(L, "not enough memory");
   }
-  if (o->set != r->labels) {
+  if (o->set != sheet->labels) {
     moon_record_labels(&sheet->record, o->labels, o->n);
-    r->labels = o->set;
+    sheet->labels = o->set;
   }
-  s.time_s = time_of(r);
+  s.time_s = time_of(r, sheet);
   moon_record_sample(&sheet->record, &s);
   return 0;
 }

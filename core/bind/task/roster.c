@@ -117,11 +117,13 @@ static struct moon_plan_target *copy(struct moon_host *h, const struct moon_plan
   return t;
 }
 
-static void drop_copy(struct moon_host *h, struct moon_plan_target *own) {
+static void drop_copy(struct moon_host *h, const struct moon_plan_target *own) {
   if (!own) { return; }
   release(h, own->credentials, own->n_credentials);
-  moon_mem_free(own);
+  moon_mem_free((void *)(uintptr_t)own);
 }
+
+static const struct moon_plan_target *copy_of(const struct moon_host_target *t) { return t->owns_plan ? t->plan : NULL; }
 
 /* ---- places and names ---- */
 
@@ -239,8 +241,7 @@ static enum moon_err add(struct moon_host *h, const struct moon_plan_target *pla
     return e ? e : MOON_E_NOMEM;
   }
   t->plan = plan;
-  t->own = own;
-  t->devices = (struct moon_device *)(t + 1);
+  t->owns_plan = own != NULL;
   t->duties = (struct moon_duty *)(void *)((char *)t + duties_at);
   for (uint32_t i = 0; i < h->n_probes; i++) {
     t->devices[i] = (struct moon_device){.target = t, .probe = &h->probes[i], .ref = LUA_NOREF, .base_ref = LUA_NOREF};
@@ -270,7 +271,7 @@ static void take_away(struct moon_host *h, struct moon_host_target *t) {
   forget_rates(h, t);
   for (uint32_t i = 0; i < h->n_duties; i++) { moon_mem_free(t->duties[i].why); }
   moon_peer_free(h->engine, t->peer);
-  drop_copy(h, t->own);
+  drop_copy(h, copy_of(t));
   h->targets[t->index] = NULL;
   if (t->index < h->hint) { h->hint = t->index; }
   h->n_targets--;
@@ -323,14 +324,15 @@ static bool same_place(const struct moon_plan_target *a, const struct moon_plan_
 
 static void change_target(struct moon_host *h, const struct moon_plan *change, struct moon_host_target *t,
                           const struct moon_plan_target *plan) {
-  struct moon_plan_target *own = copy(h, change, plan), *was = t->own;
+  const struct moon_plan_target *own = copy(h, change, plan), *was = copy_of(t);
   const struct moon_credential *in_use = moon_roster_credential(h, t, t->credential);
   bool same = own && same_place(t->plan, own);
   if (!own) {
     tell(h, plan->name, "stays as it was", MOON_E_NOMEM);
     return;
   }
-  t->plan = t->own = own; /* its name is the same: the table by name needs nothing */
+  t->plan = own; /* its name is the same: the table by name needs nothing */
+  t->owns_plan = true;
   t->edition++;
   uint16_t i = 0;
   while (i < own->n_credentials && moon_roster_credential(h, t, i) != in_use) { i++; }

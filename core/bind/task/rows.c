@@ -399,7 +399,7 @@ static int open_(lua_State *L, bool oids) {
   if (!lua_isnil(L, 3)) { take_opts(L, w, 3); }
   make_heads(L, w);
   if (w->columns->n > MOON_WALK_COLUMNS_MAX) { return luaL_error(L, "bad argument #1: more than %d columns", MOON_WALK_COLUMNS_MAX); }
-  const struct moon_walk_spec spec = {.columns = w->columns->names, .heads = w->heads, .only = w->only.names, .deadline_us = w->run->deadline_us,
+  const struct moon_walk_spec spec = {.columns = w->columns->names, .heads = w->heads, .only = w->only.names, .deadline_us = w->run->timeout.at_us,
                                       .max_rows = w->max_rows, .n_columns = w->columns->n, .n_heads = w->n_heads, .n_only = w->only.n};
   w->walk = moon_walk_new(moon_peer_target(d->target->peer), &spec, &e);
   if (!w->walk) {

@@ -15,8 +15,14 @@
 
 #define KEEP_RECORD (256u << 10) /* octets of a record buffer that is kept for the next run */
 #define KEEP_SHEETS 64
+#define BLOCK 32             /* runs allocated together */
 #define WHY_MAX 400          /* octets of an error that are kept */
 _Static_assert(MOON_RECORD_MAX == 4u << 20, "a message names it");
+
+struct moon_run_block {
+  struct moon_run_block *next;
+  struct moon_run runs[BLOCK];
+};
 
 static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
 
@@ -32,16 +38,26 @@ static void on_timeout(void *arg) {
   moon_run_end(r);
 }
 
-bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revision *v) {
-  struct moon_list *n = moon_list_take(&h->free_runs);
-  struct moon_run *r = n ? MOON_LIST_ENTRY(n, struct moon_run, node) : moon_mem_zalloc(sizeof *r);
-  if (!r) { return false; }
-  if (!n) {
-    moon_list_init(&r->node);
+/* More free ones, if there is memory. */
+static void make(struct moon_host *h) {
+  struct moon_run_block *b = moon_mem_zalloc(sizeof *b);
+  if (!b) { return; }
+  b->next = h->run_blocks;
+  h->run_blocks = b;
+  for (uint32_t i = 0; i < BLOCK; i++) {
+    struct moon_run *r = &b->runs[i];
+    r->host = h;
     moon_list_init(&r->tasks);
     moon_list_init(&r->walks);
-    r->host = h;
+    moon_list_append(&h->free_runs, &r->node);
   }
+}
+
+bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revision *v) {
+  if (moon_list_empty(&h->free_runs)) { make(h); }
+  struct moon_list *n = moon_list_take(&h->free_runs);
+  if (!n) { return false; }
+  struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
   r->duty = d;
   r->version = v;
   r->job = &v->jobs[d->index];
@@ -56,17 +72,13 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->mute = r->handled = false;
   r->why_ref = LUA_NOREF;
   moon_limits_begin(&r->left, v->plan);
-  r->labels = r->next_labels = r->skipped_nil = 0;
-  r->received_us = r->wall_us = 0;
+  r->next_labels = r->skipped_nil = 0;
+  r->received_us = 0;
   r->started_us = moon_engine_now(h->engine);
   moon_histogram_since(&h->histograms->late, d->queued_us, r->started_us);
   r->started_s = moon_host_wall_s(h, r->started_us);
-  r->deadline_us = 0;
   moon_timer_init(&r->timeout, on_timeout, r);
-  if (r->job->timeout_s > 0) {
-    r->deadline_us = r->started_us + (uint64_t)(r->job->timeout_s * 1e6);
-    moon_timer_start(h->engine, &r->timeout, r->deadline_us);
-  }
+  if (r->job->timeout_s > 0) { moon_timer_start(h->engine, &r->timeout, r->started_us + (uint64_t)(r->job->timeout_s * 1e6)); }
   d->run = r;
   moon_list_append(&h->runs, &r->node);
   if (h->young == &h->runs) { h->young = &r->node; }
@@ -91,6 +103,7 @@ struct moon_sheet *moon_run_sheet(struct moon_run *r) {
     moon_list_init(&r->sheet->node);
     moon_record_init(&r->sheet->record);
   }
+  r->sheet->wall_us = r->sheet->labels = 0;
   moon_record_begin(&r->sheet->record, text(target->name), text(r->duty->device->probe->plan->name), text(r->job->name),
                     target->labels, target->n_labels);
   return r->sheet;
@@ -396,8 +409,12 @@ void moon_run_free_all(struct moon_host *h) {
     while ((n = moon_list_take(lists[i]))) {
       struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
       if (r->sheet) { free_sheet(r->sheet); }
-      moon_mem_free(r);
     }
+  }
+  while (h->run_blocks) {
+    struct moon_run_block *next = h->run_blocks->next;
+    moon_mem_free(h->run_blocks);
+    h->run_blocks = next;
   }
   while ((n = moon_list_take(&h->free_sheets))) { free_sheet(MOON_LIST_ENTRY(n, struct moon_sheet, node)); }
 }

@@ -14,6 +14,9 @@ struct moon_sheet {
   struct moon_list node;        /* in host->free_sheets */
   struct moon_record record;
   struct moon_seen seen;
+  uint64_t wall_us;             /* a moment and what it is on the wall clock: that of the samples */
+  double wall_s;
+  uint32_t labels;              /* label set written last; 0: none */
 };
 
 struct moon_run {
@@ -24,16 +27,12 @@ struct moon_run {
   const struct moon_plan_job *job; /* of that; gone with it */
   struct moon_list tasks;       /* the main one first */
   struct moon_list walks;       /* struct moon_rows */
-  struct moon_timer timeout;
+  struct moon_timer timeout;    /* at_us 0: it may take as long as it likes */
   uint64_t started_us;
-  uint64_t deadline_us;         /* when timeout ends it */
   uint64_t received_us;         /* last datagram for it; 0: none yet */
-  uint64_t wall_us;             /* a moment and what it is on the wall clock: that of the samples */
-  double wall_s;
   double started_s;
   struct moon_sheet *sheet;     /* NULL: nothing written yet */
   uint32_t generation;          /* of this structure's use: what scripts keep of an earlier one is refused */
-  uint32_t labels;              /* label set written last; 0: none */
   uint32_t next_labels;
   uint32_t skipped_nil;
   uint32_t n_children;
@@ -46,6 +45,7 @@ struct moon_run {
   bool quiet : 1;               /* it was told that no more lines of it are logged */
   bool silence : 1;             /* a script was told that the agent did not answer */
 };
+_Static_assert(sizeof(struct moon_run) <= 192, "there is one for each that waits");
 
 /* false: no memory. */
 bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revision *v);
