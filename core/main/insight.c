@@ -93,7 +93,7 @@ static void put_next(struct moon_print *out, const struct moon_insight *in, uint
   uint64_t due_us = 0;
   struct moon_look_job job;
   for (uint32_t i = 0; moon_host_look_job(in->host, place, i, &job); i++) {
-    if (job.probe && job.due_us && (!due_us || job.due_us < due_us)) { due_us = job.due_us; }
+    if (job.probe && !job.idle && job.due_us && (!due_us || job.due_us < due_us)) { due_us = job.due_us; }
   }
   double run_s = due_us > now_us ? (double)(due_us - now_us) / 1e6 : 0;
   moon_print_text(out, ",\"next\":\"");
@@ -124,16 +124,17 @@ static void put_jobs(struct moon_print *out, const struct moon_insight *in, uint
       put_string(out, "job", job.job);
     }
     moon_print_printf(out, ",\"every\":%g,\"ok\":%u,\"failed\":%u,", job.every_s, job.ok, job.failed);
-    put_string(out, "state", job.started_us ? "runs" : job.queued_us ? "waits for a place" : job.ended_us ? "sleeps" : "waits for its first run");
+    put_string(out, "state", job.started_us ? "runs" : job.idle ? "not for this device" : job.queued_us ? "waits for a place" :
+                             job.ended_us ? "sleeps" : "waits for its first run");
     if (job.started_us) { moon_print_printf(out, ",\"running\":%.3f,\"tasks\":%u", ago(now_us, job.started_us), job.tasks); }
     if (job.queued_us) { moon_print_printf(out, ",\"late\":%.3f", ago(now_us, job.queued_us)); }
     if (job.ended_us) {
       moon_print_printf(out, ",\"ended_ago\":%.3f,\"took\":%.3f,", ago(now_us, job.ended_us), (double)job.took_us / 1e6);
       put_error(out, job.last_err);
     }
-    if (job.why) {
+    if (job.idle || job.why) {
       moon_print_text(out, ",");
-      put_string(out, "why", job.why);
+      put_string(out, "why", job.idle ? job.idle : job.why);
     }
     moon_print_text(out, "}");
   }

@@ -57,6 +57,29 @@ describe("match", function()
     assert.same({ "first", "", "", "" }, run { probe("first", "group = 'g', match = '1.3.6.1.4.1.9.1.516',"),
       probe("second", "group = 'g', match = '1.3.6.1.4.1.9.1.516',"), probe("arcs", "group = 'g', match = '1.3.6.1.4.1.9.1.5',") })
   end)
+  it("and allow_targets are what status tells, where a probe is not for a device", function()
+    local dir = t.path "run"
+    assert(os.execute("mkdir -p " .. dir) == 0)
+    local config = t.write("status.lua", ("return { targets = { { host = %q, name = 'a1' } }, probes = { %s } }"):format(sim:target "127.1.0.1",
+      ("{ file = %q }, { file = %q }, { file = %q }, { file = %q, allow_targets = { 'b*' } }"):format(probe("all", ""),
+        probe("other", "match = '1.3.6.1.4.1.8072',"), probe("shorter", "group = 'g',"), probe("left", ""))))
+    local p = t.start { t.program, "run", "--config", config, "-c", "public", "--run-dir", dir, "-o", "null" }
+    local states = t.wait_for("every first run", 10, function()
+      local code, out = t.run { t.program, "status", "--run-dir", dir, "a1" }
+      if code ~= 0 then return end
+      local found = {}
+      for _, job in ipairs(require("cjson").decode(out).answers[1].targets[1].jobs) do
+        if job.state:find "^waits" or job.state == "runs" then return end
+        found[job.probe:match "%a+$"] = job.state .. (job.why and ": " .. job.why or "")
+      end
+      return found
+    end)
+    assert.same({ all = "sleeps", other = "not for this device: its match says no", shorter = "sleeps",
+      left = "not for this device: its allow_targets leaves this device out" }, states)
+    local _, text = t.run { t.program, "status", "--run-dir", dir, "--text", "a1" }
+    assert.truthy(text:find("its match says no", 1, true), text)
+    assert.equal(0, p:stop(10))
+  end)
   it("in one group does not concern another, and the configuration goes before the file", function()
     local plain = probe("plain", "")
     assert.same({ "cisco", "cisco", "plain", "plain" }, run { ("{ file = %q, group = 'x' }"):format(plain),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "allow.h"
 #include "run.h"
 
 uint32_t moon_host_places(const struct moon_host *h) { return h->cap_targets; }
@@ -63,6 +64,14 @@ bool moon_host_look(const struct moon_host *h, uint32_t place, bool alive, struc
   return true;
 }
 
+/* As moon_sched_start has it. */
+static const char *idle_because(const struct moon_device *d) {
+  const struct moon_revision *v = moon_revision_of(d->probe, d);
+  if (!moon_allow_target(v->plan, d->target->plan->name)) { return "its allow_targets leaves this device out"; }
+  if (d->match != MOON_MATCH_NO || d->serial != v->serial || d->match_boots != d->target->boots) { return NULL; }
+  return v->plan->group ? "match says no, or another probe of its group has this device" : "its match says no";
+}
+
 bool moon_host_look_job(const struct moon_host *h, uint32_t place, uint32_t i, struct moon_look_job *out) {
   const struct moon_host_target *t = at(h, place);
   if (!t || i >= h->n_duties) { return false; }
@@ -82,6 +91,7 @@ bool moon_host_look_job(const struct moon_host *h, uint32_t place, uint32_t i, s
   out->failed = d->failed;
   out->tasks = d->run ? 1 + d->run->n_children : 0;
   out->why = d->last_err ? d->why : NULL;
+  out->idle = idle_because(d->device);
   out->last_err = d->last_err;
   return true;
 }

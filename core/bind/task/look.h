@@ -31,6 +31,7 @@ struct moon_look_job {
   uint32_t took_us, ok, failed;
   uint32_t tasks;               /* of the run under way */
   const char *why;              /* it failed the last time; NULL */
+  const char *idle;             /* why it is not for this device, one clause; NULL: it is, for all that is known */
   uint8_t last_err;
 };
 
