@@ -2,25 +2,12 @@
 # One round over 2,000 agents of which 200 are dead, a timeout of 1 s and one more try: seconds from start to end of the whole program, the
 # median of 5 (2 s is what waiting takes). Then the same without the dead, and what the dead were sent.
 set -eu
-here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
-program=${MOONPOLL:-$here/../build/moonpoll}
-dir=$(mktemp -d)
-sim=''
-stop() {
-  [ -z "$sim" ] || kill "$sim" 2>/dev/null || true
-  [ -z "$sim" ] || wait "$sim" 2>/dev/null || true
-  rm -rf "$dir"
-}
-trap stop EXIT
-there=() here_too=()
-if [ "$(nproc)" -gt 1 ]; then there=(taskset -c 1) here_too=(taskset -c 0); fi
+# shellcheck source=bench/rig.sh
+. "${BASH_SOURCE[0]%/*}/rig.sh"
 recording="recording = \"$here/../tests/recordings/small.snmprec\""
 echo "agent { $recording, count = 1800 } agent { $recording, count = 200, name = \"dead\", faults = { \"dead\" } }" >"$dir/fleet.lua"
-"${there[@]}" "$program" sim "$dir/fleet.lua" --log error --run-dir "$dir/sim" --stats "$dir/stats" >"$dir/ready" &
-sim=$!
-for _ in {1..200}; do [ -s "$dir/ready" ] || sleep 0.05; done
-port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
-for ((i = 1; i <= 2000; i++)); do echo "127.1.$((i / 256)).$((i % 256)):$port"; done >"$dir/all.txt"
+simulate "$dir/fleet.lua" --stats "$dir/stats"
+hosts 1 2000 >"$dir/all.txt"
 head -n 1800 "$dir/all.txt" >"$dir/live.txt"
 TIMEFORMAT='%R %U %S'
 for which in all live; do
@@ -32,8 +19,6 @@ for which in all live; do
   sort -n "$dir/$which" | awk -v w=$which '{r[NR] = $1; c += $2 + $3} END {
     printf "round_%s %.3f s, the median of 5 (%.3f to %.3f); %.1f us of CPU a device\n", w, r[3], r[1], r[5], c / 5 / (w == "all" ? 2000 : 1800) * 1e6 }'
 done
-kill "$sim"
-wait "$sim" || true
-sim=''
+stop "$sim"
 head -c 4000 "$dir/stats" | grep -o '"dead":[0-9]*' | head -n 1 |
   awk -F: '{printf "round_dead %.2f packets to each of the dead in a round\n", $2 / 200 / 5}'

@@ -8,21 +8,10 @@
 #   bench/load.sh [DEVICES [SECONDS]]      20,000 devices; 120 s, after 75 s in which the first round is made and the dead are found out
 # WORKERS=2: so many; EVERY=5: seconds instead of 30; MOONPOLL: the program.
 set -eu
-here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
-program=${MOONPOLL:-$here/../build/moonpoll}
+# shellcheck source=bench/rig.sh
+. "${BASH_SOURCE[0]%/*}/rig.sh"
 n=${1:-20000} seconds=${2:-120} every=${EVERY:-30} workers=${WORKERS:-1}
 warm=$((every * 5 / 2))
-dir=$(mktemp -d)
-sim='' collector=''
-stop() {
-  for pid in $collector $sim; do
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  done
-  rm -rf "$dir"
-}
-trap stop EXIT
-
 sealed=$((n / 10)) dead=$((n / 20)) both=$((n / 200))
 user='user = "ops", auth = "SHA", auth_pass = "authpass12", priv = "AES", priv_pass = "privpass12"'
 {
@@ -32,11 +21,8 @@ user='user = "ops", auth = "SHA", auth_pass = "authpass12", priv = "AES", priv_p
   kind dead $((dead - both)) ", faults = { \"dead\" }"
   kind open $((n - sealed - dead + both)) ""
 } >"$dir/fleet.lua"
-"$program" sim "$dir/fleet.lua" --log error --run-dir "$dir/sim" >"$dir/ready" &
-sim=$!
-for _ in {1..300}; do [ -s "$dir/ready" ] || sleep 0.05; done
-port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
-hosts() { awk -v a="$1" -v b="$2" -v p="$port" 'BEGIN {for (k = a; k <= b; k++) printf "127.%d.%d.%d:%d\n", 1 + k / 65536, k / 256 % 256, k % 256, p}'; }
+there=() # anywhere
+simulate "$dir/fleet.lua"
 hosts 1 "$sealed" >"$dir/sealed.txt"
 hosts $((sealed + 1)) "$n" >"$dir/open.txt"
 cat >"$dir/moon.lua" <<END
@@ -46,7 +32,7 @@ return { auth = { sealed = { version = 3, $user }, open = { community = "public"
 END
 mkdir "$dir/run"
 "$program" run --config "$dir/moon.lua" -o json --log error --run-dir "$dir/run" >/dev/null &
-collector=$!
+started+=($!)
 
 # shellcheck disable=SC2001 # patterns the shell has not
 look() { # NAME: what the workers took and counted until now, into variables NAME_...

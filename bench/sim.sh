@@ -6,9 +6,9 @@
 #   bench/sim.sh [RECORDING...]   those given, or the 20 largest below $MOON_RECORDINGS, or those of tests/recordings
 #   AGENTD=agent                  another agent to hold sim_get against, alternating in the same run: `$AGENTD -p PORT`
 set -eu
-here=${BASH_SOURCE[0]%/*}
+# shellcheck source=bench/rig.sh
+. "${BASH_SOURCE[0]%/*}/rig.sh"
 build=${B:-$here/../build}
-program=${MOONPOLL:-$build/moonpoll}
 load=$build/bench/load_bench
 export MIBS=
 if [ $# -eq 0 ]; then
@@ -19,19 +19,8 @@ if [ $# -eq 0 ]; then
     set -- "$here"/../tests/recordings/*.snmprec
   fi
 fi
-dir=$(mktemp -d)
 export SNMP_PERSISTENT_DIR=$dir
-sim='' agentd=''
-stop() { # PID
-  [ -z "$1" ] || kill "$1" 2>/dev/null || true
-  [ -z "$1" ] || wait "$1" 2>/dev/null || true
-}
-trap 'stop "$sim"; stop "$agentd"; rm -rf "$dir"' EXIT
-# The agent on one processor, who asks on another.
-there=() here_too=()
-if [ "$(nproc)" -gt 1 ]; then there=(taskset -c 1) here_too=(taskset -c 0); fi
-cpu_ns() { cut -d' ' -f1 "/proc/$1/schedstat"; }
-rss() { awk '/^VmRSS/ {printf "%.1f MB\n", $2 / 1024}' "/proc/$1/status"; }
+agentd=''
 
 start() { # AGENTS-OF-EACH RECORDING...: port in $port
   local count=$1 r
@@ -39,25 +28,20 @@ start() { # AGENTS-OF-EACH RECORDING...: port in $port
   for r in "$@"; do
     echo "agent { recording = \"$(readlink -f "$r")\", count = $count, live = true }"
   done >"$dir/fleet.lua"
-  : >"$dir/ready"
-  "${there[@]}" "$program" sim "$dir/fleet.lua" --log error >"$dir/ready" &
-  sim=$!
-  for _ in {1..200}; do [ -s "$dir/ready" ] || sleep 0.05; done
-  port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
+  simulate "$dir/fleet.lua"
 }
 
 # Milliseconds until a simulator of one agent is ready, less what one without a recording to speak of takes; the best of nine.
 ready_ms() {
   for _ in {1..9}; do
-    local begun
+    local begun one
     rm -f "$dir/ready"
     begun=$(date +%s%N)
     "$program" sim --recording "$1" --log error --virtual-clock >"$dir/ready" &
-    sim=$!
+    one=$!
     until [ -s "$dir/ready" ]; do :; done
     echo $((($(date +%s%N) - begun) / 1000))
-    stop "$sim"
-    sim=''
+    stop "$one"
   done | sort -n | head -n 1
 }
 largest=$(ls -S "$@" | head -n 1)
@@ -102,6 +86,7 @@ if [ -n "${AGENTD:-}" ]; then
   other=$((port + 1))
   "${there[@]}" "$AGENTD" -p $other 2>/dev/null >&2 &
   agentd=$!
+  started+=("$agentd")
   sleep 0.5
   "$program" record "127.1.0.1:$other" >"$dir/agentd.snmprec"
 fi

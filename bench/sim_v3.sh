@@ -5,28 +5,15 @@
 #   FLOORV3=client bench/sim_v3.sh     `$FLOORV3 -n N -D AGENTS -W WINDOW -p PORT`, as rigsha with authpass12 and privpass12
 #   AGENTD=agent                       another agent to hold it against, alternating: `$AGENTD -T -p PORT`
 set -eu
-here=${BASH_SOURCE[0]%/*}
-program=${MOONPOLL:-${B:-$here/../build}/moonpoll}
-dir=$(mktemp -d)
-sim='' agentd=''
-stop() { # PID
-  [ -z "$1" ] || kill "$1" 2>/dev/null || true
-  [ -z "$1" ] || wait "$1" 2>/dev/null || true
-}
-trap 'stop "$sim"; stop "$agentd"; rm -rf "$dir"' EXIT
-there=() here_too=()
-if [ "$(nproc)" -gt 1 ]; then there=(taskset -c 1) here_too=(taskset -c 0); fi
-cpu_ns() { cut -d' ' -f1 "/proc/$1/schedstat"; }
-rss() { awk '/^VmRSS/ {printf "%.1f MB\n", $2 / 1024}' "/proc/$1/status"; }
+# shellcheck source=bench/rig.sh
+. "${BASH_SOURCE[0]%/*}/rig.sh"
+agentd=''
 cat >"$dir/fleet.lua" <<END
 local function id(i) return ("80001f8801%08x"):format(0x7f010000 + i) end
-agent { recording = "$(readlink -f "$here/../tests/recordings/router.snmprec")", count = 10000, live = true,
+agent { recording = "$here/../tests/recordings/router.snmprec", count = 10000, live = true,
   v3 = { users = { { user = "rigsha", auth = "SHA", auth_pass = "authpass12", priv = "AES", priv_pass = "privpass12" } }, engine_id = id, boots = 1 } }
 END
-"${there[@]}" "$program" sim "$dir/fleet.lua" --log error >"$dir/ready" &
-sim=$!
-for _ in {1..200}; do [ -s "$dir/ready" ] || sleep 0.05; done
-port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
+simulate "$dir/fleet.lua"
 echo "sim_v3_rss_unasked $(rss "$sim")"
 us() { # PID PORT GETS AGENTS: microseconds of CPU a GET
   local before
@@ -41,6 +28,7 @@ if [ -n "${AGENTD:-}" ]; then
   other=$((port == 65535 ? port - 1 : port + 1))
   "${there[@]}" "$AGENTD" -T -p $other >/dev/null 2>&1 &
   agentd=$!
+  started+=("$agentd")
   sleep 0.5
   us "$agentd" $other 2000 1000 >/dev/null # its keys are made
 fi

@@ -2,19 +2,15 @@
 # The commands beside Debian's: CPU of walking 100,000 values of one simulated agent, start to finish of a single get. Best of five.
 #   bench/tools.sh
 set -eu
-here=${BASH_SOURCE[0]%/*}
-program=$(readlink -f "${MOONPOLL:-$here/../build/moonpoll}")
+# shellcheck source=bench/rig.sh
+. "${BASH_SOURCE[0]%/*}/rig.sh"
 export MIBS=
-dir=$(mktemp -d)
 mkdir "$dir/cert_indexes"
 export SNMP_PERSISTENT_DIR=$dir SNMPCONFPATH=$dir
-pid=
-trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$dir"' EXIT
 seq 100000 | awk '{printf "1.3.6.1.2.1.2.2.1.%d.%d|65|%d\n", 10 + int(($1 - 1) / 20000), ($1 - 1) % 20000 + 1, $1 * 7919}' >"$dir/big.snmprec"
-"$program" sim --recording "$dir/big.snmprec" --log error >"$dir/ready" &
-pid=$!
-for _ in {1..100}; do [ -s "$dir/ready" ] || sleep 0.05; done
-at=127.1.0.1:$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
+there=() # anywhere
+simulate --recording "$dir/big.snmprec"
+at=127.1.0.1:$port
 
 best() { # NAME FORMAT-OF-TIME COMMAND...
   name=$1

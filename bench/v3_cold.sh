@@ -6,27 +6,19 @@
 #   v3_cold_cache   with what the engine cache kept
 #   v2c_cold        the same GET over v2c, one of a new agent too
 set -eu
-here=${BASH_SOURCE[0]%/*}
-program=${MOONPOLL:-${B:-$here/../build}/moonpoll}
-dir=$(mktemp -d)
-sim=''
-trap '[ -z "$sim" ] || kill "$sim" 2>/dev/null; rm -rf "$dir"' EXIT
-there=() here_too=()
-if [ "$(nproc)" -gt 1 ]; then there=(taskset -c 1) here_too=(taskset -c 0); fi
+# shellcheck source=bench/rig.sh
+. "${BASH_SOURCE[0]%/*}/rig.sh"
 cat >"$dir/fleet.lua" <<END
 local function id()
   local octets = { "80001f8804" }
   for i = 2, math.random(6, 20) do octets[i] = ("%02x"):format(math.random(0, 255)) end
   return table.concat(octets)
 end
-agent { recording = "$(readlink -f "$here/../tests/recordings/router.snmprec")", count = 10000,
+agent { recording = "$here/../tests/recordings/router.snmprec", count = 10000,
   v3 = { users = { { user = "rigsha", auth = "SHA", auth_pass = "authpass12", priv = "AES", priv_pass = "privpass12" } }, engine_id = id } }
 END
-"${there[@]}" "$program" sim "$dir/fleet.lua" --log error >"$dir/ready" &
-sim=$!
-for _ in {1..400}; do [ -s "$dir/ready" ] || sleep 0.05; done
-port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
-for i in {0..9999}; do echo "127.1.$(((i + 1) / 256)).$(((i + 1) % 256)):$port"; done >"$dir/many"
+simulate "$dir/fleet.lua"
+hosts 1 10000 >"$dir/many"
 head -1 "$dir/many" >"$dir/one"
 poll() { # TARGETS OPTIONS...: CPU in ns
   local targets=$1

@@ -3,24 +3,11 @@
 # the median of 5 each. 1,000 simulated agents on a processor of their own, where there are two; the collector on the other.
 #   bench/workers.sh [ROUNDS]      200 GETs to each
 set -eu
-here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
-program=${MOONPOLL:-$here/../build/moonpoll}
+# shellcheck source=bench/rig.sh
+. "${BASH_SOURCE[0]%/*}/rig.sh"
 rounds=${1:-200} n=1000
-dir=$(mktemp -d)
-sim=''
-stop() {
-  [ -z "$sim" ] || kill "$sim" 2>/dev/null || true
-  [ -z "$sim" ] || wait "$sim" 2>/dev/null || true
-  rm -rf "$dir"
-}
-trap stop EXIT
-there=() here_too=()
-if [ "$(nproc)" -gt 1 ]; then there=(taskset -c 1) here_too=(taskset -c 0); fi
-"${there[@]}" "$program" sim --recording "$here/../tests/recordings/router.snmprec" --count $n --log error --run-dir "$dir/sim" >"$dir/ready" &
-sim=$!
-for _ in {1..200}; do [ -s "$dir/ready" ] || sleep 0.05; done
-port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$dir/ready")
-for ((i = 1; i <= n; i++)); do echo "127.1.$((i / 256)).$((i % 256)):$port"; done >"$dir/hosts.txt"
+simulate --recording "$here/../tests/recordings/router.snmprec" --count $n
+hosts 1 $n >"$dir/hosts.txt"
 TIMEFORMAT='%U %S'
 for _ in 1 2 3 4 5; do
   for workers in 1 2; do

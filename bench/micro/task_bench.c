@@ -69,7 +69,7 @@ static int tick_results(lua_State *L, struct moon_task *t) {
   return 1;
 }
 static void tick_cancel(struct moon_task *t) { (void)t; }
-static const struct moon_wait ticking = {tick_start, tick_results, tick_cancel};
+static const struct moon_wait ticking = {tick_start, tick_results, tick_cancel, "tick", NULL};
 
 static int tick(lua_State *L) { return moon_task_park(L, moon_task_check(L), &ticking, 0); }
 
