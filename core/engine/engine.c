@@ -194,7 +194,7 @@ enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct m
   moon_wheel_init(&e->wheel, e->now_us);
   moon_timer_init(&e->drops, look_at_drops, e);
   moon_bucket_init(&e->bucket, c->packets_per_s);
-  moon_budget_init(&e->budget, c->retry_percent, c->retry_per_s, e->now_us);
+  moon_budget_init(&e->budget, c->retry_percent, c->retry_per_s);
   enum moon_err err = moon_flight_init(&e->flight, e->config.max_in_flight + e->config.max_waiting, seed);
   if (!err) { err = moon_peers_init(&e->peers, seed * 0x9e3779b97f4a7c15u + 1); }
   if (!err) { err = moon_inbox_init(&e->inbox); }
@@ -328,7 +328,7 @@ static void slot_due(void *arg) {
     moon_engine_finish(e, s, &o);
     return;
   }
-  bool may = e->due_us >= s->x.give_up_us || moon_exchange_is_midway(&s->x) || moon_budget_take(&e->budget, e->now_us);
+  bool may = e->due_us >= s->x.give_up_us || moon_exchange_is_midway(&s->x) || moon_budget_take(&e->budget, s->x.sent_us[0], e->now_us);
   if (!may) { e->counters->retries_denied++; }
   enum moon_verdict v = moon_exchange_expire(&s->x, e->due_us, may, &o);
   o.received_us = e->now_us;

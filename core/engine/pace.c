@@ -1,9 +1,10 @@
 #include "pace.h"
 
+#include <string.h>
+
 #define SECOND_NS UINT64_C(1000000000)
 #define CATCH_UP_NS UINT64_C(20000000)
 #define SECOND_US UINT64_C(1000000)
-#define GENERATION_US (10 * SECOND_US)
 #define RETRY 100 /* hundredths */
 
 void moon_bucket_init(struct moon_bucket *b, uint32_t rate_per_s) {
@@ -32,60 +33,67 @@ uint64_t moon_bucket_ready_us(const struct moon_bucket *b) {
   return b->cost_ns ? (b->next_ns + 999) / 1000 : 0;
 }
 
-void moon_budget_init(struct moon_budget *b, uint32_t percent, uint32_t per_s, uint64_t now_us) {
-  b->turn_us = now_us + GENERATION_US;
-  b->seconds_us = 0;
+void moon_budget_init(struct moon_budget *b, uint32_t percent, uint32_t per_s) {
+  memset(b, 0, sizeof *b);
   b->cost_us = per_s > SECOND_US ? 1 : per_s ? (uint32_t)(SECOND_US / per_s) : 0;
   b->percent = percent;
-  b->now = b->before = 0;
-  b->second_us = now_us;
-  b->first = b->used = b->most = b->most_before = 0;
 }
 
-static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static struct moon_budget_second *at(struct moon_budget *b, uint64_t second) { return &b->second[second & (MOON_BUDGET_SECONDS - 1)]; }
 
-static void turn(struct moon_budget *b, uint64_t now_us) {
-  if (now_us - b->second_us >= SECOND_US) {
-    b->second_us += (now_us - b->second_us) / SECOND_US * SECOND_US;
-    b->most = larger(b->most, b->first);
-    b->first = b->used = 0;
-  }
-  if (now_us < b->turn_us) { return; }
-  bool follows = now_us - b->turn_us < GENERATION_US;
-  b->before = follows ? b->now : 0;
-  b->most_before = follows ? b->most : 0;
-  b->now = 0;
-  b->most = 0;
-  b->turn_us = now_us + GENERATION_US;
-}
-
-/* What first tries of the busiest second earned. */
-static uint64_t share(const struct moon_budget *b) {
-  return (uint64_t)larger(b->first, larger(b->most, b->most_before)) * b->percent / RETRY;
+/* NULL: nothing began in it, or it is forgotten. */
+static struct moon_budget_second *find(struct moon_budget *b, uint64_t second) {
+  struct moon_budget_second *s = at(b, second);
+  return s->second == second ? s : NULL;
 }
 
 void moon_budget_earn(struct moon_budget *b, uint32_t n, uint64_t now_us) {
-  turn(b, now_us);
-  b->now += (uint64_t)n * b->percent;
-  b->first += n;
+  uint64_t second = now_us / SECOND_US;
+  struct moon_budget_second *s = at(b, second);
+  if (s->second != second) {
+    /* What makes no whole retry is of use to nobody where it is. */
+    struct moon_budget_second *before = at(b, b->latest);
+    uint64_t rest = before->left % RETRY;
+    before->left -= rest;
+    *s = (struct moon_budget_second){.second = second, .left = rest};
+    b->latest = second;
+  }
+  s->earned += (uint64_t)n * b->percent;
+  s->left += (uint64_t)n * b->percent;
+}
+
+/* Retries of this second and the one before. */
+static uint64_t used(struct moon_budget *b, uint64_t second) {
+  if (second != b->used_second) {
+    b->used[1] = second == b->used_second + 1 ? b->used[0] : 0;
+    b->used[0] = 0;
+    b->used_second = second;
+  }
+  return (uint64_t)b->used[0] + b->used[1];
 }
 
 /* Both parts pay for every retry, so together they allow the larger of the two, not the sum. */
-bool moon_budget_take(struct moon_budget *b, uint64_t now_us) {
-  turn(b, now_us);
-  uint64_t most = share(b);
-  bool room = b->used <= most, earned = room && b->before + b->now >= RETRY;
-  bool steady = b->cost_us && b->seconds_us <= now_us && (room || most * b->cost_us < SECOND_US);
-  if (earned) {
-    uint64_t old = b->before < RETRY ? b->before : RETRY;
-    b->before -= old;
-    b->now -= RETRY - old;
+bool moon_budget_take(struct moon_budget *b, uint64_t began_us, uint64_t now_us) {
+  uint64_t second = began_us / SECOND_US, most = 0, next = 0;
+  struct moon_budget_second *const near[] = {find(b, second), find(b, second - 1), find(b, second + 1)}, *payer = NULL;
+  for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+    if (!near[i]) { continue; }
+    if (near[i]->earned >= most) {
+      next = most;
+      most = near[i]->earned;
+    } else if (near[i]->earned > next) {
+      next = near[i]->earned;
+    }
+    if (!payer && near[i]->left >= RETRY) { payer = near[i]; }
   }
+  if ((used(b, now_us / SECOND_US) + 1) * RETRY > most + next + RETRY - 1) { payer = NULL; }
+  bool steady = b->cost_us && b->steady_us <= now_us && (payer || most / RETRY * b->cost_us < SECOND_US);
+  if (payer) { payer->left -= RETRY; }
   if (steady) {
     uint64_t oldest = now_us > SECOND_US ? now_us - SECOND_US : 0;
-    if (b->seconds_us < oldest) { b->seconds_us = oldest; }
-    b->seconds_us += b->cost_us;
+    if (b->steady_us < oldest) { b->steady_us = oldest; }
+    b->steady_us += b->cost_us;
   }
-  b->used += earned || steady;
-  return earned || steady;
+  b->used[0] += payer || steady;
+  return payer || steady;
 }

@@ -22,24 +22,31 @@ void moon_bucket_charge(struct moon_bucket *b, uint64_t now_us);
 /* When take will say yes. */
 uint64_t moon_bucket_ready_us(const struct moon_bucket *b);
 
-/* Tries after the first: so many per cent of first tries, or so many a second, whichever is more. What first tries earned
- * is good for 10 to 20 s, so that retries of long timeouts find it; but no second takes more of it than the busiest of those
- * seconds earned, or all that was saved up would go out at once when everybody slows down. */
-struct moon_budget {
-  uint64_t turn_us;     /* when `now` becomes `before` */
-  uint64_t seconds_us;  /* the steady part: as a bucket, one second deep */
-  uint32_t cost_us;     /* of one retry there; 0: nothing by the second */
-  uint32_t percent;
-  uint64_t now, before; /* earned by first tries, hundredths of a retry */
-  uint64_t second_us;   /* when the second under way began */
-  uint32_t first, used; /* first tries and retries in it */
-  uint32_t most, most_before; /* first tries of the busiest second, as now and before */
+/* Tries after the first: so many per cent of first tries, or so many a second, whichever is more. What the requests that began in
+ * one second earned is for tries of theirs, and of those a second before and after; and no two seconds have more retries than what
+ * two of those earned. So whenever everybody slows down at once no more is asked again than that share of what is asked, however
+ * much was asked before, as when all begin; and a lump of requests finds its share when long timeouts end. */
+#define MOON_BUDGET_SECONDS 64u /* power of two; of who began longer ago only the steady part is left */
+
+struct moon_budget_second {
+  uint64_t second;      /* of the clock */
+  uint64_t earned, left; /* by requests that began in it, hundredths of a retry */
 };
 
-void moon_budget_init(struct moon_budget *b, uint32_t percent, uint32_t per_s, uint64_t now_us);
+struct moon_budget {
+  struct moon_budget_second second[MOON_BUDGET_SECONDS];
+  uint64_t latest;      /* second in which something began */
+  uint64_t used_second; /* the second of used[0] */
+  uint32_t used[2];     /* retries of that second, of the one before */
+  uint64_t steady_us;   /* the part by the second: as a bucket, one second deep */
+  uint32_t cost_us;     /* of one retry there; 0: nothing by the second */
+  uint32_t percent;
+};
+
+void moon_budget_init(struct moon_budget *b, uint32_t percent, uint32_t per_s);
 /* n first tries left. */
 void moon_budget_earn(struct moon_budget *b, uint32_t n, uint64_t now_us);
-/* May a request be tried again? Takes from it. */
-bool moon_budget_take(struct moon_budget *b, uint64_t now_us);
+/* May a request whose first try left at began_us be tried again? Takes from it. */
+bool moon_budget_take(struct moon_budget *b, uint64_t began_us, uint64_t now_us);
 
 #endif
