@@ -72,6 +72,8 @@ describe("moonpoll check", function()
         { run 'device.get("1.3.6.1.2.1.1.3.0")', "p:3: error: device.get: methods are called with a colon, device:get(...)" },
       ["a method without its argument"] = { run "local _ = device:get()", "p:3: error: device:get: an argument is missing" },
       ["a sample without its value"] = { run 'out:gauge("x")', "p:3: error: out:gauge(name, value): the value is missing" },
+      ["a sample with labels behind its value"] = { run 'out:gauge("x", 5, { site = "a" })',
+        "p:3: warning: out:gauge(name, value): nothing reads a third argument; labels are those of out:with" },
       ["a field of a device"] = { run "out:info('x', device.nmae)", "p:3: warning: device.nmae: there is no such field; is it name?" },
       ["an OID"] = { run 'local _ = device:get "1.3.6.1..1"', "p:3: error: '1.3.6.1..1' is no OID" },
       ["an OID that is put together"] =

@@ -183,6 +183,9 @@ local function check(chunk, module, c)
     if #node.args < 2 and not (node.args[1] and (node.args[1].t == "call" or node.args[1].t == "method" or node.args[1].t == "vararg")) then
       say(not self.guess, node.line, "out:%s(name, value): %s is missing", node.name, #node.args == 0 and "the name" or "the value")
     end
+    if #node.args > 2 then
+      say(false, node.args[3].line or node.line, "out:%s(name, value): nothing reads a third argument; labels are those of out:with", node.name)
+    end
     if not name then
       computed = true
     else
