@@ -165,6 +165,22 @@ static void timeout_frees_at_once(void **state) {
   host_rig_fini(&r);
 }
 
+/* A tail call takes its line along; what is left is not the library's. */
+static void a_lost_line_is_that_of_the_script(void **state) {
+  static const char *const lost[] = {"device:table { a = '1.x' }", "device:get '1.x'", "device:set {}"};
+  (void)state;
+  for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
+    struct host_rig r;
+    char script[256];
+    host_rig_init(&r, 1);
+    snprintf(script, sizeof script, "return { run = function(device)\n local f = function() return %s end\n local x = device:cache('k', 9, f)\nend }", lost[i]);
+    assert_int_equal(host_rig_run(&r, script), MOON_OK);
+    expect(r.log, "error: p: d1: p.lua:3: ");
+    assert_true(strstr(r.log, "lua/moonpoll") > strstr(r.log, "traceback"));
+    host_rig_fini(&r);
+  }
+}
+
 /* Who said something in that time can be talked to; so can, for all we know, who was not asked. */
 static void timeout_of_who_answered_is_not_silence(void **state) {
   static const char *const source[] = {
@@ -462,6 +478,7 @@ int main(void) {
     cmocka_unit_test(children_are_bounded),
     cmocka_unit_test(timeout_frees_at_once),
     cmocka_unit_test(timeout_of_who_answered_is_not_silence),
+    cmocka_unit_test(a_lost_line_is_that_of_the_script),
     cmocka_unit_test(world_faults_have_no_traceback),
     cmocka_unit_test(script_errors_are_isolated),
     cmocka_unit_test(every_end_of_a_coroutine),

@@ -182,6 +182,28 @@ static void line(lua_State *L) {
   }
 }
 
+/* Does it begin with a place, "file:12: "? Returns what is behind that, or NULL. */
+static const char *behind_place(const char *text) {
+  const char *end = strstr(text, ": "), *p = end;
+  while (p && p > text && p[-1] >= '0' && p[-1] <= '9') { p--; }
+  return p && p < end && p > text && p[-1] == ':' ? end + 2 : NULL;
+}
+
+/* Of a function of the script that the library called and that ended in a tail call, `return device:table(...)`, the line is gone,
+ * and that of the library would stand there: the one of the script that called the library takes its place. [-1, +1, m] */
+static void mend_place(lua_State *L, lua_State *co) {
+  const char *text = lua_tostring(L, -1), *rest = strncmp(text, MOON_TASK_LIBRARY, sizeof MOON_TASK_LIBRARY - 1) ? NULL : behind_place(text);
+  if (!rest) { return; }
+  if (behind_place(rest)) {
+    lua_pushstring(L, rest);
+  } else {
+    moon_task_where(L, co);
+    lua_pushstring(L, rest);
+    lua_concat(L, 2);
+  }
+  lua_remove(L, -2);
+}
+
 /* probe.job: target: what. A fault of the world names the target itself. */
 static void say(struct moon_run *r, enum moon_level level, const char *what) {
   const struct moon_duty *d = r->duty;
@@ -254,6 +276,7 @@ void moon_run_task_ended(lua_State *L, struct moon_task *t, enum moon_task_end e
     say_failed(r, lua_tostring(L, -1));
   } else {
     line(L);
+    mend_place(L, t->co);
     luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
     say_script_error(r, lua_tostring(L, -1));
     lua_pop(L, 1);

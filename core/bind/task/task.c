@@ -9,7 +9,7 @@
 
 #define STACK_ROOM 16       /* slots for what results() leaves on a coroutine */
 #define FREE_TASKS_MAX 4096 /* coroutines kept for later: some 1 KiB each */
-#define LIBRARY "@lua/moonpoll/" /* chunks of the library's own functions */
+#define LIBRARY "@" MOON_TASK_LIBRARY
 /* Resumed together: the code of replies and that of rows do not push each other out of the cache for each one (a fifth of the
  * misses of instructions in walks), and what the first of them read is not yet out of it. */
 #define GROUP 16

@@ -89,6 +89,7 @@ void moon_task_run_woken(struct moon_host *h);
 /* The same where many may be woken in one turn and each does much: they are resumed by the group. Not from inside Lua. */
 void moon_task_wake_grouped(struct moon_task *t);
 
+#define MOON_TASK_LIBRARY "lua/moonpoll/" /* names of the library's own chunks begin so */
 /* Is this the library's own code, "S" of lua_getinfo? */
 bool moon_task_is_library(const lua_Debug *at);
 /* Pushes on L "file:line: " of the script that called, on the coroutine `of`, a C function that is at work or waits; "" when it
