@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../../base/mem.h"
 
@@ -14,6 +15,8 @@
 
 struct block { struct moon_heap_account *account; };
 _Static_assert(sizeof(struct block) == 8, "LuaJIT wants what malloc gives it aligned to 8, and so are these");
+
+static bool is_small(size_t n) { return n <= MOON_PAGE_BLOCK_MAX; }
 
 /* May the account of now have n octets more? */
 static bool refuse(struct moon_heap *h, size_t n) {
@@ -30,28 +33,58 @@ static bool refuse(struct moon_heap *h, size_t n) {
   return false;
 }
 
+static void *make(struct moon_heap *h, struct moon_heap_account *a, size_t n) {
+  if (is_small(n)) { return moon_pages_take(&h->pages, &a->small, n); }
+  struct block *b = h->stock(h->stock_arg, NULL, 0, n + sizeof *b);
+  if (!b) { return NULL; }
+  b->account = a;
+  return b + 1;
+}
+
+static void drop(struct moon_heap *h, void *p, size_t n) {
+  if (is_small(n)) {
+    moon_pages_put(&h->pages, p);
+  } else {
+    struct block *b = (struct block *)p - 1;
+    h->stock(h->stock_arg, b, n + sizeof *b, 0);
+  }
+}
+
+/* In place where it can be. */
+static void *resize(struct moon_heap *h, struct moon_heap_account *a, void *p, size_t old_n, size_t n) {
+  if (!is_small(old_n) && !is_small(n)) {
+    struct block *b = (struct block *)p - 1;
+    b = h->stock(h->stock_arg, b, old_n + sizeof *b, n + sizeof *b);
+    return b ? b + 1 : NULL;
+  }
+  if (is_small(old_n) && n <= moon_pages_size(p) && n + 8 > moon_pages_size(p)) { return p; }
+  void *to = make(h, a, n);
+  if (!to) { return is_small(old_n) && n <= old_n ? p : NULL; }
+  memcpy(to, p, n < old_n ? n : old_n);
+  drop(h, p, old_n);
+  return to;
+}
+
 static void *allocate(void *arg, void *p, size_t old_n, size_t n) {
   struct moon_heap *h = arg;
-  struct block *b = p;
-  if (!b) {
+  if (!p) {
     if (n == 0 || (h->account->alive + n > h->line && refuse(h, n))) { return NULL; }
-    b = h->stock(h->stock_arg, NULL, 0, n + sizeof *b);
-    if (!b) { return NULL; }
-    b->account = h->account;
-    b->account->alive += n;
-    return b + 1;
+    p = make(h, h->account, n);
+    if (p) { h->account->alive += n; }
+    return p;
   }
-  struct moon_heap_account *a = (--b)->account;
+  struct moon_heap_account *a = is_small(old_n) ? MOON_LIST_ENTRY(moon_pages_owner(p), struct moon_heap_account, small)
+                                                : ((struct block *)p - 1)->account;
   if (n == 0) {
     a->alive -= old_n;
-    return h->stock(h->stock_arg, b, old_n + sizeof *b, 0);
+    drop(h, p, old_n);
+    return NULL;
   }
   /* What grows stays whose it was, but nobody makes something of another's, or of all, grow past his own limit. */
   if (n > old_n && h->account->alive + (n - old_n) > h->line && refuse(h, n - old_n)) { return NULL; }
-  b = h->stock(h->stock_arg, b, old_n + sizeof *b, n + sizeof *b);
-  if (!b) { return NULL; }
-  a->alive += n - old_n;
-  return b + 1;
+  p = resize(h, a, p, old_n, n);
+  if (p) { a->alive += n - old_n; }
+  return p;
 }
 
 lua_State *moon_heap_open(struct moon_heap *h, void (*crossed)(void *arg), void *arg) {
@@ -61,11 +94,13 @@ lua_State *moon_heap_open(struct moon_heap *h, void (*crossed)(void *arg), void 
   h->keeper = luaL_newstate();
   if (!h->keeper) { return NULL; }
   h->stock = lua_getallocf(h->keeper, &h->stock_arg);
+  moon_pages_init(&h->pages, h->stock, h->stock_arg);
   lua_State *L = lua_newstate(allocate, h);
   if (L) {
     lua_atpanic(L, lua_atpanic(h->keeper, NULL));
     return L;
   }
+  moon_pages_fini(&h->pages);
   L = h->keeper;
   h->keeper = NULL;
   return L;
@@ -73,7 +108,10 @@ lua_State *moon_heap_open(struct moon_heap *h, void (*crossed)(void *arg), void 
 
 void moon_heap_close(struct moon_heap *h, lua_State *L) {
   if (L) { lua_close(L); }
-  if (h->keeper) { lua_close(h->keeper); }
+  if (h->keeper) {
+    moon_pages_fini(&h->pages);
+    lua_close(h->keeper);
+  }
   h->keeper = NULL;
   for (struct moon_list *n; h->crossed && (n = moon_list_take(&h->accounts));) { moon_mem_free(MOON_LIST_ENTRY(n, struct moon_heap_account, node)); }
 }

@@ -9,7 +9,8 @@
  * leaves behind is collected by the turn. If the account has too much then too, its scripts get a little room, to let go of it,
  * and no more.
  *
- * Blocks cost 8 octets more. The allocator below is LuaJIT's own; where a LuaJIT takes no other, nothing is counted or limited. */
+ * Small blocks stand in pages of their account, see pages.h; larger ones cost 8 octets more. The allocator below both is LuaJIT's own;
+ * where a LuaJIT takes no other, nothing is counted or limited. */
 #ifndef MOON_BIND_TASK_HEAP_H
 #define MOON_BIND_TASK_HEAP_H
 
@@ -19,6 +20,7 @@
 #include <stdint.h>
 
 #include "../../base/list.h"
+#include "pages.h"
 
 #define MOON_HEAP_UNLIMITED (SIZE_MAX / 4)
 #define MOON_HEAP_ROOM(limit) ((limit) / 64)   /* for scripts of an account that has too much, to let go of it */
@@ -32,12 +34,14 @@ struct moon_heap_account {
   size_t suspected;        /* the limit that it is looked at for when the collection under way is over; 0: it is not */
   unsigned stops;          /* because of what was known */
   bool retired;            /* nobody makes anything in its name any more */
+  struct moon_pages_owner small; /* blocks */
 };
 
 struct moon_heap {
   lua_Alloc stock;
   void *stock_arg;
   lua_State *keeper;       /* whose allocator that is */
+  struct moon_pages pages;
   struct moon_heap_account *account; /* of what is made now */
   size_t line;             /* account->alive past this is looked at; SIZE_MAX: nobody looks */
   size_t limit;            /* of who runs */
