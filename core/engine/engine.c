@@ -11,6 +11,9 @@
 #include "../base/mem.h"
 
 #define BATCHES_PER_TURN 64
+#define RECEIVE_US 2000 /* of a turn: then what is here waits, so that what is due is not kept waiting for long */
+#define TURN_US 3000
+#define LOOK 16u        /* datagrams between two looks at the clock: scripts run for each of them, 10 us or a lot more */
 #define ERRORS_PER_TURN 8
 #define DROPS_US 1000000
 #define SMALLEST_CHARGE 512 /* octets of receive buffer that the smallest datagram takes, or more */
@@ -24,6 +27,12 @@ uint64_t moon_clock_us(void) {
 uint64_t moon_engine_clock_us(const struct moon_engine *e) {
   return e->config.clock_us ? e->config.clock_us(e->config.clock_arg) : moon_clock_us();
 }
+
+static uint64_t taken_us(const struct moon_engine *e) { return moon_engine_clock_us(e) - e->turn_us; }
+
+bool moon_engine_spent(const struct moon_engine *e) { return taken_us(e) >= TURN_US; }
+
+static bool spent(const void *e) { return moon_engine_spent(e); }
 
 void moon_engine_config_init(struct moon_engine_config *c) {
   *c = (struct moon_engine_config){
@@ -87,6 +96,7 @@ static enum moon_err open_socket(struct moon_engine *e, uint8_t family, const st
 }
 
 static void close_socket(struct moon_engine *e, uint32_t i) {
+  if (e->inbox.of == e->socket[i]) { e->inbox.of = NULL; }
   if (e->socket[i]->fd >= 0 && e->io) { e->io->unwatch(e->loop, e->socket[i]->fd); }
   moon_socket_close(e->socket[i]);
   moon_mem_free(e->socket[i]);
@@ -343,7 +353,11 @@ static void complete_ready(struct moon_engine *e) {
   struct moon_list *node;
   size_t n = 0;
   for (node = e->ready.next; node != &e->ready; node = node->next) { n++; }
-  while (n-- > 0 && (node = moon_list_take(&e->ready))) {
+  for (size_t done = 0; done < n && (node = moon_list_take(&e->ready)); done++) {
+    if (done && done % LOOK == 0 && moon_engine_spent(e)) { /* a whole site that went down */
+      moon_list_prepend(&e->ready, node);
+      return;
+    }
     struct moon_slot *s = MOON_LIST_ENTRY(node, struct moon_slot, node);
     struct moon_outcome o = { .received_us = e->now_us, .tries = s->x.tries, .err = (enum moon_err)s->err };
     moon_engine_finish(e, s, &o);
@@ -351,6 +365,20 @@ static void complete_ready(struct moon_engine *e) {
 }
 
 /* ---- the turn */
+
+/* What is left of the last batch. false: the rest is for the next turn. */
+static bool match_inbox(struct moon_engine *e) {
+  struct moon_inbox *in = &e->inbox;
+  uint32_t begun = in->at;
+  while (in->at < in->n) {
+    uint32_t i = in->at++;
+    moon_match_datagram(e, in->vec[i].iov_base, in->header[i].msg_len, &in->from[i]);
+    if (in->at % LOOK == 0 && in->at < in->n && taken_us(e) >= RECEIVE_US) { break; }
+  }
+  uint32_t n = in->at - begun;
+  if (in->of && in->of->unread) { in->of->unread -= n < in->of->unread ? n : in->of->unread; }
+  return in->at == in->n;
+}
 
 /* Until empty, so that no answer that is here already counts as missing. A batch that is not full means empty, unless an
  * error cut it short: when a timer is due that must be known for sure. false: more is there. */
@@ -363,11 +391,13 @@ static bool receive(struct moon_engine *e, struct moon_socket *s, bool prove) {
     int n = moon_socket_receive(s, &e->inbox);
     if (n > 0) {
       e->now_us = moon_engine_clock_us(e);
-      for (int i = 0; i < n; i++) {
-        moon_match_datagram(e, e->inbox.vec[i].iov_base, e->inbox.header[i].msg_len, &e->inbox.from[i]);
-      }
+      e->inbox.at = 0;
+      e->inbox.n = (uint32_t)n;
+      e->inbox.of = s;
+      if (!match_inbox(e)) { return false; }
       batch++;
       if (n < (int)MOON_BATCH && !prove) { return true; }
+      if (taken_us(e) >= RECEIVE_US) { return false; }
     } else if (n == 0) {
       if (!batch && woken) { moon_match_errors(e, s); } /* no datagram, then this was it */
       return true;
@@ -397,46 +427,72 @@ static void tell_loop(struct moon_engine *e) {
   e->io->wake(e->loop, e->told_us);
 }
 
-/* Under a flood the sockets may never be empty. Once more was read than they can hold, what had arrived when that began is
- * read, and time may pass up to there. */
-static void expire(struct moon_engine *e, uint64_t start_us, uint64_t came, bool empty) {
+/* How many datagrams may be here that were not looked at. */
+static void count_unread(struct moon_engine *e) {
+  for (uint32_t i = 0; i < e->n_sockets; i++) {
+    struct moon_socket *s = e->socket[i];
+    uint32_t held = s->fd >= 0 ? moon_socket_held(s) : 0;
+    s->unread = (held < UINT32_MAX ? held : e->config.receive_buffer * 2) / SMALLEST_CHARGE;
+    if (e->inbox.of == s) { s->unread += e->inbox.n - e->inbox.at; }
+  }
+}
+
+static bool all_read(const struct moon_engine *e) {
+  for (uint32_t i = 0; i < e->n_sockets; i++) {
+    if (e->socket[i]->unread) { return false; }
+  }
+  return true;
+}
+
+/* Under a flood, or while all is busy, the sockets may not be empty for long. Once was looked at what had arrived when that began,
+ * time may pass up to there. */
+static void expire(struct moon_engine *e, uint64_t start_us, bool empty) {
   if (empty) {
-    e->unread = 0;
     e->due_us = start_us; /* time as it was before receiving: what arrived since is not missing */
   } else {
     e->again = true;
-    if (!e->unread) { e->unread_us = start_us; }
-    e->unread += came;
-    if (e->unread <= (uint64_t)e->config.receive_buffer * 2 / SMALLEST_CHARGE) { return; }
-    e->unread = 0;
+    if (!e->unread_us) {
+      e->unread_us = start_us;
+      count_unread(e);
+    }
+    if (!all_read(e)) { return; }
     e->due_us = e->unread_us;
   }
-  moon_wheel_expire(&e->wheel, e->due_us);
+  e->unread_us = 0;
+  moon_wheel_expire_some(&e->wheel, e->due_us, spent, e);
+}
+
+/* From each that may have something. false: more is there. */
+static bool receive_all(struct moon_engine *e, bool due) {
+  uint32_t first = e->first_socket;
+  bool empty = match_inbox(e), left = !empty;
+  for (uint32_t k = 0; k < e->n_sockets && !left; k++) {
+    uint32_t i = (first + k) % e->n_sockets;
+    struct moon_socket *s = e->socket[i];
+    if (s->fd < 0 || (e->io && !s->readable && !s->errors && !due)) { continue; }
+    if (!e->io) { s->readable = true; } /* who polls by himself does not say which */
+    if (receive(e, s, due)) { continue; }
+    empty = false;
+    s->readable = true;
+    left = taken_us(e) >= RECEIVE_US;
+    if (left) { e->first_socket = i + 1; } /* the others had nothing of this turn */
+  }
+  return empty;
 }
 
 void moon_engine_turn(struct moon_engine *e) {
   uint64_t start_us = moon_engine_clock_us(e), before = e->counters->datagrams_in;
-  bool empty = true;
   e->in_turn = e->ready_ahead = true;
   e->again = false;
-  e->now_us = start_us;
+  e->turn_us = e->now_us = start_us;
   bool due = moon_wheel_next_us(&e->wheel) <= start_us;
-  for (uint32_t i = 0; i < e->n_sockets; i++) {
-    struct moon_socket *s = e->socket[i];
-    if (s->fd < 0 || (e->io && !s->readable && !s->errors && !due)) { continue; }
-    if (!e->io) { s->readable = true; } /* who polls by himself does not say which */
-    if (!receive(e, s, due)) {
-      empty = false;
-      s->readable = true;
-    }
-  }
+  bool empty = receive_all(e, due);
   if (e->streams_fd >= 0 && (e->streams_due || due || !e->io)) { moon_streams_turn(e); }
-  uint64_t came = e->counters->datagrams_in - before;
-  if (came) { look_for_drops(e); }
+  if (e->counters->datagrams_in != before) { look_for_drops(e); }
   complete_ready(e);
   e->ready_ahead = false;
   if (e->config.ready) { e->config.ready(e->config.arg); }
-  expire(e, start_us, came, empty);
+  expire(e, start_us, empty);
   if (e->resolver_due || (e->resolver && !e->io)) { moon_named_turn(e); }
   bool fresh = moon_launch_all(e);
   e->counters->turns++;

@@ -3,7 +3,8 @@
  *
  *   one turn:  receive until empty -> complete (done callbacks) -> expire timers -> send
  *
- * In that order, or every stall would turn queued answers into timeouts. */
+ * In that order, or every stall would turn queued answers into timeouts. A turn that has taken 2 ms takes in no more answers, one of
+ * 3 ms completes, starts and expires no more: the rest is for the turn after it. */
 #ifndef MOON_ENGINE_ENGINE_H
 #define MOON_ENGINE_ENGINE_H
 
@@ -60,6 +61,8 @@ MOON_API void moon_engine_free(struct moon_engine *e);
 MOON_API void moon_engine_turn(struct moon_engine *e);
 MOON_API uint64_t moon_engine_now(const struct moon_engine *e);      /* monotonic us, of the turn under way */
 MOON_API uint64_t moon_engine_clock_us(const struct moon_engine *e); /* the same clock, at this moment */
+/* Has the turn under way taken its 3 ms? Who is asked has done some of what there is: the rest is for the next turn then. */
+MOON_API bool moon_engine_spent(const struct moon_engine *e);
 MOON_API uint64_t moon_engine_next_us(const struct moon_engine *e);  /* when a turn is due; UINT64_MAX: not before something is readable */
 /* With the first agent asked over TCP, and the first name that is asked for, comes another each. */
 MOON_API size_t moon_engine_fds(const struct moon_engine *e, int *fds, size_t cap);

@@ -83,7 +83,9 @@ struct moon_engine {
   uint64_t blocked_us;       /* the kernel takes nothing more: try again then; 0 */
   uint64_t paced_us;         /* packets_per_s is used up until then; 0 */
   uint64_t told_us;          /* what the loop was last asked for */
-  uint64_t unread, unread_us; /* datagrams of turns that did not empty the sockets, and when the first of them began */
+  uint64_t turn_us;          /* when this turn began */
+  uint64_t unread_us;        /* timers up to then wait for what is unread in the sockets; 0: they do not wait */
+  uint32_t first_socket;     /* that this turn reads from */
   bool in_turn;
   bool ready_ahead;          /* in this turn config.ready is still to be called: what was kicked needs no other */
   bool again;                /* a turn is due at once */

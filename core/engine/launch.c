@@ -7,6 +7,8 @@
 
 /* In one turn at most so many datagrams leave before answers are taken in again, or a burst would fill the receive buffer. */
 #define PER_TURN 512u
+#define PER_LONG_TURN 128u /* in one that already took LONG_US */
+#define LONG_US 2000u
 #define BLOCKED_US 1000u
 #define STRETCHES 8u    /* keys of SNMPv3 that take a millisecond each, likewise */
 #define ENVELOPE 1024u /* more than any header in front of the varbinds, and padding */
@@ -239,7 +241,7 @@ bool moon_launch_all(struct moon_engine *e) {
     if (!flush(e, e->socket[i])) { return true; }
   }
   if (e->keyring) { e->stretched = moon_keyring_stretched(e->keyring); }
-  uint32_t room = launch_tries(e, PER_TURN);
+  uint32_t room = launch_tries(e, e->now_us - e->turn_us < LONG_US ? PER_TURN : PER_LONG_TURN);
   room = launch_new(e, room);
   for (uint32_t i = 0; i < e->n_sockets && !e->blocked_us; i++) {
     if (!e->socket[i]->out.n) { continue; }

@@ -254,3 +254,10 @@ uint32_t moon_socket_drops(struct moon_socket *s) {
   s->drops = info[SK_MEMINFO_DROPS];
   return new;
 }
+
+uint32_t moon_socket_held(const struct moon_socket *s) {
+  uint32_t info[SK_MEMINFO_VARS] = { 0 };
+  socklen_t len = sizeof info;
+  if (getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, info, &len) || len < (SK_MEMINFO_RMEM_ALLOC + 1) * sizeof info[0]) { return UINT32_MAX; }
+  return info[SK_MEMINFO_RMEM_ALLOC];
+}

@@ -31,6 +31,8 @@ struct moon_inbox {
   struct mmsghdr header[MOON_BATCH];
   struct iovec vec[MOON_BATCH];
   union moon_sockaddr from[MOON_BATCH];
+  uint32_t at, n;         /* those of the last batch that were not looked at yet: at <= i < n */
+  struct moon_socket *of; /* where that came; NULL: closed since */
 };
 enum moon_err moon_inbox_init(struct moon_inbox *in);
 void moon_inbox_fini(struct moon_inbox *in);
@@ -55,6 +57,7 @@ struct moon_socket {
   bool is_spare;        /* of the one its `other` is */
   uint32_t drops;       /* as the kernel last told */
   uint32_t n_peers;     /* whose requests leave from here */
+  uint32_t unread;      /* datagrams that may have been here when timers began to wait for them */
   struct moon_socket *other; /* the same source, another port; NULL: not opened yet */
   struct moon_outbox out;
 };
@@ -99,5 +102,7 @@ struct moon_icmp {
 bool moon_socket_icmp(struct moon_socket *s, struct moon_icmp *out);
 /* Datagrams the kernel dropped since the last call. */
 uint32_t moon_socket_drops(struct moon_socket *s);
+/* How much of its receive buffer is in use: octets, as the kernel reckons; UINT32_MAX: it does not say. */
+uint32_t moon_socket_held(const struct moon_socket *s);
 
 #endif

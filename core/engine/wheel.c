@@ -2,6 +2,7 @@
 
 #define BITS 8
 #define MASK (MOON_WHEEL_PLACES - 1)
+#define ASKED_AFTER 8 /* timers */
 #define FARTHEST ((UINT64_C(1) << (BITS * MOON_WHEEL_LEVELS)) - 1)
 
 void moon_wheel_init(struct moon_wheel *w, uint64_t now_us) {
@@ -93,7 +94,10 @@ static void cascade(struct moon_wheel *w) {
   }
 }
 
-void moon_wheel_expire(struct moon_wheel *w, uint64_t now_us) {
+void moon_wheel_expire(struct moon_wheel *w, uint64_t now_us) { moon_wheel_expire_some(w, now_us, NULL, NULL); }
+
+void moon_wheel_expire_some(struct moon_wheel *w, uint64_t now_us, bool (*enough)(const void *arg), const void *arg) {
+  unsigned run = 0;
   uint64_t now = now_us / MOON_TICK_US;
   while (w->tick < now) {
     if (!w->n) {
@@ -117,6 +121,9 @@ void moon_wheel_expire(struct moon_wheel *w, uint64_t now_us) {
       struct moon_timer *t = MOON_LIST_ENTRY(node, struct moon_timer, node);
       w->n--;
       t->fn(t->arg);
+      if (++run % ASKED_AFTER || !enough || !enough(arg)) { continue; }
+      while ((node = moon_list_take(&due))) { put(w, MOON_LIST_ENTRY(node, struct moon_timer, node), w->tick + 1); }
+      return;
     }
   }
 }

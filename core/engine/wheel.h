@@ -31,6 +31,8 @@ void moon_wheel_start(struct moon_wheel *w, struct moon_timer *t, uint64_t at_us
 void moon_wheel_stop(struct moon_wheel *w, struct moon_timer *t);
 /* Runs what is due. Timer functions may start and stop any timer; what they start for the past runs a tick later. */
 void moon_wheel_expire(struct moon_wheel *w, uint64_t now_us);
+/* The same, until enough() says so, which is asked after every few: what is left runs a tick later. */
+void moon_wheel_expire_some(struct moon_wheel *w, uint64_t now_us, bool (*enough)(const void *arg), const void *arg);
 /* When to call expire again: never after the next timer is due, perhaps before. UINT64_MAX: nothing runs. */
 uint64_t moon_wheel_next_us(const struct moon_wheel *w);
 

@@ -199,6 +199,7 @@ static void collect(struct moon_host *h) {
 
 void moon_host_ready(struct moon_host *h) {
   read_clocks(h);
+  h->started = 0;
   moon_task_run_woken(h);
   moon_sched_start(h);
   moon_sched_rearm_some(h);

@@ -169,6 +169,7 @@ struct moon_host {
   uint32_t n_deaf, n_mute;     /* runs under way that no datagram came for yet; of those, the mute */
   struct moon_list *young;     /* of runs, the first that did not begin long ago; all before it were looked at for that */
   struct moon_ramp ramp;       /* runs at once for now, while more are due */
+  uint32_t started;            /* runs, in this turn */
   bool draining, blocked, done_said;
   bool rearming;               /* some probe has duties to be armed anew */
   bool stopped;                /* a script was, in this batch: the sockets are looked at before more is run */

@@ -9,7 +9,7 @@
 #include "sched.h"
 #include "shift.h"
 
-#define WORK_US 2000 /* of one turn: what is prepared shares the loop with everybody */
+#define WORK_US 1000 /* of one turn: what is prepared shares the loop with everybody */
 #define ERROR_MAX 1000
 
 /* ---- life ---- */

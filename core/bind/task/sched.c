@@ -8,6 +8,8 @@
 #include "run.h"
 
 #define STARTS_A_TURN 128 /* runs started before the loop looks at its sockets again */
+#define STARTS_A_LOOK 8   /* at the clock: each runs until its first wait */
+#define PASSED_A_TURN 2048 /* duties that there is nothing to do for */
 #define REARMED_A_TURN 2000u /* targets of a probe: some 300 us */
 #define MUTE_US 2000 /* without a first answer: nothing of the run is in the cache any more, so it keeps nobody waiting */
 #define RETRY_US 100000 /* after a run could not be started for lack of memory */
@@ -283,10 +285,11 @@ static bool has_room(struct moon_host *h) {
 }
 
 void moon_sched_start(struct moon_host *h) {
-  uint32_t started = 0;
+  uint32_t passed = 0;
   h->stopped = false;
   while (!moon_list_empty(&h->due) && has_room(h)) {
-    if (started == STARTS_A_TURN || h->stopped) {
+    bool look = h->started && h->started % STARTS_A_LOOK == 0;
+    if (h->started == STARTS_A_TURN || passed == PASSED_A_TURN || h->stopped || (look && moon_engine_spent(h->engine))) {
       moon_engine_kick(h->engine);
       break;
     }
@@ -299,12 +302,13 @@ void moon_sched_start(struct moon_host *h) {
     h->counters->runs_held += held;
     if (held || !allowed || (known && device->match == MOON_MATCH_NO)) {
       bool first = !d->ran;
+      passed++;
       d->ran = true;
       moon_sched_handed(h, d);
       moon_sched_ran(h, d, first);
       continue;
     }
-    started++;
+    h->started++;
     if (!moon_run_start(h, d, v)) {
       moon_host_log(h, MOON_LOG_ERROR, "%s: %s: not started: not enough memory", device->probe->plan->name, device->target->plan->name);
       queue(h, d);

@@ -124,7 +124,11 @@ void moon_task_run_woken(struct moon_host *h) {
   h->n_grouped = 0;
   while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
   h->stopped = false;
-  while (!h->stopped && (n = moon_list_take(&now))) { moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready)); }
+  uint32_t left = GROUP;
+  while (!h->stopped && left && (n = moon_list_take(&now))) {
+    moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready));
+    if (!--left && !moon_list_empty(&now) && !moon_engine_spent(h->engine)) { left = GROUP; }
+  }
   if (moon_list_empty(&now)) { return; }
   while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
   while ((n = moon_list_take(&now))) { moon_list_append(&h->woken, n); }

@@ -1,0 +1,113 @@
+/* No turn of the loop is long, however much is there at once: what scripts do is counted, each resume of one taking 50 us of a made-up
+ * clock. What is left over is done in the turns that follow, all of it. */
+#include "host_rig.h"
+
+#include "../../core/bind/task/sched.h"
+
+#define RESUME_US 50
+#define TURN_MOST_US 5000
+#define TARGETS 128
+
+static struct host_rig r;
+static uint64_t before, most;
+
+static uint64_t clock_us(void *arg) { return moon_loop_virtual_us(arg) + r.runs.resumes * RESUME_US; }
+
+static void look(struct host_rig *rig) {
+  uint64_t n = rig->runs.resumes - before;
+  before = rig->runs.resumes;
+  most = n > most ? n : most;
+}
+
+static void begin(void) {
+  before = most = 0;
+  host_rig_init(&r, TARGETS);
+  r.engine_config.clock_us = clock_us;
+  r.plan.policy.timeout_us = 5000000;
+  r.job.timeout_s = 60;
+  r.on_turn = look;
+}
+
+static void end(uint64_t resumes) {
+  assert_true(r.done);
+  assert_int_equal(r.runs.runs_ok, TARGETS);
+  assert_int_equal(r.runs.resumes, resumes);
+  assert_in_range(most * RESUME_US, 1000, TURN_MOST_US); /* there was more than a little to be done */
+  assert_int_equal(r.counters.retries + r.counters.error[MOON_E_TIMEOUT], 0);
+  host_rig_fini(&r);
+}
+
+static void runs_that_start(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(host_rig_run(&r, "return { run = function() end }"), MOON_OK);
+  end(TARGETS);
+}
+
+static void answers(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function(device)\n"
+                                    "  local function gets() for _ = 1, 10 do assert(device:get '1.3.6.1.2.1.1.3.0') end end\n"
+                                    "  snmp.all(gets, gets)\n"
+                                    "end }"), MOON_OK);
+  assert_true(r.runs.resumes >= TARGETS * 21);
+  end(r.runs.resumes);
+}
+
+static void rows(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(host_rig_run(&r, "return { run = function(device)\n"
+                                    "  for _ = 1, 5 do assert(device:table { name = '1.3.6.1.2.1.31.1.1.1.1' }) end\n"
+                                    "end }"), MOON_OK);
+  assert_true(r.runs.resumes >= TARGETS * 6);
+  end(r.runs.resumes);
+}
+
+static void children(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function()\n"
+                                    "  local last\n"
+                                    "  for _ = 1, 40 do last = snmp.spawn(function() end) end\n"
+                                    "  last:wait()\n"
+                                    "end }"), MOON_OK);
+  assert_true(r.runs.resumes >= TARGETS * 41);
+  end(r.runs.resumes);
+}
+
+/* All of them sleep until the same moment. */
+static void timers(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function() snmp.sleep(2 - snmp.time() % 2) end }"), MOON_OK);
+  end(TARGETS * 2);
+}
+
+/* A whole site is gone, and known to be: each request ends at once. */
+static void breakers(void **state) {
+  (void)state;
+  begin();
+  for (int i = 0; i < TARGETS; i++) { r.agents[i].silent = true; }
+  r.plan.policy.timeout_us = 1000;
+  r.plan.policy.rto_floor_us = 1000;
+  assert_int_equal(host_rig_run(&r, "return { run = function(device)\n"
+                                    "  for _ = 1, 40 do device:get '1.3.6.1.2.1.1.3.0' end\n"
+                                    "end }"), MOON_OK);
+  assert_true(r.counters.error[MOON_E_DOWN] > TARGETS * 20);
+  r.counters.error[MOON_E_ACCESS] += r.counters.error[MOON_E_TIMEOUT]; /* as it should be here; the balance stays */
+  r.counters.error[MOON_E_TIMEOUT] = 0;
+  end(TARGETS * 41);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(runs_that_start), cmocka_unit_test(answers), cmocka_unit_test(rows),
+    cmocka_unit_test(children), cmocka_unit_test(timers), cmocka_unit_test(breakers),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
