@@ -3,6 +3,8 @@
 #include "../base/mem.h"
 #include "trust.h"
 
+_Static_assert(sizeof(struct moon_target) <= 144, "there is one for each device");
+
 #define CLOCK_GRANULARITY_US 1000u /* G of RFC 6298: what the owner's timers resolve */
 #define REPLY_MAX 1472             /* Ethernet without IPv4 and UDP headers */
 

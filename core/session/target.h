@@ -77,7 +77,6 @@ struct moon_target { /* what every request needs first */
   uint64_t silent_get_us;                  /* when a GET of several names last met silence; 0: never */
   uint64_t trial_at_us;                    /* breaker open: next request let through */
 };
-_Static_assert(sizeof(struct moon_target) <= 144, "there is one for each device");
 
 /* Borrows credential and policy for the life of the target. */
 MOON_API void moon_target_init(struct moon_target *t, const struct moon_addr *addr, const struct moon_credential *credential,
