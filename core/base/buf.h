@@ -38,6 +38,17 @@ static inline void moon_reader_fail(struct moon_reader *r, enum moon_err e) {
   if (!r->err) { r->err = e; }
   r->p = r->end;
 }
+/* The next n octets as they lie. MOON_E_SHORT: there are fewer, out gets zeros. */
+static inline void moon_reader_get(struct moon_reader *r, void *out, size_t n) {
+  if (moon_reader_left(r) < n) { moon_reader_fail(r, MOON_E_SHORT); }
+  if (!n) { return; } /* NULL is fine then */
+  if (r->err) {
+    memset(out, 0, n);
+    return;
+  }
+  memcpy(out, r->p, n);
+  r->p += n;
+}
 
 static inline void moon_writer_init(struct moon_writer *w, uint8_t *buf, size_t cap) {
   w->start = buf;

@@ -44,6 +44,29 @@ static void space_is_an_error_that_stays(void **state) {
   assert_int_equal(w.err, MOON_E_SPACE);
 }
 
+static void reads_octets_as_they_lie(void **state) {
+  static const uint8_t buf[5] = {1, 2, 3, 4, 5};
+  uint8_t out[4] = {9, 9, 9, 9};
+  struct moon_reader r;
+  (void)state;
+  moon_reader_init(&r, buf, sizeof buf);
+  moon_reader_get(&r, NULL, 0);
+  moon_reader_get(&r, out, 3);
+  assert_memory_equal(out, "\1\2\3\t", 4);
+  assert_int_equal(moon_reader_left(&r), 2);
+  moon_reader_get(&r, out, 3);
+  assert_int_equal(r.err, MOON_E_SHORT);
+  assert_memory_equal(out, "\0\0\0\t", 4);
+  out[0] = 9;
+  moon_reader_get(&r, out, 1); /* would fit, but octets are missing already */
+  assert_int_equal(out[0], 0);
+  moon_reader_init(&r, buf, sizeof buf);
+  moon_reader_get(&r, out, 4);
+  moon_reader_get(&r, out, 1);
+  assert_int_equal(r.err, MOON_OK);
+  assert_int_equal(out[0], 5);
+}
+
 static void the_first_error_wins(void **state) {
   uint8_t buf[4];
   struct moon_writer w;
@@ -87,6 +110,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(writes_backwards),
     cmocka_unit_test(space_is_an_error_that_stays),
+    cmocka_unit_test(reads_octets_as_they_lie),
     cmocka_unit_test(the_first_error_wins),
     cmocka_unit_test(ring),
   };

@@ -207,15 +207,7 @@ struct source {
   uint32_t left[TOTALS];
 };
 
-static void get(struct source *s, void *out, size_t n) {
-  if (moon_reader_left(&s->r) < n) {
-    moon_reader_fail(&s->r, MOON_E_SHORT);
-    memset(out, 0, n);
-    return;
-  }
-  memcpy(out, s->r.p, n);
-  s->r.p += n;
-}
+static void get(struct source *s, void *out, size_t n) { moon_reader_get(&s->r, out, n); }
 static uint8_t get_u8(struct source *s) {
   uint8_t v;
   get(s, &v, sizeof v);

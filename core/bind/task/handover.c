@@ -38,23 +38,14 @@ static void put_u8(struct out *o, uint8_t v) { put(o, &v, sizeof v); }
 static void put_u32(struct out *o, uint32_t v) { put(o, &v, sizeof v); }
 static void put_u64(struct out *o, uint64_t v) { put(o, &v, sizeof v); }
 
-static void get(struct moon_reader *r, void *out, size_t n) {
-  memset(out, 0, n);
-  if (r->err || moon_reader_left(r) < n) {
-    moon_reader_fail(r, MOON_E_SHORT);
-    return;
-  }
-  memcpy(out, r->p, n);
-  r->p += n;
-}
 static uint32_t get_u32(struct moon_reader *r) {
   uint32_t v;
-  get(r, &v, sizeof v);
+  moon_reader_get(r, &v, sizeof v);
   return v;
 }
 static uint64_t get_u64(struct moon_reader *r) {
   uint64_t v;
-  get(r, &v, sizeof v);
+  moon_reader_get(r, &v, sizeof v);
   return v;
 }
 
@@ -96,11 +87,11 @@ static void put_value(lua_State *L, struct out *o) {
 static bool get_value(lua_State *L, struct moon_reader *r, int depth) {
   uint8_t kind;
   double number;
-  get(r, &kind, 1);
+  moon_reader_get(r, &kind, 1);
   if (r->err || depth > MOON_STATE_DEPTH_MAX + 1) { return false; }
   switch (kind) {
     case 'n':
-      get(r, &number, sizeof number);
+      moon_reader_get(r, &number, sizeof number);
       lua_pushnumber(L, number);
       return true;
     case 's': {
@@ -262,7 +253,7 @@ static int restore(lua_State *L) {
     struct moon_duty *d = find(f, get_u64(r));
     uint64_t due_us = get_u64(r);
     uint8_t n = 0;
-    get(r, &n, 1);
+    moon_reader_get(r, &n, 1);
     if (d) { moon_sched_resume(f->host, d, due_us); }
     if (n) { d = find_device(f, get_u64(r)); }
     if (d) { (void)moon_revision_of(d->device->probe, d->device); } /* what is on trial */
