@@ -88,6 +88,21 @@ struct late_reply {
   uint8_t octets[2048];
 };
 
+/* Fails, with both, unless part is in the text. */
+UNUSED static void expect(const char *text, const char *part) {
+  if (!strstr(text, part)) {
+    print_error("--- expected\n%s\n--- in\n%s\n---\n", part, text);
+    fail();
+  }
+}
+
+/* How often it is. */
+UNUSED static unsigned count(const char *text, const char *part) {
+  unsigned n = 0;
+  for (; (text = strstr(text, part)); text++) { n++; }
+  return n;
+}
+
 static void append(char *text, size_t *len, const char *more, size_t n) {
   assert_true(*len + n < HOST_RIG_OUT_MAX);
   memcpy(text + *len, more, n);

@@ -2,13 +2,6 @@
 #include "failmem.h"
 #include "host_rig.h"
 
-static void expect(const char *text, const char *part) {
-  if (!strstr(text, part)) {
-    print_error("--- expected\n%s\n--- in\n%s\n---\n", part, text);
-    fail();
-  }
-}
-
 /* One agent, once; the samples. */
 static void gives(const char *script, const char *out) {
   struct host_rig r;

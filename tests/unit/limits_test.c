@@ -4,19 +4,6 @@
 #include "../../core/bind/task/allow.h"
 #include "../../core/bind/task/inside.h"
 
-static void expect(const char *text, const char *part) {
-  if (!strstr(text, part)) {
-    print_error("--- expected\n%s\n--- in\n%s\n---\n", part, text);
-    fail();
-  }
-}
-
-static unsigned count(const char *text, const char *part) {
-  unsigned n = 0;
-  for (; (text = strstr(text, part)); text++) { n++; }
-  return n;
-}
-
 #define UP "1.3.6.1.2.1.1.3.0"
 #define NAMES "{ name = '1.3.6.1.2.1.2.2.1.2' }"
 

@@ -11,19 +11,6 @@
   "  state.n = (state.n or 0) + 1\n"                                                           \
   "  out:gauge('" v "', state.n) end }"
 
-static unsigned count(const char *text, const char *part) {
-  unsigned n = 0;
-  for (; (text = strstr(text, part)); text++) { n++; }
-  return n;
-}
-
-static void expect(const char *text, const char *part) {
-  if (!strstr(text, part)) {
-    print_error("--- expected\n%s\n--- in\n%s\n---\n", part, text);
-    fail();
-  }
-}
-
 static void forget(struct host_rig *r) { r->out[r->out_len = 0] = 0; }
 
 static void begin(struct host_rig *r, uint32_t n_agents, const char *script) {

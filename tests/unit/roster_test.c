@@ -28,12 +28,6 @@ static void change(struct host_rig *r, const struct moon_plan_target *targets, u
   moon_host_change(r->host, &c);
 }
 
-static uint32_t lines(const char *text, const char *part) {
-  uint32_t n = 0;
-  for (; (text = strstr(text, part)); text++) { n++; }
-  return n;
-}
-
 static void forget(struct host_rig *r) { r->out[r->out_len = 0] = 0; }
 
 static const char *const D1[] = {"d1"}, *const D2[] = {"d2"};
@@ -43,19 +37,19 @@ static void comes_and_goes(void **state) {
   struct host_rig r;
   begin(&r, 3, 2, TICK);
   host_rig_loop(&r, 0.35);
-  uint32_t before = r.agents[1].requests, steady = lines(r.out, "d1 n ");
+  uint32_t before = r.agents[1].requests, steady = count(r.out, "d1 n ");
   assert_true(before >= 3);
   change(&r, &r.targets[2], 1, D2, 1);
   host_rig_loop(&r, 0.5);
   assert_int_equal(r.agents[1].requests, before);
   assert_true(r.agents[2].requests >= 4 && r.agents[2].requests <= 7);
   assert_non_null(strstr(r.out, "d3 n 1\n"));
-  uint32_t now = lines(r.out, "d1 n ");
+  uint32_t now = count(r.out, "d1 n ");
   assert_true(now >= steady + 4 && now <= steady + 6);
   for (uint32_t i = 1; i <= now; i++) { /* its state and its moments are what they were */
     char line[32];
     snprintf(line, sizeof line, "d1 n %u\n", i);
-    assert_int_equal(lines(r.out, line), 1);
+    assert_int_equal(count(r.out, line), 1);
   }
   assert_int_equal(r.runs.runs_skipped, 0);
   assert_string_equal(r.log, "");
@@ -89,7 +83,7 @@ static void labels_change(void **state) {
   struct moon_plan_target t = r.targets[0];
   t.labels = &site;
   t.n_labels = 1;
-  uint32_t n = lines(r.out, "d1 n ");
+  uint32_t n = count(r.out, "d1 n ");
   forget(&r);
   change(&r, &t, 1, NULL, 0);
   site.value.p = "xxx"; /* it was copied */
@@ -131,7 +125,7 @@ static void no_labels(void **state) {
   assert_non_null(strstr(r.out, "d2 meta false\n"));
   assert_non_null(strstr(r.out, "d3 fields 3\n")); /* its own table, as ever */
   assert_non_null(strstr(r.out, "d3 site lab\n"));
-  assert_int_equal(lines(r.out, "site"), 1);
+  assert_int_equal(count(r.out, "site"), 1);
   assert_string_equal(r.log, "");
   host_rig_fini(&r);
 }
@@ -147,9 +141,9 @@ static void it_moves(void **state) {
   host_rig_loop(&r, 0.25);
   struct moon_plan_target t = r.targets[1];
   t.name = "d1";
-  uint32_t before = r.agents[0].requests, n = lines(r.out, "d1 n ");
-  assert_int_equal(lines(r.out, "asked"), 1);
-  assert_int_equal(lines(r.out, "moved"), 1);
+  uint32_t before = r.agents[0].requests, n = count(r.out, "d1 n ");
+  assert_int_equal(count(r.out, "asked"), 1);
+  assert_int_equal(count(r.out, "moved"), 1);
   change(&r, &t, 1, NULL, 0);
   host_rig_loop(&r, 0.25);
   assert_int_equal(r.agents[0].requests, before);
@@ -157,8 +151,8 @@ static void it_moves(void **state) {
   char line[64];
   snprintf(line, sizeof line, "d1 n %u\n", n + 1); /* its name is the same, so is its state */
   assert_non_null(strstr(r.out, line));
-  assert_int_equal(lines(r.out, "asked"), 2);
-  assert_int_equal(lines(r.out, "moved"), 2);
+  assert_int_equal(count(r.out, "asked"), 2);
+  assert_int_equal(count(r.out, "moved"), 2);
   host_rig_fini(&r);
 }
 
@@ -280,7 +274,7 @@ static void intervals_change(void **state) {
   job.every_s = 0.05;
   moon_host_change(r.host, &c);
   host_rig_loop(&r, 0.4);
-  assert_true(lines(r.out, "d1 n ") >= 6);
+  assert_true(count(r.out, "d1 n ") >= 6);
   host_rig_fini(&r);
 }
 

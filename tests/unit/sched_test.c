@@ -3,19 +3,6 @@
 
 #include "../../core/bind/task/sched.h"
 
-static void expect(const char *text, const char *part) {
-  if (!strstr(text, part)) {
-    print_error("--- expected\n%s\n--- in\n%s\n---\n", part, text);
-    fail();
-  }
-}
-
-static unsigned count(const char *text, const char *part) {
-  unsigned n = 0;
-  for (; (text = strstr(text, part)); text++) { n++; }
-  return n;
-}
-
 static void phases_are_stable_and_spread(void **state) {
   unsigned tenth[10] = {0};
   (void)state;
