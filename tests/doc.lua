@@ -143,4 +143,5 @@ else
   local f = assert(io.open(PAGE, "w"))
   f:write(fresh)
   f:close()
+  print(PAGE .. (fresh == page and " is as the comments are" or " is written anew"))
 end
