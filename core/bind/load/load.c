@@ -152,7 +152,7 @@ enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **ou
   int ends[2], status = 0;
   char cause[160];
   if (pipe2(ends, O_CLOEXEC) < 0) {
-    (void)snprintf(cause, sizeof cause, "loading: pipe: %s", strerror(errno));
+    (void)snprintf(cause, sizeof cause, "loading: pipe: %s%s", strerror(errno), errno == EMFILE ? "; allow more files (ulimit -n)" : "");
     return tell(error, cap, MOON_E_CONFIG, cause);
   }
   (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_LEN);
