@@ -3,6 +3,7 @@
 #include "ask.h"
 
 #define FULL_PERCENT 93 /* of the room: fuller is not worth more repetitions */
+#define WIDE_PERCENT 88 /* the same with the repetitions wanted: a column more would be 4 to 7 % of it */
 #define LEAD_MAX 126    /* items a column may be ahead of the last one and still be asked */
 
 struct candidates {
@@ -102,7 +103,7 @@ static void collect(struct candidates *k, const struct moon_column *columns, uin
   if (!least) {
     return;
   }
-  size_t slack = 8 * limits->reply / row + 2;
+  size_t slack = 8 * limits->reply / row + 2 + limits->wide;
   uint32_t max = slack < LEAD_MAX ? (uint32_t)slack : LEAD_MAX;
   for (uint16_t i = 0; i < n_live; i++) {
     leads[i] = (uint8_t)lead(&columns[live[i]], &least->last, max);
@@ -204,9 +205,46 @@ static size_t all(const struct candidates *k, uint32_t reps, const struct moon_p
 /* 1 2 3 .. 8 10 12 .. 16 20 24 .. 32 40 ..: fine where it matters */
 static uint32_t step(uint32_t reps) { return reps < 8 ? reps + 1 : reps + (1u << (29 - __builtin_clz(reps))); }
 
+static bool is_full(size_t useful, const struct moon_plan_limits *limits, uint32_t percent) {
+  return useful * 100 >= 8 * limits->reply * percent;
+}
+
+/* The eighths of octets that so many repetitions are good for. p has their columns then, or *filled is what it was. */
+static size_t measure(const struct candidates *k, uint32_t reps, const struct moon_plan_limits *limits, struct moon_plan *p, uint32_t *filled) {
+  size_t useful = all(k, reps, limits);
+  if (!useful) {
+    useful = fill(k, reps, limits, p);
+    *filled = reps;
+  }
+  return useful;
+}
+
+/* How many repetitions, at most max. *filled: of those p has the columns. */
+static uint32_t choose(const struct candidates *k, uint32_t max, const struct moon_plan_limits *limits, struct moon_plan *p, uint32_t *filled) {
+  uint32_t chosen = limits->wide;
+  size_t best = 0, useful = 0;
+  if (chosen && chosen <= max) {
+    useful = measure(k, chosen, limits, p, filled);
+    bool all_are = *filled != chosen || p->n == k->n;
+    if (is_full(useful, limits, all_are ? FULL_PERCENT : WIDE_PERCENT)) {
+      return chosen;
+    }
+  }
+  for (uint32_t reps = 1;; reps = step(reps)) {
+    reps = reps < max ? reps : max;
+    useful = measure(k, reps, limits, p, filled);
+    if (useful > best + best / 16) {
+      best = useful;
+      chosen = reps;
+    }
+    if (reps == max || is_full(useful, limits, FULL_PERCENT)) {
+      return chosen;
+    }
+  }
+}
+
 void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint16_t n, const struct moon_plan_limits *limits) {
   struct candidates k;
-  size_t best = 0;
   if (!rotate(&k, p, columns, n)) {
     collect(&k, columns, n, limits);
   }
@@ -217,26 +255,11 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
   const struct moon_column *first = &columns[k.order[0]];
   size_t room = 8 * limits->reply / first->eighths;
   uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds;
-  uint32_t worthy = most_worth(&k);
+  uint32_t worthy = most_worth(&k), filled = 0;
   max = room < max ? (uint32_t)room : max;
   max = worthy < max ? worthy : max;
   max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;
-  uint32_t chosen = 0, filled = 0;
-  for (uint32_t reps = 1;; reps = step(reps)) {
-    reps = reps < max ? reps : max;
-    size_t useful = all(&k, reps, limits);
-    if (!useful) {
-      useful = fill(&k, reps, limits, p);
-      filled = reps;
-    }
-    if (useful > best + best / 16) {
-      best = useful;
-      chosen = reps;
-    }
-    if (reps == max || useful * 100 >= 8 * limits->reply * FULL_PERCENT) {
-      break;
-    }
-  }
+  uint32_t chosen = choose(&k, max, limits, p, &filled);
   if (filled != chosen) {
     fill(&k, chosen, limits, p);
   }

@@ -2,8 +2,9 @@
  *
  * Columns that are furthest behind come first, so that an agent that cuts its reply anywhere loses nothing: the next
  * request goes on there. Among all splits of a reply's room into columns x repetitions the one with the fewest repetitions
- * that fills it is taken: columns move in step and rows are complete early. Once one column has ended the number of rows
- * is known, and no more is asked of the others than what is left and the one varbind that shows the end. */
+ * that fills it is taken, or the number wanted of many columns: columns move in step and rows are complete early. Once one
+ * column has ended the number of rows is known, and no more is asked of the others than what is left and the one varbind
+ * that shows the end. */
 #ifndef MOON_SESSION_PLAN_H
 #define MOON_SESSION_PLAN_H
 
@@ -17,6 +18,7 @@ struct moon_plan_limits {
   uint32_t varbinds; /* of the reply, at most */
   uint32_t reps;     /* repetitions, at most */
   uint32_t columns;  /* asked together, at most */
+  uint32_t wide;     /* repetitions wanted where there are columns enough to fill the reply with them; 0: the fewest */
 };
 
 struct moon_plan {
