@@ -129,7 +129,10 @@ local function run(self, q, probe)
       if failed ~= nil and type(probe.on_error) == "function" then
         local why = type(failed) == "string" and gsub(failed, "\nstack traceback:.*", "") or failed
         ok, err = xpcall(function() probe.on_error(device, why, o, state) end, explain)
-        if not ok then failed = err end
+        if not ok then
+          transport.log("error", format("probe %s, %s: %s", q.probe, q.target, tostring(why)))
+          failed = err
+        end
       end
       ended = true
     end)
