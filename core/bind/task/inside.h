@@ -80,15 +80,15 @@ struct moon_duty {
 
 struct moon_host_target {
   const struct moon_plan_target *plan;
-  struct moon_peer *peer;
   struct moon_host_target *same; /* next in its bucket by name */
   struct moon_duty *duties;    /* those of each probe in turn, see moon_host_probe.first_duty */
+  uint32_t index;              /* in host->targets */
+  uint32_t edition;            /* how often what scripts see of it changed */
+  struct moon_peer *peer;      /* from here on what each request needs, with the beginning of devices */
   uint64_t uptime_at_us;       /* when uptime was received; 0: never seen */
   uint32_t uptime;             /* sysUpTime as last seen, hundredths */
   uint32_t boots;              /* how often sysUpTime went back */
-  uint32_t index;              /* in host->targets */
-  uint32_t generation;         /* of the place there: what scripts keep of a target that went is refused */
-  uint32_t edition;            /* how often what scripts see of it changed */
+  uint32_t generation;         /* of its place: what scripts keep of a target that went is refused */
   uint16_t credential;         /* which of plan->credentials is in use */
   bool owns_plan;              /* it came while running, see roster.h; else the host's plan has it */
   struct moon_device devices[]; /* one a probe; duties follow */

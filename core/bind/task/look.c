@@ -112,7 +112,7 @@ static void look_task(const struct moon_task *t, struct moon_look_task *out) {
   const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
   bool ready = !moon_list_empty(&t->ready);
   *out = (struct moon_look_task){
-    .target = d->device->target->plan->name, .probe = d->device->probe->plan->name, .job = t->run->job->name, .deadline_us = t->run->timeout.at_us,
+    .target = d->device->target->plan->name, .probe = d->device->probe->plan->name, .job = moon_run_job(t->run)->name, .deadline_us = t->run->timeout.at_us,
     .what = t->fresh ? "starts" : ready ? "ready" : t->wait ? t->wait->what : "runs", .parked_us = t->parked_us, .child = !t->main,
     .request = q && q->out && !ready ? q->request : NULL};
   if (t->fresh || !t->co) { return; }

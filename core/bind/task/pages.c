@@ -4,9 +4,10 @@
 
 #define REGION_PAGES 32u
 #define REGION_OCTETS (sizeof(struct moon_region) + (REGION_PAGES + 1) * (size_t)MOON_PAGE_OCTETS) /* with what aligning takes */
+#define FIRST 64u /* offset of the first block: with a line of the cache */
 #define KEEP REGION_PAGES /* pages in no use */
 
-_Static_assert(sizeof(struct moon_page) % 8 == 0, "blocks follow it");
+_Static_assert(sizeof(struct moon_page) <= FIRST, "blocks follow it");
 
 struct moon_region {
   struct moon_list node;
@@ -72,10 +73,10 @@ static struct moon_page *open_page(struct moon_pages *s, struct moon_pages_owner
   p->region->used++;
   p->owner = o;
   p->free = NULL;
-  p->fresh = sizeof *p;
+  p->fresh = FIRST;
   p->size = (uint16_t)(class * 8);
   p->used = 0;
-  p->cap = (uint16_t)((MOON_PAGE_OCTETS - sizeof *p) / p->size);
+  p->cap = (uint16_t)((MOON_PAGE_OCTETS - FIRST) / p->size);
   link(&o->room[class], p);
   return p;
 }

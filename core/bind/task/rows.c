@@ -388,7 +388,7 @@ static int open_(lua_State *L, bool oids) {
   w->query.host = h;
   w->query.target = d->target;
   w->query.context = moon_device_context(L, 1);
-  w->gap_s = GAP * w->run->job->every_s;
+  w->gap_s = GAP * moon_run_job(w->run)->every_s;
   w->oids = oids;
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->rows_meta);
   lua_setmetatable(L, -2);

@@ -19,9 +19,11 @@
 #define WHY_MAX 400          /* octets of an error that are kept */
 _Static_assert(MOON_RECORD_MAX == 4u << 20, "a message names it");
 
+#define LINE 64u             /* of the cache: runs begin with one */
+
 struct moon_run_block {
   struct moon_run_block *next;
-  struct moon_run runs[BLOCK];
+  char room[LINE - 1 + BLOCK * sizeof(struct moon_run)];
 };
 
 static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
@@ -44,8 +46,9 @@ static void make(struct moon_host *h) {
   if (!b) { return; }
   b->next = h->run_blocks;
   h->run_blocks = b;
+  struct moon_run *runs = (struct moon_run *)(((uintptr_t)b->room + LINE - 1) & ~(uintptr_t)(LINE - 1));
   for (uint32_t i = 0; i < BLOCK; i++) {
-    struct moon_run *r = &b->runs[i];
+    struct moon_run *r = &runs[i];
     r->host = h;
     moon_list_init(&r->tasks);
     moon_list_init(&r->walks);
@@ -60,7 +63,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
   r->duty = d;
   r->version = v;
-  r->job = &v->jobs[d->index];
+  r->pair = d->device->pair;
   struct moon_task *t = moon_task_new(r, true);
   if (!t) {
     r->duty = NULL;
@@ -78,7 +81,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   moon_histogram_since(&h->histograms->late, d->queued_us, r->started_us);
   r->started_s = moon_host_wall_s(h, r->started_us);
   moon_timer_init(&r->timeout, on_timeout, r);
-  if (r->job->timeout_s > 0) { moon_timer_start(h->engine, &r->timeout, r->started_us + (uint64_t)(r->job->timeout_s * 1e6)); }
+  if (moon_run_job(r)->timeout_s > 0) { moon_timer_start(h->engine, &r->timeout, r->started_us + (uint64_t)(moon_run_job(r)->timeout_s * 1e6)); }
   d->run = r;
   moon_list_append(&h->runs, &r->node);
   if (h->young == &h->runs) { h->young = &r->node; }
@@ -104,7 +107,7 @@ struct moon_sheet *moon_run_sheet(struct moon_run *r) {
     moon_record_init(&r->sheet->record);
   }
   r->sheet->wall_us = r->sheet->labels = 0;
-  moon_record_begin(&r->sheet->record, text(target->name), text(r->duty->device->probe->plan->name), text(r->job->name),
+  moon_record_begin(&r->sheet->record, text(target->name), text(r->duty->device->probe->plan->name), text(moon_run_job(r)->name),
                     target->labels, target->n_labels);
   return r->sheet;
 }
@@ -211,12 +214,12 @@ static void say(struct moon_run *r, enum moon_level level, const char *what) {
   size_t n = strlen(target);
   bool named = strncmp(what, target, n) == 0 && (what[n] == ':' || strncmp(what + n, " (", 2) == 0);
   if (level != MOON_LOG_WARN || !moon_calm_is_about(r->err)) {
-    moon_host_log(r->host, level, "%s%s%s: %s%s%s", r->version->title, *r->job->name ? "." : "", r->job->name,
+    moon_host_log(r->host, level, "%s%s%s: %s%s%s", r->version->title, *moon_run_job(r)->name ? "." : "", moon_run_job(r)->name,
                   named ? "" : target, named ? "" : ": ", what);
     return;
   }
   char site[64], line[1024];
-  snprintf(line, sizeof line, "%s%s%s: %s%s%s", r->version->title, *r->job->name ? "." : "", r->job->name, named ? "" : target,
+  snprintf(line, sizeof line, "%s%s%s: %s%s%s", r->version->title, *moon_run_job(r)->name ? "." : "", moon_run_job(r)->name, named ? "" : target,
            named ? "" : ": ", what);
   moon_calm_site_name(d->device->target->plan->labels, d->device->target->plan->n_labels, &moon_peer_target(d->device->target->peer)->addr, site,
                       sizeof site);
@@ -360,7 +363,7 @@ static void say_timed_out(struct moon_run *r, bool silent) {
   char what[256];
   const struct moon_host_target *t = r->duty->device->target;
   const struct moon_target *agent = moon_peer_target(t->peer);
-  int n = snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", r->job->timeout_s);
+  int n = snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", moon_run_job(r)->timeout_s);
   if (silent) {
     double most_s = (double)agent->policy->timeout_us / 1e6 * (agent->policy->retries + 1) * (agent->last_answer_us ? 1 : t->plan->n_credentials);
     snprintf(what + n, sizeof what - (size_t)n, ", and the agent said nothing in that time; check the address, the port and the credentials; "
@@ -384,7 +387,7 @@ void moon_run_end(struct moon_run *r) {
                                .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran, .silent = silent};
   struct moon_record *record = r->unmatched || !moon_run_sheet(r) ? NULL : &r->sheet->record;
   moon_out_forget(r);
-  if (record && r->err && r->job->atomic) { moon_record_drop_samples(record); }
+  if (record && r->err && moon_run_job(r)->atomic) { moon_record_drop_samples(record); }
   if (record && record->err) {
     moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its samples are lost: %s", r->version->title, d->device->target->plan->name,
                   record->err == MOON_E_NOMEM ? "not enough memory"
@@ -412,7 +415,6 @@ void moon_run_end(struct moon_run *r) {
   d->run = NULL;
   moon_revision_leave(r->version);
   r->version = NULL;
-  r->job = NULL;
   bool first = !d->ran;
   d->ran = true;
   if (!record || moon_record_end(record, &head)) {

@@ -20,32 +20,36 @@ struct moon_sheet {
 };
 
 struct moon_run {
-  struct moon_list node;        /* in host->runs, ->full or ->free_runs */
-  struct moon_host *host;
+  struct moon_host *host; /* what each request needs is in the first line of the cache */
   struct moon_duty *duty;
   struct moon_revision *version; /* it is of; held until it ends */
-  const struct moon_plan_job *job; /* of that; gone with it */
-  struct moon_list tasks;       /* the main one first */
-  struct moon_list walks;       /* struct moon_rows */
-  struct moon_timer timeout;    /* at_us 0: it may take as long as it likes */
-  uint64_t started_us;
+  uint64_t pair;                /* of the pulse: the device's */
   uint64_t received_us;         /* last datagram for it; 0: none yet */
-  double started_s;
-  struct moon_sheet *sheet;     /* NULL: nothing written yet */
-  uint32_t generation;          /* of this structure's use: what scripts keep of an earlier one is refused */
-  uint32_t next_labels;
-  uint32_t skipped_nil;
-  uint32_t n_children;
-  int why_ref;                  /* Lua ref: what it failed with, for on_error, which comes next; LUA_NOREF: nothing */
   struct moon_limits left;
+  uint32_t generation;          /* of this structure's use: what scripts keep of an earlier one is refused */
   uint8_t err;                  /* enum moon_err; MOON_E_PUBLIC_N: script error */
   bool timed_out : 1, cut : 1, unmatched : 1;
   bool handled : 1;             /* on_error has begun */
   bool mute : 1;                /* it waited for so long for a first datagram that it holds no place, see sched.c */
   bool quiet : 1;               /* it was told that no more lines of it are logged */
   bool silence : 1;             /* a script was told that the agent did not answer */
+  struct moon_list node;        /* in host->runs, ->full or ->free_runs */
+  struct moon_list tasks;       /* the main one first */
+  struct moon_list walks;       /* struct moon_rows */
+  struct moon_timer timeout;    /* at_us 0: it may take as long as it likes */
+  uint64_t started_us;
+  double started_s;
+  struct moon_sheet *sheet;     /* NULL: nothing written yet */
+  uint32_t next_labels;
+  uint32_t skipped_nil;
+  uint32_t n_children;
+  int why_ref;                  /* Lua ref: what it failed with, for on_error, which comes next; LUA_NOREF: nothing */
 };
-_Static_assert(sizeof(struct moon_run) <= 192, "there is one for each that waits");
+_Static_assert(sizeof(struct moon_run) <= 192, "there is one for each that waits: three lines");
+_Static_assert(offsetof(struct moon_run, node) <= 64, "a line");
+
+/* Of its version; gone with it. */
+static inline const struct moon_plan_job *moon_run_job(const struct moon_run *r) { return &r->version->jobs[r->duty->index]; }
 
 /* false: no memory. */
 bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revision *v);

@@ -28,7 +28,7 @@ static enum moon_task_end resume(struct moon_task *t, int n) {
   h->counters->resumes++;
   t->wait = NULL;
   t->err = MOON_OK;
-  moon_pulse_enter(h->pulse, t->run->duty->device->pair);
+  moon_pulse_enter(h->pulse, t->run->pair);
   moon_heap_enter(&h->heap, memory_limit(h, t->run->version->plan));
   int how = lua_resume(t->co, n);
   moon_heap_leave(&h->heap);
