@@ -174,11 +174,21 @@ static void name_probes(const struct moon_plan *p, const char *name, char *out, 
   for (uint32_t i = 0; i < p->n_probes && n < cap; i++) { n += (size_t)snprintf(out + n, cap - n, "%s %s", i ? "," : "", p->probes[i].name); }
 }
 
+/* What keeps this probe from being loaded: that of another one would say nothing. */
+static const char *what_broke(const struct moon_plan *fresh, const struct moon_plan_probe *probe) {
+  const char *path = probe->sources[0].path, *why = fresh->broken; /* of the first; the others are warnings */
+  for (uint32_t i = 0; i < fresh->n_warnings && !strstr(why, path); i++) {
+    if (strstr(fresh->warnings[i], path)) { why = fresh->warnings[i]; }
+  }
+  return why;
+}
+
 /* All stays but the probe that was asked for. */
 static enum moon_err choose(struct moon_reload *r, struct moon_plan **fresh, char *error, size_t cap) {
   struct moon_plan *chosen;
-  if ((*fresh)->broken && !find_probe(*fresh, r->only_begun) && find_probe(&r->plan, r->only_begun)) {
-    (void)snprintf(error, cap, "%s", (*fresh)->broken);
+  const struct moon_plan_probe *known = find_probe(&r->plan, r->only_begun);
+  if ((*fresh)->broken && !find_probe(*fresh, r->only_begun) && known) {
+    (void)snprintf(error, cap, "%s", what_broke(*fresh, known));
     return MOON_E_CONFIG;
   }
   if (!find_probe(*fresh, r->only_begun)) {

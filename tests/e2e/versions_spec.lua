@@ -111,6 +111,25 @@ describe("versions of a probe", function()
     for _, run in ipairs(runs) do assert.is_true(run.mark ~= "bad") end
   end)
 
+  it("of two that are broken both are told, and who asks for one is told of that", function()
+    local dir = t.path "two"
+    assert(os.execute("mkdir -p " .. dir) == 0)
+    local a, b = v.put(dir .. "/a.lua", v.probe "a"), v.put(dir .. "/b.lua", v.probe "b")
+    local r = v.start { a, b, "--targets", targets(1, sim.port) }
+    v.put(a, "return {")
+    t.wait_for("a word about a", 10, function() return r.process:stderr():find("/a.lua:1:", 1, true) end)
+    v.put(b, "x =")
+    t.wait_for("a word about b", 10, function() return r.process:stderr():find("/b.lua:1:[^\n]*that probe stays as it was") end)
+    for name, path in pairs { a = a, b = b } do
+      local code, _, err = r:reload(name)
+      assert.equal(1, code)
+      assert.truthy(err:find(path .. ":1:", 1, true), err)
+    end
+    v.put(a, v.probe "mended")
+    r:marked("mended", 1)
+    r:stop()
+  end)
+
   it("state goes along, and migrate adapts it", function()
     local probe = t.write("p.lua", v.probe "one")
     local r = v.start { probe, "--targets", targets(10, sim.port), "--workers", "2" }

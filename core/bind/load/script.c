@@ -572,7 +572,11 @@ void moon_script_take(lua_State *L, struct moon_draft *d, const struct moon_scri
   memcpy(error, d->error, sizeof error);
   d->err = MOON_OK;
   d->error[0] = 0;
-  if (!d->plan.broken) { d->plan.broken = moon_draft_text(d, error, strlen(error)); }
+  if (d->plan.broken) {
+    moon_draft_warn(d, "%s: that probe stays as it was", error);
+  } else {
+    d->plan.broken = moon_draft_text(d, error, strlen(error));
+  }
   const char *path = moon_draft_text(d, s->path, strlen(s->path));
   if (!path || moon_draft_room(d, &d->kept, &d->kept_cap, d->plan.n_kept, sizeof path)) { raise(L); }
   d->kept[d->plan.n_kept++] = path;
