@@ -15,6 +15,8 @@
 #include "../bind/load/pack.h"
 #include "log.h"
 #include "notify.h"
+#include "outfit.h"
+#include "output.h"
 #include "shard.h"
 #include "worker.h"
 #include "writer.h"
@@ -22,6 +24,7 @@
 #define BACKOFF_FIRST_US (10 * 1000)    /* the first replacement comes at once, the next ones after 10 ms, 20 ms, ... */
 #define BACKOFF_MOST_US (5 * MOON_SECOND_US)
 #define LIVED_US (10 * MOON_SECOND_US)  /* a worker this old died of something new */
+#define TELL_AGAIN_US (100 * 1000)
 #define FUTILE_MAX 5                    /* --once: workers of a slot that died in a row, none of which finished a run */
 
 /* In a child: only what is its own stays open, and it does not outlive the master. */
@@ -117,9 +120,10 @@ static void start_worker(struct moon_master *m, uint32_t slot) {
 
 static void start_writer(struct moon_master *m) {
   int fd = spawn(m, &m->writer);
+  m->format_told = true;
   if (fd >= 0) {
     struct moon_writer_config c = {
-      .rings = m->rings, .n_rings = m->plan->workers, .stats = &m->stats, .format = m->c->format, .fd = STDOUT_FILENO,
+      .rings = m->rings, .n_rings = m->plan->workers, .stats = &m->stats, .format = m->format, .fd = STDOUT_FILENO,
       .data_fd = m->data_fd, .control_fd = fd, .live = m->c->live};
     const struct moon_plan *plans[] = {m->c->plan, m->plan};
     for (uint32_t i = 0; i < 2; i++) {
@@ -247,6 +251,23 @@ void moon_crew_writer_ended(struct moon_master *m, int status) {
   }
 }
 
+static void tell_writer(struct moon_master *m) {
+  char order[16] = "F";
+  int n = snprintf(order, sizeof order, "F%s", m->format);
+  m->format_told = send(m->writer.order_fd, order, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n;
+}
+
+void moon_crew_output(struct moon_master *m) {
+  const char *format;
+  if (!moon_output_choose(m->plan, &format) || format == m->format) { return; }
+  bool first = !m->rings;
+  if (first && !moon_outfit_rings(m)) { return; }
+  m->format = format;
+  m->format_told = false;
+  moon_log_live(m->c->live && strcmp(format, "table") == 0);
+  if (first) { moon_crew_replace(m); } /* those who are there have nowhere to put their runs */
+}
+
 struct share { uint32_t slot, n_slots; };
 
 static bool is_mine(void *arg, const char *name) {
@@ -306,6 +327,10 @@ uint64_t moon_crew_start(struct moon_master *m) {
   if (m->rings && !m->writer.pid && !m->writer.finished && !m->over) {
     if (m->writer.again_at_us <= now) { start_writer(m); }
     next = moon_master_earlier(next, m->writer.again_at_us);
+  }
+  if (m->writer.pid && !m->format_told) {
+    tell_writer(m);
+    if (!m->format_told) { next = moon_master_earlier(next, now + TELL_AGAIN_US); } /* its output does not move */
   }
   return next;
 }

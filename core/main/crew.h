@@ -24,6 +24,8 @@ void moon_crew_drain(struct moon_master *m, uint64_t grace_us);
 void moon_crew_replace(struct moon_master *m);
 /* Nothing more can be done for anybody: no reader, or a configuration that does not load. */
 void moon_crew_end(struct moon_master *m, int status);
+/* outputs are others, or may be. */
+void moon_crew_output(struct moon_master *m);
 /* Past the grace time: workers that are left, and another while later a writer whose output does not move. */
 void moon_crew_kill(struct moon_master *m);
 /* The worker of this slot, for the judge; arg is the master. */

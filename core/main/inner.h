@@ -37,7 +37,9 @@ struct moon_master {
   const struct moon_master_config *c;
   const struct moon_plan *plan;
   struct moon_stats stats;
-  struct moon_ring *rings;  /* one a worker; NULL without writer */
+  struct moon_ring *rings;  /* one a worker; NULL without writer: nothing was ever to be written */
+  const char *format;       /* what the writer is to write */
+  bool format_told;         /* it knows */
   struct moon_child *workers;
   struct moon_child writer;
   struct moon_control control;

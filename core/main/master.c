@@ -54,6 +54,7 @@ static void take_reload(struct moon_master *m, const char *note) {
     if (m->workers[i].pid) { moon_crew_tell(m, i, c); }
   }
   m->stats.head->n_targets = m->plan->n_targets;
+  if (c->outputs) { moon_crew_output(m); }
   if (anew) { moon_crew_replace(m); }
   moon_reload_taken(r);
 }

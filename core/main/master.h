@@ -22,11 +22,11 @@ struct moon_master_config {
                                  credentials are wiped */
   struct moon_options *options; /* what it was loaded with, to load it again: borrowed; NULL: nothing is read again */
   struct moon_shield *shield; /* of their secrets; borrowed, children end theirs */
-  const char *format;         /* "json", "table", or NULL: no output, no writer */
+  const char *format;         /* "json", "table" or "null"; the one of the start */
   const char *run_dir;        /* base directory; NULL: the default, and only a remark when it cannot be used */
   int stats_fd;               /* the counters as JSON go there at the end; -1: nowhere */
   bool summary;               /* lines for people on stderr at the end */
-  bool live;
+  bool live;                  /* with "table": a line on stderr, renewed */
   bool schedtrace;            /* a line a second on stderr */
   const char *trace;          /* name of a target whose packets are shown on stderr; NULL: none */
 };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -67,12 +68,22 @@ bool moon_outfit_init(struct moon_master *m) {
   moon_schedtrace_init(&m->schedtrace, moon_master_now_us());
   m->data_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (m->signal_fd < 0 || m->data_fd < 0) { return moon_master_cannot("start"); }
-  if (!m->c->format) { return true; }
-  m->rings = moon_mem_array(n, sizeof *m->rings);
-  for (uint32_t i = 0; m->rings && i < n; i++) {
-    if (moon_ring_init(&m->rings[i], MOON_RING_CAP, m->data_fd)) { return moon_master_cannot("make the ring of a worker"); }
+  m->format = m->c->format;
+  return strcmp(m->format, "null") == 0 || moon_outfit_rings(m);
+}
+
+bool moon_outfit_rings(struct moon_master *m) {
+  uint32_t n = m->plan->workers;
+  struct moon_ring *rings = moon_mem_array(n, sizeof *rings);
+  for (uint32_t i = 0; rings && i < n; i++) {
+    if (!moon_ring_init(&rings[i], MOON_RING_CAP, m->data_fd)) { continue; }
+    moon_master_cannot("make the ring of a worker");
+    while (i) { moon_ring_fini(&rings[--i]); }
+    moon_mem_free(rings);
+    return false;
   }
-  return m->rings || moon_master_cannot("start");
+  m->rings = rings;
+  return rings || moon_master_cannot("start the writer");
 }
 
 static double cpu_seconds(void) {

@@ -7,6 +7,8 @@
 /* m->c and m->plan are there, and its descriptors are -1. false: it cannot start, which was told; m->status says with which status to
  * end. moon_outfit_fini follows in any case. */
 bool moon_outfit_init(struct moon_master *m);
+/* Rings of workers, for a writer. false: that cannot be, which was told. */
+bool moon_outfit_rings(struct moon_master *m);
 void moon_outfit_fini(struct moon_master *m);
 /* At the end: the summary, --stats, and the status that --once ends with. */
 void moon_outfit_report(struct moon_master *m);

@@ -1,5 +1,7 @@
 #include "output.h"
 
+#include <unistd.h>
+
 static struct moon_text text(const char *s) { return (struct moon_text){s, (uint32_t)strlen(s)}; }
 
 static bool silent(uint8_t err) {
@@ -16,6 +18,22 @@ void moon_run_samples(const struct moon_run_head *head, struct moon_sample out[M
   out[1].value.real = (double)(int64_t)(head->run_s * 1e6 + 0.5) / 1e6;
   out[2] = (struct moon_sample){.name = text("run_error"), .time_s = ended, .type = MOON_SAMPLE_STATE, .kind = MOON_NUMBER_TEXT};
   out[2].text = text(err);
+}
+
+const char moon_output_crowded[] = "outputs: stdout has room for one format only";
+
+bool moon_output_choose(const struct moon_plan *plan, const char **format) {
+  static const char *const all[] = {"json", "table", "null"};
+  const char *chosen = NULL;
+  for (uint32_t i = 0; i < plan->n_outputs; i++) {
+    if (chosen && strcmp(chosen, plan->outputs[i])) { return false; }
+    chosen = plan->outputs[i];
+  }
+  if (!chosen) { chosen = isatty(STDOUT_FILENO) ? "table" : "json"; }
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    if (strcmp(chosen, all[i]) == 0) { *format = all[i]; }
+  }
+  return true;
 }
 
 struct moon_output *moon_output_new(const char *name) {

@@ -8,6 +8,7 @@
 #define MOON_MAIN_OUTPUT_H
 
 #include "../base/sample.h"
+#include "../bind/load/plan.h"
 #include "print.h"
 
 struct moon_output {
@@ -22,6 +23,10 @@ struct moon_output *moon_json_new(void);
 struct moon_output *moon_table_new(void);
 /* By name; NULL for "null" and for what is none of ours. */
 struct moon_output *moon_output_new(const char *name);
+
+/* What stdout gets by this plan: "json", "table" or "null", which is for good. false: two want it. */
+bool moon_output_choose(const struct moon_plan *plan, const char **format);
+extern const char moon_output_crowded[]; /* what that means, a line */
 
 #define MOON_RUN_SAMPLES 3
 /* The program's samples of a run. */

@@ -9,6 +9,7 @@
 #include "../base/mem.h"
 #include "format.h"
 #include "log.h"
+#include "output.h"
 
 #define LIMIT_US UINT64_C(300000000) /* passwords of many users take their time */
 #define TOLD_MAX 5u
@@ -137,10 +138,8 @@ static bool was_said(const struct moon_plan *p, const char *warning) {
 /* What only another start changes, as a list of words; "": nothing. */
 static void name_fixed(const struct moon_reload *r, const struct moon_plan *fresh, char *out, size_t cap) {
   const struct moon_plan *s = r->start;
-  bool outputs = s->n_outputs == fresh->n_outputs;
-  for (uint32_t i = 0; outputs && i < s->n_outputs; i++) { outputs = strcmp(s->outputs[i], fresh->outputs[i]) == 0; }
   const struct { const char *name; bool same; } all[] = {
-    {"workers", s->workers == fresh->workers}, {"outputs", outputs}, {"run_dir", same_text(s->run_dir, fresh->run_dir)},
+    {"workers", s->workers == fresh->workers}, {"run_dir", same_text(s->run_dir, fresh->run_dir)},
     {"engine_cache", same_text(s->engine_cache, fresh->engine_cache)}};
   size_t n = 0;
   out[0] = 0;
@@ -153,8 +152,6 @@ static void name_fixed(const struct moon_reload *r, const struct moon_plan *fres
 static struct moon_plan put_together(const struct moon_plan *start, const struct moon_plan *fresh) {
   struct moon_plan p = *fresh;
   p.workers = start->workers;
-  p.outputs = start->outputs;
-  p.n_outputs = start->n_outputs;
   p.run_dir = start->run_dir;
   p.engine_cache = start->engine_cache;
   p.once = start->once;
@@ -226,6 +223,13 @@ bool moon_reload_reaped(struct moon_reload *r, pid_t pid, int status, uint64_t n
   enum moon_err e = moon_load_end(&r->loading, status, &fresh, text, sizeof text);
   if (!e) { e = r->only_begun[0] ? choose(r, &fresh, text, sizeof text) : moon_change_keep(&r->plan, &fresh); }
   if (!e) {
+    const char *format;
+    if (!moon_output_choose(fresh, &format)) {
+      (void)snprintf(text, sizeof text, "%s", moon_output_crowded);
+      e = MOON_E_CONFIG;
+    }
+  }
+  if (!e) {
     name_fixed(r, fresh, r->fixed, sizeof r->fixed);
     *fresh = put_together(r->start, fresh);
     e = moon_change_make(&r->plan, fresh, &r->change);
@@ -265,9 +269,9 @@ enum moon_err moon_reload_rebase(struct moon_reload *r, struct moon_plan *base) 
 void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) {
   struct moon_change *c = &r->change;
   char text[1024], told[1024];
-  bool changed = !moon_change_is_none(c) || *r->code || c->anew;
-  (void)snprintf(text, sizeof text, "targets: %u, of them new: %u, changed: %u; gone: %u%s%s%s%s%s%s", r->fresh->n_targets, c->n_new, c->n_other,
-                 c->n_gone, c->settings ? "; limits or intervals changed" : "", r->code, note,
+  bool changed = !moon_change_is_none(c) || *r->code || c->anew || c->outputs;
+  (void)snprintf(text, sizeof text, "targets: %u, of them new: %u, changed: %u; gone: %u%s%s%s%s%s%s%s", r->fresh->n_targets, c->n_new, c->n_other,
+                 c->n_gone, c->settings ? "; limits or intervals changed" : "", c->outputs ? "; outputs changed" : "", r->code, note,
                  r->fresh->n_kept > (r->fresh->broken != NULL) ? "; files kept as they were: see the log" : "", *r->fixed ? "; needs a restart: " : "", r->fixed);
   if (changed || *r->fixed) { moon_log(MOON_LOG_INFO, "reloaded: %s", text); }
   r->generation += changed;

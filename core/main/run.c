@@ -12,6 +12,7 @@
 #include "log.h"
 #include "master.h"
 #include "options.h"
+#include "output.h"
 #include "shield.h"
 
 /* Secrets are kept only to be read again, and not in clear. */
@@ -26,19 +27,6 @@ static void put_away(struct moon_shield *shield, const struct moon_plan *plan, s
 }
 
 static void lift(void *arg) { moon_shield_lift(arg); }
-
-/* The one format stdout gets; NULL for null. false: two want it. */
-static bool choose_format(const struct moon_plan *plan, const char **format) {
-  const char *chosen = NULL;
-  for (uint32_t i = 0; i < plan->n_outputs; i++) {
-    const char *name = plan->outputs[i];
-    if (chosen && strcmp(chosen, name)) { return false; }
-    chosen = name;
-  }
-  if (!chosen) { chosen = isatty(STDOUT_FILENO) ? "table" : "json"; }
-  *format = strcmp(chosen, "null") ? chosen : NULL;
-  return true;
-}
 
 static int fail(int status, const char *line) {
   fprintf(stderr, "moonpoll: %s\n", line);
@@ -60,13 +48,13 @@ static bool is_target(const struct moon_plan *plan, const char *text) {
 
 static int poll_plan(struct moon_plan *plan, struct moon_options *o, struct moon_shield *shield, int stats_fd, const char *run_dir) {
   struct moon_master_config c = {.plan = plan, .options = plan->once ? NULL : o, .shield = shield, .run_dir = run_dir, .stats_fd = stats_fd};
-  if (!choose_format(plan, &c.format)) { return fail(MOON_EXIT_CONFIG, "outputs: stdout has room for one format only"); }
+  if (!moon_output_choose(plan, &c.format)) { return fail(MOON_EXIT_CONFIG, moon_output_crowded); }
   bool terminal = isatty(STDERR_FILENO);
-  c.live = c.format && strcmp(c.format, "table") == 0 && terminal && isatty(STDOUT_FILENO);
+  c.live = terminal && isatty(STDOUT_FILENO);
   c.summary = o->summary || (plan->once && terminal);
   c.schedtrace = o->schedtrace;
   c.trace = o->trace;
-  moon_log_live(c.live);
+  moon_log_live(c.live && strcmp(c.format, "table") == 0);
   if (c.trace && !is_target(plan, c.trace)) { moon_log(MOON_LOG_WARN, "--trace %s: there is no such target, by name or by address", c.trace); }
   for (uint32_t i = 0; i < plan->n_warnings; i++) { moon_log_text(MOON_LOG_WARN, plan->warnings[i]); }
   return moon_master_run(&c);

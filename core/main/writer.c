@@ -19,7 +19,9 @@ struct scribe {
   const struct moon_writer_config *c;
   struct moon_output *output;
   struct moon_print out;
+  char next[16]; /* format from here on; "": as it was */
   bool ending;
+  bool live;
   int status; /* set with a failure of the output */
 };
 
@@ -62,7 +64,7 @@ static void take_back(const struct scribe *s, const uint8_t *p, size_t n) {
 static bool write_all(void *arg, const uint8_t *p, size_t n) {
   struct scribe *s = arg;
   const uint8_t *first = p;
-  if (s->c->live) { live_put(s, false); }
+  if (s->live) { live_put(s, false); }
   while (n) {
     ssize_t done = write(s->c->fd, p, n);
     if (done >= 0) {
@@ -92,7 +94,7 @@ static bool drain(struct scribe *s) {
     uint32_t n;
     bool broken = false;
     while (!s->out.failed && moon_ring_peek(r, &p, &n, &broken)) {
-      enum moon_err err = s->output->record(s->output, p, n, &s->out);
+      enum moon_err err = s->output ? s->output->record(s->output, p, n, &s->out) : MOON_OK;
       moon_ring_take(r);
       any = true;
       if (err) { moon_log(MOON_LOG_ERROR, "a run of worker %u could not be written: %s", i, moon_err_text(err)); }
@@ -119,8 +121,13 @@ static void wait_for(struct scribe *s, bool data, int timeout_ms) {
     (void)done;
   }
   if (fds[0].revents) {
-    char op = 0;
-    if (read(s->c->control_fd, &op, 1) <= 0) {
+    char order[sizeof s->next + 1] = "";
+    ssize_t n_read = read(s->c->control_fd, order, sizeof order - 1);
+    if (n_read > 1 && order[0] == 'F') {
+      memcpy(s->next, order + 1, (size_t)n_read);
+      return;
+    }
+    if (n_read <= 0) {
       s->status = MOON_WRITER_FAILED;
       s->out.failed = true;
     }
@@ -132,18 +139,39 @@ static void sleep_until_data(struct scribe *s) {
   for (uint32_t i = 0; i < s->c->n_rings; i++) { moon_ring_sleep(&s->c->rings[i]); }
   bool empty = true;
   for (uint32_t i = 0; i < s->c->n_rings; i++) { empty = empty && moon_ring_used(&s->c->rings[i]) == 0; }
-  if (empty) { wait_for(s, true, s->c->live ? LIVE_MS : -1); }
+  if (empty) { wait_for(s, true, s->live ? LIVE_MS : -1); }
   for (uint32_t i = 0; i < s->c->n_rings; i++) { moon_ring_awake(&s->c->rings[i]); }
 }
 
-int moon_writer_run(const struct moon_writer_config *c) {
-  struct scribe s = {.c = c, .output = moon_output_new(c->format)};
-  if (!s.output) {
-    moon_log(MOON_LOG_ERROR, "the writer of \"%s\" cannot start", c->format);
-    return MOON_WRITER_FAILED;
+/* false: it cannot, which was told. */
+static bool choose(struct scribe *s, const char *format) {
+  struct moon_output *output = moon_output_new(format);
+  if (!output && strcmp(format, "null") != 0) {
+    moon_log(MOON_LOG_ERROR, "the writer of \"%s\" cannot start", format);
+    return false;
   }
+  if (s->output) { s->output->free(s->output); }
+  if (s->live) { live_put(s, false); }
+  s->output = output;
+  s->live = s->c->live && strcmp(format, "table") == 0;
+  moon_log_live(s->live);
+  return true;
+}
+
+/* Behind all that was handed over before. */
+static void change(struct scribe *s) {
+  (void)drain(s);
+  moon_print_flush(&s->out);
+  (void)choose(s, s->next); /* else it goes on as it did */
+  s->next[0] = 0;
+}
+
+int moon_writer_run(const struct moon_writer_config *c) {
+  struct scribe s = {.c = c};
+  if (!choose(&s, c->format)) { return MOON_WRITER_FAILED; }
   moon_print_init(&s.out, write_all, &s);
   while (!s.out.failed) {
+    if (s.next[0]) { change(&s); }
     bool last = s.ending;
     if (drain(&s)) {
       moon_print_flush(&s.out);
@@ -151,16 +179,16 @@ int moon_writer_run(const struct moon_writer_config *c) {
     } else if (last) {
       break; /* the workers were gone before the rings were found empty */
     } else {
-      if (c->live) { live_put(&s, true); }
+      if (s.live) { live_put(&s, true); }
       sleep_until_data(&s);
     }
   }
-  if (c->live) { live_put(&s, false); }
+  if (s.live) { live_put(&s, false); }
   if (s.out.failed && !s.status) {
     moon_log(MOON_LOG_ERROR, "the writer is out of memory");
     s.status = MOON_WRITER_FAILED;
   }
   moon_print_fini(&s.out);
-  s.output->free(s.output);
+  if (s.output) { s.output->free(s.output); }
   return s.status;
 }

@@ -18,11 +18,12 @@ struct moon_writer_config {
   struct moon_ring *rings;
   uint32_t n_rings;
   const struct moon_stats *stats; /* for the live line */
-  const char *format;             /* "json" or "table" */
+  const char *format;             /* "json", "table", or "null": runs are taken, and that is all */
   int fd;                         /* where to: stdout */
   int data_fd;                    /* the rings' bell */
-  int control_fd;                 /* 'E' from the master: empty the rings and end; end of file: end at once */
-  bool live;                      /* a line on stderr, renewed twice a second */
+  int control_fd;                 /* 'E' from the master: empty the rings and end; 'F' and a format: what comes behind what is in the rings
+                                     now is written so; end of file: end at once */
+  bool live;                      /* with "table": a line on stderr, renewed twice a second */
 };
 
 /* The body of the process; returns its exit status. Blocks as long as the output does. */

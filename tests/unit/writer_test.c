@@ -119,6 +119,50 @@ static void each_run_is_seen_at_once_and_the_end_empties_the_rings(void **state)
   assert_int_equal(rig_end(&r), MOON_WRITER_DONE);
 }
 
+/* All that comes until the writer ends. */
+static void read_all(struct rig *r, char *text, size_t cap) {
+  size_t n = 0;
+  for (ssize_t got; n < cap - 1 && poll(&(struct pollfd){.fd = r->out[0], .events = POLLIN}, 1, 5000) > 0; n += (size_t)got) {
+    got = read(r->out[0], text + n, cap - 1 - n);
+    if (got <= 0) { break; }
+  }
+  text[n] = 0;
+}
+
+static unsigned lines_with(const char *text, const char *part) {
+  unsigned n = 0;
+  for (; (text = strstr(text, part)); text++) { n++; }
+  return n;
+}
+
+static void another_format_is_for_what_comes_behind_what_is_there(void **state) {
+  struct rig r;
+  char text[8192];
+  (void)state;
+  rig_start(&r, -1, 0);
+  assert_true(put(&r, 0, 2));
+  assert_int_equal(read_lines(&r, 5), 5);
+  kill(r.pid, SIGSTOP);
+  assert_true(put(&r, 0, 3) && put(&r, 1, 4));
+  assert_int_equal(write(r.order[1], "Ftable", 6), 6);
+  kill(r.pid, SIGCONT);
+  assert_int_equal(read_lines(&r, 6 + 7), 13);
+  assert_true(put(&r, 1, 5));
+  assert_int_equal(read_lines(&r, 6), 6); /* with a headline, without the run's own */
+  assert_int_equal(write(r.order[1], "Fnull", 5), 5);
+  nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+  assert_true(put(&r, 0, 6));
+  nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+  assert_int_equal(write(r.order[1], "Fjson", 5), 5);
+  nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+  assert_true(put(&r, 0, 1));
+  assert_int_equal(write(r.order[1], "E", 1), 1);
+  read_all(&r, text, sizeof text);
+  assert_int_equal(lines_with(text, "\n"), 4);
+  assert_int_equal(lines_with(text, "{\"t\":"), 4);
+  assert_int_equal(rig_end(&r), MOON_WRITER_DONE);
+}
+
 static void a_slow_reader_fills_the_rings_and_no_memory(void **state) {
   struct rig r;
   unsigned n = 0, lines = 0;
@@ -230,7 +274,8 @@ static void a_pipe_somebody_made_nonblocking(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(each_run_is_seen_at_once_and_the_end_empties_the_rings), cmocka_unit_test(a_slow_reader_fills_the_rings_and_no_memory),
+    cmocka_unit_test(each_run_is_seen_at_once_and_the_end_empties_the_rings), cmocka_unit_test(another_format_is_for_what_comes_behind_what_is_there),
+    cmocka_unit_test(a_slow_reader_fills_the_rings_and_no_memory),
     cmocka_unit_test(a_reader_that_goes_away_is_noticed_without_samples), cmocka_unit_test(a_reader_that_goes_away_in_the_middle),
     cmocka_unit_test(a_full_disk_is_a_failure),
     cmocka_unit_test(a_full_disk_tears_no_line), cmocka_unit_test(the_end_of_the_master_is_its_end),

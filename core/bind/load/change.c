@@ -292,9 +292,15 @@ enum moon_err moon_change_pack_probe(const struct moon_plan *plan, uint32_t whic
   return moon_pack(&p, out, n);
 }
 
+static bool same_outputs(const struct moon_plan *a, const struct moon_plan *b) {
+  bool same = a->n_outputs == b->n_outputs;
+  for (uint32_t i = 0; same && i < a->n_outputs; i++) { same = strcmp(a->outputs[i], b->outputs[i]) == 0; }
+  return same;
+}
+
 enum moon_err moon_change_make(const struct moon_plan *was, const struct moon_plan *now, struct moon_change *out) {
   struct names names;
-  *out = (struct moon_change){.was = was, .now = now, .settings = !same_settings(was, now)};
+  *out = (struct moon_change){.was = was, .now = now, .settings = !same_settings(was, now), .outputs = !same_outputs(was, now)};
   out->is = moon_mem_array((size_t)now->n_targets + 1, 1);
   out->stays = moon_mem_array((size_t)was->n_targets + 1, 1);
   out->code = moon_mem_array((size_t)now->n_probes + 1, sizeof *out->code);

@@ -20,6 +20,7 @@ struct moon_change {
   uint32_t *code;                    /* which of now's probes have other code, or are asked to do something else with it */
   uint32_t n_code;
   bool settings;                     /* policy, limits or the intervals of jobs */
+  bool outputs;                      /* where runs are written to: nothing to workers */
   bool anew;                         /* other probes, other jobs, or what a worker has from its start to its end */
 };
 
