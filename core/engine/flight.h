@@ -91,7 +91,7 @@ enum moon_find {
   MOON_FIND_DUPLICATE, /* the request was answered */
   MOON_FIND_LIVE       /* *slot */
 };
-/* Whose id is this? *try is set from LATE on, lent until the next moon_flight_id. */
+/* Whose id is this? *out is set from LATE on, lent until the next moon_flight_id. */
 enum moon_find moon_flight_find(struct moon_flight *f, uint32_t id, struct moon_try **out, struct moon_slot **slot);
 
 static inline struct moon_slot *moon_flight_at(struct moon_flight *f, uint32_t index) {

@@ -2,9 +2,12 @@
  *
  *   status    {"version":...}    the counters of all workers, both balances
  *   target NAME, top, tasks      what workers say, see inquiry.h
- *   stop      ok                 as SIGTERM
+ *   reload [--now] [PROBE]       N, the number of the request; then
+ *   reloaded N [PROBE]           wait, ok ... or error ...: how it ended
+ *   promote, rollback [PROBE]    ok ... or error ...: of what is on trial
  *   replace   ok                 workers finish, keep states, and others go on; as SIGUSR2
  *   release [PROBE [TARGET]]     N released: from quarantine
+ *   stop      ok                 as SIGTERM
  *   else      error ...
  *
  * Nobody who connects can hold the master up: few clients, short lines, and an answer that cannot be written at once is

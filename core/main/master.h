@@ -1,9 +1,9 @@
 /* master: the process without Lua. It forks the writer and the workers, replaces what dies, answers the control socket,
  * hands on a stop, and adds up what everybody counted.
  *
- *   master --- pipe of orders --> worker 0..N-1 --- ring --> writer --> stdout
+ *   master --- socket of orders --> worker 0..N-1 --- ring --> writer --> stdout
  *
- * Killed itself, it takes its children along: they ask the kernel for it, and their pipes end. */
+ * Killed itself, it takes its children along: they ask the kernel for it, and their sockets end. */
 #ifndef MOON_MAIN_MASTER_H
 #define MOON_MAIN_MASTER_H
 

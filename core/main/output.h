@@ -1,7 +1,8 @@
 /* output: run records become text. One object a format, one virtual call a record; null is no output at all.
  *
  * Besides its own samples every run gives three of the program's, with the inventory's labels and the time the run ended:
- *   up           gauge  names the version of the probe where the format has room for it. 1; 0 when the agent could not be talked to (timeout, refused, unreachable, down, dns, config)
+ *   up           gauge  1; 0 when the agent could not be talked to (timeout, refused, unreachable, down, dns, config), or the
+ *                       run was ended while it was silent. Where the format has room for it with the version of the probe
  *   run_seconds  gauge  how long the run took
  *   run_error    state  "ok", an error code, or "script"                                                              */
 #ifndef MOON_MAIN_OUTPUT_H

@@ -4,6 +4,8 @@
  *     1234/           one per master, named by its pid, mode 0700
  *       control       the control socket
  *       counters      struct moon_stats_head and its blocks
+ *     engines         what is known of engines of SNMPv3, see engines.h; stays
+ *     rollout-KEY     what a rollout knows, see ledger.h; stays while one goes on
  *
  * What a killed instance left behind is removed by the next one. */
 #ifndef MOON_MAIN_RUNDIR_H

@@ -1,4 +1,5 @@
-/* status: `moonpoll status` and `moonpoll stop`: one question to a running instance, its answer on stdout. */
+/* status: `moonpoll status` and all other commands to a running instance (stop, reload, replace, promote, rollback, release, ...): a line
+ * to its control socket, its answer on stdout. */
 #ifndef MOON_MAIN_STATUS_H
 #define MOON_MAIN_STATUS_H
 

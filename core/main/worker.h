@@ -1,7 +1,7 @@
 /* worker: the process that polls: one engine thread with one loop, one engine, one host, for the targets of its shard.
  *
- * The thread has a stack of its own size: whatever Lua runs nests on it. Nothing is shared with other workers but the file
- * of counters, of which each writes its own block. */
+ * The thread has a stack of its own size: whatever Lua runs nests on it. The process's first one watches how long scripts take. Memory is
+ * shared with the master, and what is written there is the worker's own part: its block of counters, its ring, its place on the desk. */
 #ifndef MOON_MAIN_WORKER_H
 #define MOON_MAIN_WORKER_H
 

@@ -2,7 +2,7 @@
  * 127.0.0.1 that live in the same loop. Seconds are the loop's: they pass while nothing is to be done, whatever the machine does.
  *
  *   struct host_rig r;
- *   host_rig_init(&r, 3);                                  three agents with the MIB of host_rig.c
+ *   host_rig_init(&r, 3);                                  three agents with the MIB below
  *   r.probe.jobs = ...                                     anything of the plan
  *   assert_int_equal(host_rig_run(&r, "return {...}"), MOON_OK);     until done is called, 10 s at most
  *   assert_string_equal(r.out, "d1 x 1\n");                samples as "device[/job] [labels] name value", in the order they came

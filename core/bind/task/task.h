@@ -4,7 +4,7 @@
  * request leaves after Lua has yielded, so a yield that is refused (inside gsub, sort, another C function) leaves nothing behind:
  *
  *   struct moon_task *t = moon_task_check(L);             raises when nobody can wait here
- *   t->sleep_s = ...;
+ *   t->sleep.s = ...;
  *   return moon_task_park(L, t, &sleeping, 0);            start(t) follows, later results(L, t), then Lua goes on
  *
  * A task that is dropped while parked is never resumed. */

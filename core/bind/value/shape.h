@@ -52,7 +52,7 @@ void moon_shape_release(struct moon_shape *s);
 void moon_shape_push_key(lua_State *L, const struct moon_shape *s, size_t i);
 /* Which name has the key at idx; -1: none. [-0, +0, -] */
 int moon_shape_find(lua_State *L, const struct moon_shape *s, int idx);
-/* Pushes the table of keys, for moon_shape_key_at and moon_row_push_keyed over many rows. [-0, +1, -] */
+/* Pushes the table of keys, for moon_row_push_keyed over many rows. [-0, +1, -] */
 void moon_shape_push_keys(lua_State *L, const struct moon_shape *s);
 
 #endif
