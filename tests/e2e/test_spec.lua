@@ -176,6 +176,17 @@ end }]]
     assert.matches("^usage: moonpoll test ", out)
   end)
 
+  it("a case that runs nothing fails, also when it is to be written", function()
+    local d = dir { ["none.lua"] = "return { every = 60, match = '1.3.6.1.4.1.9', run = function() end }",
+      ["none.test.lua"] = "return { probe = 'none.lua', recording = 'box.snmprec' }\n" }
+    for _, option in ipairs { false, "--update" } do
+      local status, out = test(d, option or nil)
+      assert.equal(1, status)
+      assert.equal("FAIL  none: nothing ran: the probe is for none of the recordings (match)\n0 passed, 1 failed\n", out)
+    end
+    assert.is_nil(io.open(d .. "/none.json"))
+  end)
+
   it("a probe that sets", function()
     local d = dir { ["probe.lua"] = [[
 return { every = 60, run = function(device, out)
