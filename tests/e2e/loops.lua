@@ -17,7 +17,7 @@ return {
   { name = "stack overflow, again and again", code = [[local function f() return 1 + f() end while true do pcall(f) end]] },
   { name = "loop after the loop was stopped", code = [[pcall(function() while true do end end) while true do end]] },
   { name = "return after the loop was stopped", code = [[return pcall(function() while true do end end)]] },
-  { name = "return of nothing wrong after the loop was stopped", code = [[return pcall(pcall, function() while true do end end)]] },
+  { name = "return of nothing wrong after the loop was stopped", code = [[return pcall(pcall, string.gsub, "x", ".", function() while true do end end)]] },
   { name = "error object", code = [[while true do pcall(error, setmetatable({}, { __tostring = function() while true do end end })) end]] },
   { name = "__tostring", code = [[return tostring(setmetatable({}, { __tostring = function() while true do end end }))]] },
   { name = "__index", code = [[local t = setmetatable({}, { __index = function() while true do end end }) return t.x]] },
