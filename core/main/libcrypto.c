@@ -9,6 +9,8 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "log.h"
 
@@ -53,7 +55,8 @@ static struct {
   FUNCTIONS(FIELD_F)
   PROCEDURES(FIELD_P)
 } real;
-static pthread_once_t opened = PTHREAD_ONCE_INIT;
+static pthread_once_t opening = PTHREAD_ONCE_INIT;
+static atomic_bool opened; /* looked at first: a message makes some twenty calls */
 
 static void *symbol(void *lib, const char *name) {
   void *at = lib ? dlsym(lib, name) : NULL;
@@ -81,16 +84,21 @@ static void open_library(void) {
   FUNCTIONS(FIND_F)
   PROCEDURES(FIND_P)
   set_up(lib);
+  atomic_store_explicit(&opened, true, memory_order_release);
+}
+
+static inline void open_once(void) {
+  if (!atomic_load_explicit(&opened, memory_order_acquire)) { pthread_once(&opening, open_library); }
 }
 
 #define DEFINE_F(type, name, params, args, none)  \
   type name params {                              \
-    pthread_once(&opened, open_library);          \
+    open_once();                                  \
     return real.name ? real.name args : none;     \
   }
 #define DEFINE_P(name, params, args)              \
   void name params {                              \
-    pthread_once(&opened, open_library);          \
+    open_once();                                  \
     if (real.name) { real.name args; }            \
   }
 FUNCTIONS(DEFINE_F)
