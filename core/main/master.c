@@ -74,6 +74,7 @@ static void take_code(struct moon_master *m) {
   if (!e && !anew) { e = rebase(r); }
   if (e) {
     moon_turnover_drop(m);
+    moon_rollout_stay(m);
     moon_turnover_back(m);
     moon_reload_refuse(r, moon_err_text(e));
     return;
@@ -120,6 +121,7 @@ static uint64_t look_at_turnover(struct moon_master *m) {
   if (!moon_turnover_look(m, moon_master_now_us(), error, &next)) { return next; }
   if (error[0]) {
     moon_turnover_drop(m);
+    moon_rollout_stay(m);
     moon_reload_refuse(&m->reload, error);
   } else {
     take_code(m);

@@ -95,17 +95,35 @@ static void keep_code(struct moon_master *m) {
   moon_mem_free(which);
 }
 
+/* What came back is in force; what it took the place of is refused. */
+static void end_return(struct moon_master *m) {
+  struct moon_rollout *r = &m->rollout;
+  for (uint32_t i = 0; r->before && i < r->before->n_probes; i++) {
+    moon_ledger_refuse(&r->ledger, r->before->probes[i].name, r->before->probes[i].version);
+  }
+  moon_plan_free(r->before);
+  r->before = NULL;
+  r->returning = false;
+  enter(m, MOON_ROLLOUT_BACK);
+}
+
 static void promote(struct moon_master *m, const char *why) {
   struct moon_turnover *t = &m->turnover;
+  struct moon_plan *before = NULL;
   char names[512];
+  (void)moon_change_pick(m->plan, t->places, t->trial->n_probes, &before); /* else there is no way back */
   name_all(t->trial, names, sizeof names);
   for (uint32_t i = 0; i < t->trial->n_probes; i++) { moon_ledger_refuse(&m->rollout.ledger, t->trial->probes[i].name, 0); }
   if (moon_turnover_promote(m)) {
     moon_log(MOON_LOG_ERROR, "new versions: not enough memory");
+    moon_plan_free(before);
     return;
   }
+  moon_plan_free(m->rollout.before);
+  m->rollout.before = before;
   if (!head(m)) { return; }
   enter(m, MOON_ROLLOUT_DONE);
+  if (m->rollout.returning) { end_return(m); }
   head(m)->percent = MOON_STEPS_WHOLE;
   (void)snprintf(head(m)->verdict, sizeof head(m)->verdict, "%s", why);
   keep_code(m);
@@ -157,7 +175,8 @@ void moon_rollout_begin(struct moon_master *m, bool at_once) {
   const struct moon_steps *s = &m->plan->steps;
   if (!m->turnover.trial) { return; }
   if (at_once || !moon_rollout_is_in_steps(m)) {
-    promote(m, at_once ? "at once, as was asked" : s->n ? "at once: few targets" : "at once, as configured");
+    const char *why = at_once ? "at once, as was asked" : s->n ? "at once: few targets" : "at once, as configured";
+    promote(m, m->rollout.returning ? "rolled back, as was asked" : why);
     return;
   }
   moon_ledger_note(&m->rollout.ledger, m->turnover.trial);
@@ -323,6 +342,8 @@ void moon_rollout_fini(struct moon_master *m) {
   const struct moon_ledger_head *h = head(m);
   moon_mem_free(m->rollout.devices);
   m->rollout.devices = NULL;
+  moon_plan_free(m->rollout.before);
+  m->rollout.before = NULL;
   moon_ledger_fini(&m->rollout.ledger, h && (h->state == MOON_ROLLOUT_GOING || h->n_refused));
 }
 
@@ -359,12 +380,59 @@ enum moon_err moon_rollout_sift(struct moon_master *m) {
   return MOON_OK;
 }
 
+void moon_rollout_stay(struct moon_master *m) { m->rollout.returning = false; }
+
+/* Back to what was in force before; probe NULL: all that came last. */
+static void take_back(struct moon_master *m, const char *probe, struct moon_print *answer) {
+  struct moon_reload *r = &m->reload;
+  const struct moon_plan *before = m->rollout.before;
+  struct moon_plan *mixed = NULL;
+  const char *why = "";
+  char names[400];
+  bool found = !probe;
+  for (uint32_t i = 0; before && probe && i < before->n_probes; i++) { found = found || strcmp(before->probes[i].name, probe) == 0; }
+  if (!before || !found || m->drain_us) {
+    moon_print_text(answer, "error nothing is on trial, and nothing was in force before");
+    return;
+  }
+  if (r->fresh || r->loading.pid > 0) {
+    moon_print_text(answer, "error files are being read: try again");
+    return;
+  }
+  enum moon_err e = moon_change_mix(m->plan, before, probe, &mixed);
+  if (!e) { e = moon_reload_rebase(r, mixed); }
+  if (e) {
+    moon_print_printf(answer, "error %s", moon_err_text(e));
+    return;
+  }
+  if (probe) {
+    (void)snprintf(names, sizeof names, "%s", probe);
+  } else {
+    name_all(before, names, sizeof names);
+  }
+  if (r->change.anew || !r->change.n_code) {
+    why = "what was before has other jobs";
+  } else if (moon_turnover_prepare(m, &r->change, &why)) {
+    r->now_begun = m->rollout.returning = true;
+    (void)snprintf(r->code, sizeof r->code, "; back to what was before");
+    r->fixed[0] = 0;
+    moon_print_printf(answer, "ok on the way back to %s", names);
+    return;
+  }
+  moon_print_printf(answer, "error %s", why);
+  moon_reload_refuse(r, why);
+}
+
 void moon_rollout_command(struct moon_master *m, const char *command, struct moon_print *answer) {
   const struct moon_plan *trial = m->turnover.trial;
   bool forward = strncmp(command, "promote", 7) == 0;
   const char *probe = strchr(command, ' ');
   char names[512];
   bool found = !probe;
+  if (!forward && head(m) && !trial) {
+    take_back(m, probe ? probe + 1 : NULL, answer);
+    return;
+  }
   if (!head(m) || head(m)->state != MOON_ROLLOUT_GOING || !trial) {
     moon_print_text(answer, "error nothing is on trial");
     return;

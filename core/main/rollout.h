@@ -3,6 +3,8 @@
  *   prepared -> 5 % -> 15 % -> 30 % -> 50 % -> 100 % -> in force
  *                 \_______\________\_______\______\-> back: refused until its files change, or somebody asks for it by name
  *
+ * What is in force can be taken back as well, once, to what was before it: prepared like a new version, and then for all devices at once.
+ *
  * Which step is next, and when, is ruling.h's; who runs what is turnover.h's; what must not be lost is in the ledger. Candidates that
  * came together go together: they may share modules. */
 #ifndef MOON_MAIN_ROLLOUT_H
@@ -18,6 +20,8 @@ struct moon_rollout {
   uint32_t *devices;       /* of each candidate: that have it in this step; NULL: not counted */
   uint64_t since_us;       /* monotonic: this step */
   uint64_t next_us;        /* when to look again; UINT64_MAX: not by itself */
+  struct moon_plan *before; /* what was in force before the candidates that are now, for a way back; NULL: nothing was */
+  bool returning;          /* that is being prepared */
 };
 
 /* Before the first worker; base: where run directories are, NULL: none. What a master before this one had on trial is on trial again. */
@@ -35,6 +39,8 @@ void moon_rollout_begin(struct moon_master *m, bool at_once);
 uint64_t moon_rollout_tick(struct moon_master *m, uint64_t now_us);
 /* A worker was lost in a run of a candidate, which that ends: true. Else somebody else is to blame. To be called while its pulse is there. */
 bool moon_rollout_blames(struct moon_master *m, uint32_t slot, int status, bool stuck);
+/* What was to come back cannot be prepared. */
+void moon_rollout_stay(struct moon_master *m);
 /* "promote [PROBE]", "rollback [PROBE]" of the control socket: ok ..., or error ... */
 void moon_rollout_command(struct moon_master *m, const char *command, struct moon_print *answer);
 /* An object: state, percent, step, verdict ... */

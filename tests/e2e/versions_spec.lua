@@ -181,6 +181,43 @@ describe("versions of a probe", function()
     r:stop()
   end)
 
+  it("rollback brings back what was in force before, and keeps it", function()
+    local probe = t.write("back.lua", v.probe "b1")
+    local r = v.start { probe, "--targets", targets(10, sim.port), "--workers", "2" }
+    local function rollback() return t.run { t.program, "rollback", "--run-dir", r.dir } end
+    r:marked("b1", 10)
+    local name, first = r:status().probes[1].name, r:status().probes[1].version
+    local code, _, err = rollback()
+    assert.equal(1, code)
+    assert.truthy(err:find("nothing was in force before", 1, true), err)
+    v.replace(probe, v.probe "b2")
+    assert.equal(0, (r:reload()))
+    r:marked("b2", 10)
+    local second = r:version(name)
+    local out
+    code, out, err = rollback()
+    assert.equal(0, code, err)
+    assert.truthy(out:find(first, 1, true), out)
+    t.wait_for("the version before", 20, function() return r:version(name) == first end)
+    local s = r:status()
+    assert.equal("rolled back, as was asked", s.rollout.verdict)
+    assert.equal(1, s.rollout.refused)
+    code, out, err = r:reload() -- the file has not changed
+    assert.equal(0, code, err)
+    assert.truthy(out:find("not tried again", 1, true), out)
+    assert.equal(first, r:version(name))
+    assert.equal(1, (rollback())) -- once
+    r:marked("b1", 10)
+    assert.equal(0, (r:reload(name))) -- by its name
+    t.wait_for("what was asked for", 20, function() return r:version(name) == second end)
+    v.replace(probe, v.probe("b3", 0.25, "migrate = function(state) if state.n then error 'no way back' end end,"))
+    assert.equal(1, (r:reload()))
+    assert.equal(second, r:version(name))
+    local stats, _, ended = r:stop()
+    assert.equal(0, stats.workers_lost)
+    v.assert_complete(ended)
+  end)
+
   it("the rest of the configuration: probes, limits, what takes a restart", function()
     local one, two = t.write("one.lua", v.probe "one"), t.write("two.lua", v.probe("two", 0.5))
     local config = t.path "moon.lua"

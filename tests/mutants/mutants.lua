@@ -607,6 +607,8 @@ return {
     from = "  (void)drain(s);\n  moon_print_flush(&s->out);\n  (void)choose", to = "  (void)choose" },
   { name = "outputs: a reload leaves them as they were", file = "core/main/master.c", tests = { "e2e/outputs_spec" },
     from = "  if (c->outputs) { moon_crew_output(m); }\n", to = "" },
+  { name = "rollback: what it takes back is tried again", file = "core/main/rollout.c", tests = { "e2e/versions_spec" },
+    from = "  if (m->rollout.returning) { end_return(m); }\n", to = "  m->rollout.returning = false;\n" },
   { name = "shelf: a place that is free stays free", file = "core/bind/task/shelf.c", tests = { "unit/shelf_test" },
     from = "  s->free = (uint32_t)place + 1;\n", to = "" },
   { name = "seeing: one question at a time", file = "core/main/inquiry.c", tests = { "e2e/seeing_spec" },

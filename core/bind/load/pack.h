@@ -1,5 +1,6 @@
 /* pack: a plan as one block of octets and back. Written by the child that evaluated the configuration, read by a process
- * that trusts nothing in it: bounded, every index and number looked at. Native byte order, same program, never stored.
+ * that trusts nothing in it: bounded, every index and number looked at. Native byte order, for the same build: what is stored (ledger.h)
+ * says which.
  *
  *   totals of all arrays | settings | credentials | probes | targets | outputs | warnings         strings: u32 n, octets, NUL */
 #ifndef MOON_BIND_LOAD_PACK_H
