@@ -184,7 +184,8 @@ static const char *about(const char *command) {
     return "Gives the new version of a probe that is on trial in a running instance to all devices, whatever it was like until now.";
   }
   if (strcmp(command, "rollback") == 0) {
-    return "Takes the new version of a probe that is on trial in a running instance away again: the one before goes on, with its states.";
+    return "Takes the new version of a probe that is on trial in a running instance away again: the one before goes on, with its states.\n"
+           "With nothing on trial what was in force before the version that came last is in force again, for all devices at once.";
   }
   if (strcmp(command, "replace") == 0) { return "Replaces the workers by new processes: runs under way finish, states are kept."; }
   if (strcmp(command, "release") == 0) {
