@@ -89,7 +89,16 @@ static void methods(void **state) {
   lua_State *L = begin(&r);
   compare(L, push_methods(L, r.host->device_meta), "device", "device:%s(");
   compare(L, push_methods(L, r.host->out_meta), "out", "out:%s(");
-  moon_device_push(L, &r.host->targets[0]->devices[0]);
+  struct moon_host_target *t = r.host->targets[0]; /* that has labels from now on */
+  const struct moon_plan_target *without = t->plan;
+  struct moon_label label = {.key = {"site", 4}, .value = {"lab", 3}};
+  struct moon_plan_target with = *without;
+  with.labels = &label;
+  with.n_labels = 1;
+  t->plan = &with;
+  t->edition++;
+  moon_device_push(L, &t->devices[0]);
+  t->plan = without;
   compare(L, lua_gettop(L), "fields", "device.%s");
   host_rig_fini(&r);
 }
