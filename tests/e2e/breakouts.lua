@@ -102,7 +102,7 @@ return {
   { name = "what leaked may be let go", expect = "harmless", code = [[for i in pairs(shared) do shared[i] = nil end]] },
   { name = "which is seen when it is collected", expect = "any", code = [[local t = {} for i = 1, 3e4 do t[i] = { i } end]] },
   { name = "then there is room again", expect = "harmless", code = [[local t = {} for i = 1, 3e4 do t[i] = { i } end]] },
-  { name = "garbage is not blamed", expect = "harmless", code = [[for i = 1, 60 do local _ = ("x"):rep(1e6) .. i end]] },
+  { name = "garbage is not blamed", expect = "harmless", code = [[for i = 1, 30 do local _ = ("x"):rep(1e6) .. i end]] },
   { name = "keys of a table", expect = "either", code = [[local t = {} for i = 1, 1e9 do t["k" .. i] = true end]] },
   { name = "varargs", expect = "either", code = [[local function f(...) return f(1, ...) end return f()]] },
   { name = "unpack of everything", expect = "error", says = "too many results", code = [[return unpack({}, 1, 1e9)]] },
