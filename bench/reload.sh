@@ -34,14 +34,17 @@ cat >"$D/done.lua" <<'EOF'
 os.exit(require "cjson".decode(io.open(arg[1]):read "*a").runs.runs_ok >= tonumber(arg[2]) and 0 or 1)
 EOF
 cat >"$D/turns.lua" <<'EOF'
-local function turns(path)
+local function buckets(path, name)
   local by = {}
-  for _, b in ipairs(require "cjson".decode(io.open(path):read "*a").histograms.turn.buckets) do by[b[1]] = b[2] end
+  for _, b in ipairs(require "cjson".decode(io.open(path):read "*a").histograms[name].buckets) do by[b[1]] = b[2] end
   return by
 end
-local a, b, most = turns(arg[1]), turns(arg[2]), 0
-for upto, n in pairs(b) do if n > (a[upto] or 0) and upto > most then most = upto end end
-print(("longest turn %.2f ms"):format(most * 1e3))
+local function longest(name)
+  local a, b, most = buckets(arg[1], name), buckets(arg[2], name), 0
+  for upto, n in pairs(b) do if n > (a[upto] or 0) and upto > most then most = upto end end
+  return most * 1e3
+end
+print(("longest turn %.2f ms, longest pause for garbage %.2f ms"):format(longest "turn", longest "gc"))
 EOF
 until status a 2>/dev/null && luajit "$D/done.lua" "$D/a" $((N * PROBES)); do sleep 0.5; done
 for k in 2 3 4; do
