@@ -20,13 +20,18 @@ static uint32_t find(const struct moon_poisons *p, uint64_t name) {
   return i;
 }
 
+static uint64_t left_out_us(const struct moon_poison *at) {
+  uint64_t us = at->silences < 8 ? (uint64_t)MOON_POISON_US << (at->silences - 1) : MOON_POISON_MOST_US;
+  return us < MOON_POISON_MOST_US ? us : MOON_POISON_MOST_US;
+}
+
 enum moon_poison_rule moon_poison_rule(const struct moon_poisons *p, const uint8_t *oid, size_t n, uint64_t now_us) {
   uint32_t i = moon_poison_any(p) ? find(p, hash(oid, n)) : 0;
   if (!p || i == p->n) {
     return MOON_POISON_NONE;
   }
   const struct moon_poison *at = &p->at[i];
-  return at->err == MOON_E_TIMEOUT && now_us < at->found_us + MOON_POISON_US ? MOON_POISON_LEFT_OUT : MOON_POISON_ALONE;
+  return at->silences && now_us < at->found_us + left_out_us(at) ? MOON_POISON_LEFT_OUT : MOON_POISON_ALONE;
 }
 
 void moon_poison_add(struct moon_poisons **all, const uint8_t *oid, size_t n, enum moon_err e, uint64_t now_us) {
@@ -37,6 +42,7 @@ void moon_poison_add(struct moon_poisons **all, const uint8_t *oid, size_t n, en
   }
   *all = p;
   uint32_t i = find(p, name);
+  unsigned silences = i < p->n ? p->at[i].silences : 0;
   if (i == MOON_POISONS_MAX) {
     i = 0;
     for (uint32_t k = 1; k < MOON_POISONS_MAX; k++) {
@@ -45,7 +51,8 @@ void moon_poison_add(struct moon_poisons **all, const uint8_t *oid, size_t n, en
   } else if (i == p->n) {
     p->n++;
   }
-  p->at[i] = (struct moon_poison){.name = name, .found_us = now_us, .err = (uint8_t)e};
+  silences = e != MOON_E_TIMEOUT ? 0 : silences < UINT8_MAX ? silences + 1 : silences;
+  p->at[i] = (struct moon_poison){.name = name, .found_us = now_us, .err = (uint8_t)e, .silences = (uint8_t)silences};
 }
 
 void moon_poison_drop(struct moon_poisons *p, const uint8_t *oid, size_t n) {

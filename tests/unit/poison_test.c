@@ -31,12 +31,31 @@ static void errors_are_asked_alone_and_silence_is_left_out_for_a_while(void **st
   assert_int_equal(moon_poison_rule(p, NAME("mute"), 10 + MOON_POISON_US), MOON_POISON_ALONE);
   moon_poison_add(&p, NAME("mute"), MOON_E_TIMEOUT, 10 + MOON_POISON_US);
   assert_int_equal(p->n, 2);
-  assert_int_equal(moon_poison_rule(p, NAME("mute"), 10 + MOON_POISON_US), MOON_POISON_LEFT_OUT);
+  assert_int_equal(moon_poison_rule(p, NAME("mute"), 9 + 3 * (uint64_t)MOON_POISON_US), MOON_POISON_LEFT_OUT); /* twice as long */
+  assert_int_equal(moon_poison_rule(p, NAME("mute"), 10 + 3 * (uint64_t)MOON_POISON_US), MOON_POISON_ALONE);
   moon_poison_add(&p, NAME("mute"), MOON_E_GEN_ERR, 11 + MOON_POISON_US); /* it found its voice */
   assert_int_equal(moon_poison_rule(p, NAME("mute"), 11 + MOON_POISON_US), MOON_POISON_ALONE);
   moon_poison_drop(p, NAME("err"));
   assert_int_equal(moon_poison_rule(p, NAME("err"), 11), MOON_POISON_NONE);
   assert_int_equal(moon_poison_rule(p, NAME("mute"), 11), MOON_POISON_ALONE);
+  moon_mem_free(p);
+}
+
+static void silence_after_silence_is_left_out_for_ever_longer(void **state) {
+  struct moon_poisons *p = NULL;
+  uint64_t now_us = 0, last_us = 0;
+  (void)state;
+  for (int i = 0; i < 300; i++) {
+    uint64_t us = 0;
+    moon_poison_add(&p, NAME("mute"), MOON_E_TIMEOUT, now_us);
+    while (moon_poison_rule(p, NAME("mute"), now_us + us) == MOON_POISON_LEFT_OUT) { us += 1000000; }
+    assert_int_equal(us, i == 0 ? MOON_POISON_US : 2 * last_us < MOON_POISON_MOST_US ? 2 * last_us : MOON_POISON_MOST_US);
+    now_us += us;
+    last_us = us;
+  }
+  moon_poison_drop(p, NAME("mute")); /* it was lost datagrams after all */
+  moon_poison_add(&p, NAME("mute"), MOON_E_TIMEOUT, now_us);
+  assert_int_equal(moon_poison_rule(p, NAME("mute"), now_us + MOON_POISON_US), MOON_POISON_ALONE);
   moon_mem_free(p);
 }
 
@@ -57,6 +76,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(none_is_known_at_first),
     cmocka_unit_test(errors_are_asked_alone_and_silence_is_left_out_for_a_while),
+    cmocka_unit_test(silence_after_silence_is_left_out_for_ever_longer),
     cmocka_unit_test(the_oldest_makes_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
