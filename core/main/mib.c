@@ -502,7 +502,10 @@ int moon_mib_main(int argc, char **argv) {
     return MOON_EXIT_CONFIG;
   }
   const char *verb = argv[optind++];
-  if (!moon_mib_place(path, sizeof path)) { return fail(MOON_EXIT_CONFIG, "no place for the file of names: neither --mib-file nor $HOME"); }
+  if (!moon_mib_place(path, sizeof path)) { /* what is built in can be shown all the same */
+    if (strcmp(verb, "add") == 0) { return fail(MOON_EXIT_CONFIG, "no place for the file of names: neither --mib-file nor $HOME"); }
+    path[0] = '\0';
+  }
   j.path = path;
   j.names = moon_mib_names();
   const char *fault = moon_mib_fault();
