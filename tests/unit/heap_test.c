@@ -104,6 +104,28 @@ static void garbage_is_not_blamed(void **state) {
   moon_heap_close(&h, L);
 }
 
+static void what_a_stopped_script_left_is_nobody_elses(void **state) {
+  (void)state;
+  struct moon_heap h;
+  lua_State *L = open_state(&h);
+  struct moon_heap_account *a = moon_heap_account_new(&h);
+  for (int stopped = 0; stopped < 2; stopped++) {
+    for (int much = 0; much < 2; much++) {
+      lua_gc(L, LUA_GCCOLLECT, 0);
+      moon_heap_charge(&h, a);
+      moon_heap_enter(&h, MIB);
+      run(L, much ? "local t = {} for i = 1, 10000 do t[i] = { i } end" : "local t = {} for i = 1, 2000 do t[i] = { i } end");
+      moon_heap_leave(&h);
+      size_t left = a->alive;
+      moon_heap_release(&h, stopped);
+      moon_heap_charge(&h, NULL);
+      while (moon_heap_collect(&h, L)) { }
+      assert_true(stopped && much ? a->alive < left / 4 : a->alive == left);
+    }
+  }
+  moon_heap_close(&h, L);
+}
+
 static void who_has_too_much_gets_room_to_let_go(void **state) {
   (void)state;
   struct moon_heap h;
@@ -114,7 +136,7 @@ static void who_has_too_much_gets_room_to_let_go(void **state) {
   run(L, "t = {} for i = 1, 14000 do t[i] = { i } end");
   assert_true(moon_heap_judge(&h, L));
   moon_heap_leave(&h);
-  moon_heap_release(&h);
+  moon_heap_release(&h, true);
   moon_heap_charge(&h, NULL);
   unsigned turns = 0;
   while (moon_heap_collect(&h, L)) { assert_true(++turns < 1000); }
@@ -135,7 +157,7 @@ static void who_has_too_much_gets_room_to_let_go(void **state) {
   assert_true(moon_heap_judge(&h, L));
   run(L, "t = nil");
   moon_heap_leave(&h);
-  moon_heap_release(&h);
+  moon_heap_release(&h, true);
   while (moon_heap_collect(&h, L)) { assert_true(++turns < 2000); }
   assert_true(a->known < MIB / 2);
   crossed = 0;
@@ -200,6 +222,7 @@ int main(void) {
     cmocka_unit_test(what_is_made_is_the_makers),
     cmocka_unit_test(the_line_is_told_of_once_and_twice_the_limit_is_refused),
     cmocka_unit_test(garbage_is_not_blamed),
+    cmocka_unit_test(what_a_stopped_script_left_is_nobody_elses),
     cmocka_unit_test(who_has_too_much_gets_room_to_let_go),
     cmocka_unit_test(refused_at_any_point),
     cmocka_unit_test(accounts_go_with_their_last_block),

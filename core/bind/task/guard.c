@@ -137,7 +137,7 @@ int moon_guard_disarm(struct moon_host *h, struct moon_task *t, int end) {
   lua_sethook(h->L, NULL, 0, 0);
   h->guard.armed = 0;
   h->guard.late = 0;
-  moon_heap_release(&h->heap);
+  moon_heap_release(&h->heap, stopped);
   if (stopped && (end == 0 || end == LUA_YIELD || end == LUA_ERRMEM)) { /* by `return pcall(...)`, after which no instruction comes */
     lua_settop(t->co, 0);
     lua_pushstring(t->co, h->guard.told);

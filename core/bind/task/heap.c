@@ -157,10 +157,12 @@ bool moon_heap_judge(struct moon_heap *h, lua_State *L) {
   return h->loose;
 }
 
-void moon_heap_release(struct moon_heap *h) {
+void moon_heap_release(struct moon_heap *h, bool stopped) {
   if (h->wanted || h->loose) {
     h->account->suspected = h->limit;
     h->cycles = 2; /* one under way may have found all of it alive */
+  } else if (stopped && h->account->alive > h->limit / 2 && !h->cycles) {
+    h->cycles = 2;
   }
   h->wanted = 0;
   h->loose = false;

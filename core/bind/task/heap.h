@@ -80,8 +80,9 @@ static inline void moon_heap_charge(struct moon_heap *h, struct moon_heap_accoun
 /* After crossed, between two instructions of L: collects garbage, unless that was found to be of no use before. Has the account
  * too much alive? Else it may go on to its limit. [-0, +0, m] */
 bool moon_heap_judge(struct moon_heap *h, lua_State *L);
-/* The script that was judged is over: what it had is to be collected. */
-void moon_heap_release(struct moon_heap *h);
+/* The script that was judged, or was stopped for whatever reason, is over: what it had is to be collected, also if it was only half
+ * of what it might have: else the next one to run pays for that. */
+void moon_heap_release(struct moon_heap *h, bool stopped);
 /* Once a turn: some of that, a millisecond or so. Is there more to be done? [-0, +0, m] */
 bool moon_heap_collect(struct moon_heap *h, lua_State *L);
 
