@@ -201,8 +201,9 @@ end }
     assert.equal(fifth, s.probes[1].version)
     t.sleep(0.7)
     r.process:stop()
-    local jumps = r.jumps() -- those that had the second version went back once
-    assert.is_true(jumps > 3 and jumps < N / 2, jumps)
+    local jumps, share = r.jumps(), 0 -- those that had the second version went back once; how many had it is up to the machine
+    for percent in r.process:stderr():gmatch("on trial on (%d+) %% of the devices: p " .. second) do share = math.max(share, tonumber(percent)) end
+    assert.is_true(jumps > 3 and jumps < N * share / 100 + 25, jumps)
     assert.are_not.equal(0, os.execute("ls " .. r.dir .. " | grep -q rollout")) -- nothing is left to go on with
   end)
 
