@@ -147,6 +147,50 @@ static void test_long_runs_end_a_trial_of_less(void **state) {
   assert_in_range(low, 1, 400);
 }
 
+#define RUNS 1000
+#define REQUESTS 100
+#define MUTE_MS 2 /* those who heard nothing for so long hold no place */
+
+/* Runs of many requests, one after the other, to agents this far away; the first look comes late, as on a machine that had other
+ * things to do. How long all of them take, in milliseconds. */
+static unsigned take(unsigned rtt_ms, unsigned first_look_ms) {
+  struct { unsigned asked_ms, left; } run[RUNS];
+  struct moon_ramp r;
+  uint64_t heard = 0;
+  unsigned started = 0, over = 0, now = 0;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, 0, 0);
+  for (; over < RUNS && now < 60000; now++) {
+    uint32_t deaf = 0, mute = 0;
+    for (unsigned i = 0; i < started; i++) {
+      if (run[i].left && now == run[i].asked_ms + rtt_ms) {
+        heard++;
+        run[i].asked_ms = now;
+        over += --run[i].left == 0;
+      }
+      deaf += run[i].left == REQUESTS && now < run[i].asked_ms + MUTE_MS;
+      mute += run[i].left == REQUESTS && now >= run[i].asked_ms + MUTE_MS;
+    }
+    if (now >= first_look_ms && started < RUNS) { moon_ramp_look(&r, now * 1000u, heard, started - over - mute, deaf); }
+    for (; started < RUNS && started - over - mute < r.level; started++) {
+      run[started].asked_ms = now;
+      run[started].left = REQUESTS;
+    }
+  }
+  return now;
+}
+
+/* What is on trial is more than what goes on already, and a trial that failed does not keep the others waiting for long. */
+static void test_long_runs_of_far_agents_go_side_by_side(void **state) {
+  (void)state;
+  for (unsigned rtt_ms = 5; rtt_ms <= 80; rtt_ms *= 2) {
+    for (unsigned first_look_ms = 1; first_look_ms <= 4 * rtt_ms; first_look_ms += 3) {
+      unsigned ms = take(rtt_ms, first_look_ms);
+      if (ms > REQUESTS * rtt_ms * 3 / 2) { fail_msg("%u ms away, first look after %u: %u ms", rtt_ms, first_look_ms, ms); }
+    }
+  }
+}
+
 static void test_the_level_has_an_end(void **state) {
   (void)state;
   struct moon_ramp r;
@@ -168,6 +212,7 @@ int main(void) {
     cmocka_unit_test(test_many_become_few_where_they_gain_nothing),
     cmocka_unit_test(test_many_stay_where_they_are_needed),
     cmocka_unit_test(test_long_runs_end_a_trial_of_less),
+    cmocka_unit_test(test_long_runs_of_far_agents_go_side_by_side),
     cmocka_unit_test(test_the_level_has_an_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

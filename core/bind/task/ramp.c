@@ -8,11 +8,10 @@
 #define FADE 0.98         /* of the best at each judgement: on a busy machine the one before is no measure */
 #define EMPTY_US 50000    /* for a trial of less to begin, or that many answers a place: runs that go on do not keep new ones waiting */
 #define EMPTY_ANSWERS 32
-#define FIRST_HOLD 1      /* judgements before the first trial: the first answers are slow */
-#define HOLD 16           /* judgements after a trial that failed, twice as many after the next */
-#define HOLD_MOST 256
+#define HOLD_US 32000     /* after a trial that failed, twice as long after the next */
+#define HOLD_MOST_US 512000
 
-void moon_ramp_init(struct moon_ramp *r) { *r = (struct moon_ramp){.level = MOON_RAMP_FIRST, .hold = FIRST_HOLD, .next_hold = HOLD}; }
+void moon_ramp_init(struct moon_ramp *r) { *r = (struct moon_ramp){.level = MOON_RAMP_FIRST, .hold_us = HOLD_US}; }
 
 void moon_ramp_begin(struct moon_ramp *r, uint64_t now_us, uint64_t heard) {
   r->since_us = r->quiet_us = now_us;
@@ -23,43 +22,46 @@ static void twice(struct moon_ramp *r) {
   if (r->level <= UINT32_MAX / 2) { r->level *= 2; }
 }
 
-static void give_up(struct moon_ramp *r) {
+static void take_back(struct moon_ramp *r) {
   r->level = r->before;
   r->before = 0;
   r->down = !r->down;
-  r->hold = r->next_hold;
-  r->next_hold = r->next_hold < HOLD_MOST ? 2 * r->next_hold : HOLD_MOST;
 }
 
-static void try(struct moon_ramp *r) {
+static void give_up(struct moon_ramp *r, uint64_t now_us) {
+  take_back(r);
+  r->held_us = now_us + r->hold_us;
+  r->hold_us = r->hold_us < HOLD_MOST_US ? 2 * r->hold_us : HOLD_MOST_US;
+}
+
+/* Runs that go on may be more than the level: twice as many are twice as many of them. */
+static void try(struct moon_ramp *r, uint32_t active) {
   r->before = r->level;
   r->down = r->down && r->level >= 2 * MOON_RAMP_FIRST;
   r->emptied = false;
   if (r->down) {
     r->level /= 2;
   } else {
+    if (active > r->level) { r->level = active; }
     twice(r);
   }
 }
 
-static void judge(struct moon_ramp *r, double rate) {
+static void judge(struct moon_ramp *r, double rate, uint64_t now_us, uint32_t active) {
   r->best *= FADE;
   if (r->before) {
-    if (r->down ? rate < r->rate * LOSS : rate < r->best * GAIN) { give_up(r); }
+    if (r->down ? rate < r->rate * LOSS : rate < r->best * GAIN) { give_up(r, now_us); }
     r->before = 0;
   } else {
+    bool first = r->best == 0; /* the first answers are slow */
     r->rate = r->rate > 0 ? (3 * r->rate + rate) / 4 : rate;
-    if (r->hold) {
-      r->hold--;
-    } else {
-      try(r);
-    }
+    if (!first && now_us >= r->held_us) { try(r, active); }
   }
   r->best = rate > r->best ? rate : r->best;
 }
 
-static void widen(struct moon_ramp *r) {
-  if (r->before && r->down) { give_up(r); }
+static void widen(struct moon_ramp *r, uint64_t now_us) {
+  if (r->before && r->down) { give_up(r, now_us); }
   r->before = 0;
   r->down = !r->answered; /* who did not answer yet may just have been slow to begin */
   twice(r);
@@ -80,20 +82,15 @@ void moon_ramp_look(struct moon_ramp *r, uint64_t now_us, uint64_t heard, uint32
     r->quiet_us = now_us;
   }
   if (is_stuck(r, n, took_us, now_us > r->quiet_us ? now_us - r->quiet_us : 0, deaf)) {
-    widen(r);
+    widen(r, now_us);
   } else if (emptying) {
     r->emptied = active <= r->level;
     if (!r->emptied && took_us < EMPTY_US && n / EMPTY_ANSWERS < r->level) { return; }
-    if (!r->emptied) { /* long runs: nothing was learned, so more may be tried at once */
-      uint32_t next_hold = r->next_hold;
-      give_up(r);
-      r->hold = 0;
-      r->next_hold = next_hold;
-    }
+    if (!r->emptied) { take_back(r); } /* long runs: nothing was learned, so more may be tried at once */
   } else if (n < r->level || !took_us) {
     return;
   } else {
-    judge(r, (double)n / (double)took_us);
+    judge(r, (double)n / (double)took_us, now_us, active);
   }
   moon_ramp_begin(r, now_us, heard);
 }

@@ -19,12 +19,12 @@ struct moon_ramp {
   uint64_t heard;      /* answers until then */
   uint64_t seen;       /* answers until the last look */
   uint64_t quiet_us;   /* nothing came since then */
+  uint64_t held_us;    /* no trial until then */
+  uint64_t hold_us;    /* after a trial that fails */
   double rate;         /* answers a microsecond, but for trials; smoothed */
   double best;         /* lately, at any level */
   uint32_t level;      /* runs at once for now */
   uint32_t before;     /* on trial: the level to go back to; else 0 */
-  uint32_t hold;       /* judgements until the next trial */
-  uint32_t next_hold;  /* after a trial that fails */
   bool down;           /* the trial under way, or the next, is of less */
   bool emptied;        /* that of less: as few are under way as it says */
   bool answered;       /* somebody did, ever */
