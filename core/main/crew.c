@@ -14,7 +14,6 @@
 #include "../base/mem.h"
 #include "../bind/load/pack.h"
 #include "log.h"
-#include "notify.h"
 #include "outfit.h"
 #include "output.h"
 #include "shard.h"
@@ -138,7 +137,6 @@ static void start_writer(struct moon_master *m) {
 
 void moon_crew_drain(struct moon_master *m, uint64_t grace_us) {
   struct moon_worker_order order = {.op = MOON_ORDER_DRAIN, .deadline_us = moon_master_now_us() + grace_us};
-  if (!m->stopped) { moon_notify("STOPPING=1"); }
   m->stopped = true;
   m->drain_us = order.deadline_us;
   m->kill_us = order.deadline_us + MOON_OVERTIME_US;

@@ -8,6 +8,7 @@
 #include "judge.h"
 #include "keep.h"
 #include "master.h"
+#include "notify.h"
 #include "reload.h"
 #include "ring.h"
 #include "rollout.h"
@@ -50,7 +51,7 @@ struct moon_master {
   struct moon_reload reload;
   struct moon_turnover turnover;
   struct moon_rollout rollout;
-  uint64_t alive_us;        /* when the service manager is to hear of us again; UINT64_MAX: never */
+  struct moon_notify notify;
   uint8_t *handed;          /* --once: what workers that go on for others need not repeat, see moon_host_config; else NULL */
   size_t handed_len;
   struct moon_keep keep;
@@ -61,7 +62,6 @@ struct moon_master {
   int status;               /* enum moon_exit */
   bool stopped;             /* by a signal, the control socket, or because nobody reads */
   bool over;                /* nothing is started any more */
-  bool ready;               /* the service manager was told */
   bool has_dir;
   char dir[MOON_RUNDIR_MAX];
 };

@@ -12,11 +12,9 @@
 
 #include "crew.h"
 #include "log.h"
-#include "notify.h"
 #include "outfit.h"
 
 #define OWN_FDS 4                       /* signals, the bells of desk and board, what happens beside files */
-#define READY_LOOK_US (20 * 1000)       /* until all workers are at work */
 
 uint64_t moon_master_now_us(void) {
   struct timespec ts;
@@ -238,19 +236,14 @@ static uint64_t trace_schedule(struct moon_master *m) {
   return m->schedtrace.next_us;
 }
 
-/* What is done every so often; returns when to come again. */
-static uint64_t tick(struct moon_master *m) {
-  uint64_t now = moon_master_now_us();
-  moon_judge_tick(&m->judge, now, moon_crew_kill_stuck, m);
-  if (!m->ready && moon_crew_ready(m)) {
-    m->ready = true;
-    moon_notify("READY=1");
-  }
-  if (now >= m->alive_us) {
-    moon_notify("WATCHDOG=1");
-    m->alive_us = now + moon_notify_watchdog_us();
-  }
-  return moon_master_earlier(moon_master_earlier(m->judge.tick_us, m->alive_us), m->ready ? UINT64_MAX : now + READY_LOOK_US);
+static uint64_t judge(struct moon_master *m) {
+  moon_judge_tick(&m->judge, moon_master_now_us(), moon_crew_kill_stuck, m);
+  return m->judge.tick_us;
+}
+
+/* The service manager; returns when to come again. */
+static uint64_t tell_manager(struct moon_master *m) {
+  return moon_notify_tick(&m->notify, moon_crew_ready(m), m->stopped, &m->reload, moon_master_now_us());
 }
 
 static void supervise(struct moon_master *m) {
@@ -267,8 +260,9 @@ static void supervise(struct moon_master *m) {
     }
     if (m->drain_us) { next = moon_master_earlier(next, m->kill_us); }
     next = moon_master_earlier(next, trace_schedule(m));
-    next = moon_master_earlier(next, tick(m));
+    next = moon_master_earlier(next, judge(m));
     if (!m->drain_us) { next = moon_master_earlier(next, moon_reload_tick(&m->reload, moon_master_now_us())); }
+    next = moon_master_earlier(next, tell_manager(m));
     next = moon_master_earlier(next, look_at_turnover(m));
     if (!m->drain_us) { next = moon_master_earlier(next, moon_rollout_tick(m, moon_master_now_us())); }
     next = moon_master_earlier(next, moon_keep_next(&m->keep));

@@ -1,13 +1,25 @@
-/* notify: what a service manager wants to hear (sd_notify(3), without its library): a datagram to the socket that NOTIFY_SOCKET names.
- * Without one nothing is said. */
+/* notify: what a service manager wants to hear (sd_notify(3), without its library): datagrams to the socket that NOTIFY_SOCKET names.
+ * Without one nothing is said.
+ *
+ *   all workers poll                      READY=1
+ *   something is to be read again         RELOADING=1, with the time; at its end READY=1, and STATUS= with what became of it
+ *   a stop began                          STOPPING=1
+ *   half of WATCHDOG_USEC is over         WATCHDOG=1
+ *
+ * Never blocks. What the manager has no room for is said again, but for WATCHDOG=1, which the next one is as good as. */
 #ifndef MOON_MAIN_NOTIFY_H
 #define MOON_MAIN_NOTIFY_H
 
-#include <stdint.h>
+#include "reload.h"
 
-/* "READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=...". Never blocks; what is not taken is lost. */
-void moon_notify(const char *text);
-/* Microseconds after which it wants to hear "WATCHDOG=1" again: half of WATCHDOG_USEC, if that is meant for this process. 0: never. */
-uint64_t moon_notify_watchdog_us(void);
+struct moon_notify {
+  uint64_t alive_us;      /* when it is to hear of us again; UINT64_MAX: never */
+  uint32_t reload;        /* number of the last one it was told of */
+  bool ready, reloading, stopping; /* was told */
+};
+
+void moon_notify_init(struct moon_notify *n, uint64_t now_us);
+/* Says what is new; returns when to come again. working: all workers poll; stopping: they are to end. */
+uint64_t moon_notify_tick(struct moon_notify *n, bool working, bool stopping, const struct moon_reload *r, uint64_t now_us);
 
 #endif

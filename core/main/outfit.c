@@ -13,7 +13,6 @@
 #include "../base/mem.h"
 #include "files.h"
 #include "log.h"
-#include "notify.h"
 
 /* Where it was said; else, for who goes on, beside the directories of all instances: the next one finds it. */
 static void keep_engines(struct moon_master *m, const char *base) {
@@ -49,7 +48,7 @@ bool moon_outfit_init(struct moon_master *m) {
   if (!m->has_dir && moon_stats_init(&m->stats, NULL, n)) { return moon_master_cannot("map the counters"); }
   m->judge = (struct moon_judge){.plan = m->plan, .stats = &m->stats, .quarantine = moon_quarantine_new(), .tick_us = moon_master_now_us()};
   if (!m->judge.quarantine) { return moon_master_cannot("map the quarantine"); }
-  m->alive_us = moon_notify_watchdog_us() ? moon_master_now_us() : UINT64_MAX;
+  moon_notify_init(&m->notify, moon_master_now_us());
   keep_engines(m, base);
   m->stats.head->n_targets = m->plan->n_targets;
   m->stats.head->once = m->plan->once;
