@@ -190,6 +190,7 @@ function c.log(level, text)
   if not log_levels[level] then error("bad argument #1 to '?' (error, warn, info or debug expected)", 0) end
   transport.log(level, text)
 end
+function c.refused() return false end -- nothing is limited here
 function c.spawn(...) return transport.spawn(...) end
 function c.join(thread) return transport.join(thread) end
 function c.version(self) return entry_of(descriptor(self, "with", 0)).agent:version() end

@@ -196,9 +196,9 @@ return function(c)
     if yes then return run(self, out, state) end
   end
 
-  --- A traceback is taken where the error is; faults of the world need none.
+  --- A traceback is taken where the error is; faults of the world, and what the configuration does not allow, need none.
   local function explain(e)
-    return type(e) == "string" and traceback(e, 2) or e
+    return type(e) == "string" and not c.refused(e) and traceback(e, 2) or e
   end
 
   local function finish(h, ok, ...)

@@ -128,6 +128,40 @@ static void oids_that_are_allowed(void **state) {
   host_rig_fini(&r);
 }
 
+/* Whose fault it is stands in the line: there is nothing to be found in a traceback. A mistake has one all the same. */
+static void refusals_have_no_traceback(void **state) {
+  static const char *const allowed[] = {"1.3.6.1.2.1.2.2.1.2"};
+  static const struct { const char *body, *said; } cases[] = {
+    {"device:get '1.3.6.1.2.1.1.5.0'", "p.lua:2: 1.3.6.1.2.1.1.5.0 is not what p may ask for: allow_oids of its configuration\n"},
+    {"snmp.all(function() device:get '1.3.6.1.2.1.1.5.0' end)", "p.lua:2: 1.3.6.1.2.1.1.5.0 is not what p may ask for: allow_oids of its configuration\n"},
+    {"local _, e = pcall(device.get, device, '1.3.6.1.2.1.1.5.0') error(e, 0)", "p.lua:2: 1.3.6.1.2.1.1.5.0 is not what p may ask for: allow_oids of its configuration\n"},
+    {"device:set { { oid = '1.3.6.1.2.1.2.2.1.2.1', type = 'string', value = 'x' } }", "p.lua:2: this probe may not change anything: allow_set is not configured for it\n"},
+    {"for _ = 1, 3 do device:get '" UP "' end", "p.lua:2: more than 2 requests in one run (max_requests of p, version 0000000000000000)\n"},
+    {"return device:table " NAMES, "d1: more than 2 rows in one run (max_rows of p, version 0000000000000000)\n"},
+    {"for _ in device:rows " NAMES " do end", "p.lua:2: more than 2 rows in one run (max_rows of p, version 0000000000000000)\n"},
+    {"for i = 1, 3 do out:gauge('x' .. i, i) end", "p.lua:2: more than 2 samples in one run (max_samples of p, version 0000000000000000)\n"},
+    {"local s = {} while true do s[#s + 1] = ('x'):rep(10000) .. #s end", "p.lua:2: stopped, its probe has "},
+  };
+  char script[512];
+  struct host_rig r;
+  (void)state;
+  for (size_t i = 0; i <= sizeof cases / sizeof *cases; i++) {
+    bool mistake = i == sizeof cases / sizeof *cases;
+    host_rig_init(&r, 1);
+    r.probe.allow_oids = allowed;
+    r.probe.n_allow_oids = 1;
+    r.probe.max_requests = r.probe.max_rows = r.probe.max_samples = 2;
+    r.probe.memory_mb = 1;
+    snprintf(script, sizeof script, "local snmp = require 'moonpoll' return { run = function(device, out)\n%s\nend }",
+             mistake ? "pcall(device.get, device, '1.3.6.1.2.1.1.5.0') error 'oops'" : cases[i].body);
+    assert_int_equal(host_rig_run(&r, script), MOON_OK);
+    expect(r.log, mistake ? "p.lua:2: oops\n" : cases[i].said);
+    assert_int_equal(count(r.log, "traceback"), mistake);
+    assert_int_equal(r.runs.script_errors, 1);
+    host_rig_fini(&r);
+  }
+}
+
 static void targets_that_are_allowed(void **state) {
   static const char *const allowed[] = {"d1", "d[34]"};
   struct host_rig r;
@@ -221,6 +255,7 @@ int main(void) {
     cmocka_unit_test(memory_is_the_probes_in_all_its_runs),
     cmocka_unit_test(one_call_that_wants_too_much),
     cmocka_unit_test(oids_that_are_allowed),
+    cmocka_unit_test(refusals_have_no_traceback),
     cmocka_unit_test(targets_that_are_allowed),
     cmocka_unit_test(only_who_is_trusted_is_compiled),
   };

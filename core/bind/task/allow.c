@@ -5,7 +5,7 @@
 
 #include "../../session/uptime.h"
 #include "../../wire/oid.h"
-#include "task.h"
+#include "limits.h"
 
 static const uint8_t SYS_OBJECT_ID[] = {0x2b, 6, 1, 2, 1, 1, 2, 0};
 
@@ -27,7 +27,7 @@ void moon_allow_check(lua_State *L, const struct moon_plan_probe *p, const struc
     if (moon_allow_oid(p, names[i].oid, names[i].len)) { continue; }
     moon_oid_format(names[i].oid, names[i].len, text, sizeof text);
     lua_pushfstring(L, "%s is not what %s may ask for: allow_oids of its configuration", text, p->name);
-    moon_task_error(L, lua_tostring(L, -1));
+    moon_limits_refuse(L, lua_tostring(L, -1));
   }
 }
 

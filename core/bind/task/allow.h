@@ -11,7 +11,7 @@
 #include "../load/plan.h"
 
 bool moon_allow_oid(const struct moon_plan_probe *p, const uint8_t *oid, size_t len);
-/* Raises unless all of them are allowed, with the line of the script. [-0, +0, e] */
+/* Raises unless all of them are allowed, as moon_limits_refuse. [-0, +0, e] */
 void moon_allow_check(lua_State *L, const struct moon_plan_probe *p, const struct moon_name *names, size_t n);
 /* By its name. */
 bool moon_allow_target(const struct moon_plan_probe *p, const char *name);

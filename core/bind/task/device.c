@@ -481,7 +481,9 @@ static int get_bulk(lua_State *L) {
 /* set { { oid =, type =, value = }, ... }: true, or nil and err [-0, +?, m e] */
 static int set(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
-  if (!d->probe->host->current || !d->probe->host->current->run->version->plan->allow_set) { return luaL_error(L, "this probe may not change anything: allow_set is not configured for it"); }
+  if (!d->probe->host->current || !d->probe->host->current->run->version->plan->allow_set) {
+    return moon_limits_refuse(L, "this probe may not change anything: allow_set is not configured for it");
+  }
   const uint8_t *varbinds;
   uint32_t len;
   const struct moon_name *names;

@@ -57,6 +57,7 @@ static void tell(lua_State *L, struct moon_host *h, const char *format, ...) {
   n += (size_t)vsnprintf(g->told + n, sizeof g->told - n, format, args);
   va_end(args);
   if (n < sizeof g->told) { snprintf(g->told + n, sizeof g->told - n, " (%s, version %016" PRIx64 ")", p->name, p->version); }
+  moon_limits_mark(h, g->told);
   h->counters->scripts_stopped++;
 }
 

@@ -142,6 +142,7 @@ struct moon_host {
   int device_meta, out_meta, rows_meta;
   struct moon_shelf shelf;     /* Lua tables of devices */
 
+  uint64_t refusal;            /* hash of what was last told not to be allowed, see limits.h; 0: nothing was */
   uint64_t seed;               /* of hashes of what devices and scripts choose */
   double clock_offset_s;       /* wall clock - monotonic */
   struct moon_context *contexts; /* see query.h */

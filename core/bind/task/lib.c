@@ -54,6 +54,12 @@ static int log_(lua_State *L) {
   return 0;
 }
 
+/* refused(text): is it what was raised last because the configuration does not allow something? [-0, +1, e] */
+static int refused(lua_State *L) {
+  lua_pushboolean(L, moon_limits_is_marked(moon_host_of(L), luaL_checkstring(L, 1)));
+  return 1;
+}
+
 /* os.time() and os.date(format) of a host whose wall clock was handed in; the second upvalue is the real one [-0, +1, e] */
 static int os_time(lua_State *L) {
   if (lua_isnoneornil(L, 1)) {
@@ -97,7 +103,7 @@ static int take_ref(lua_State *L, int idx, const char *name) {
 }
 
 void moon_lib_setup(struct moon_host *h, lua_State *L) {
-  static const luaL_Reg functions[] = {{"now", now}, {"time", wall}, {"log", log_}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"now", now}, {"time", wall}, {"log", log_}, {"refused", refused}, {NULL, NULL}};
   static const char *const shared[] = {"all", "spawn", "sleep", "now", "time", "log", NULL};
   int top = lua_gettop(L);
   if (h->config.epoch_s > 0) {

@@ -225,6 +225,7 @@ static int push_limit(lua_State *L, lua_State *of, const struct moon_rows *w, co
   moon_task_where(L, of);
   moon_limits_push_text(L, w->run->version->plan, name);
   lua_concat(L, 2);
+  moon_limits_mark(w->query.host, lua_tostring(L, -1));
   return 2;
 }
 

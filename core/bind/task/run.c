@@ -278,11 +278,14 @@ void moon_run_task_ended(lua_State *L, struct moon_task *t, enum moon_task_end e
     line(L);
     say_failed(r, lua_tostring(L, -1));
   } else {
+    bool refused = lua_type(L, -1) == LUA_TSTRING && moon_limits_is_marked(r->host, lua_tostring(L, -1));
     line(L);
     mend_place(L, t->co);
-    luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
+    if (!refused) {
+      luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
+      lua_remove(L, -2);
+    }
     say_script_error(r, lua_tostring(L, -1));
-    lua_pop(L, 1);
   }
   lua_pop(L, 1);
 }
