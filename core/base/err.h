@@ -15,7 +15,7 @@
 enum moon_err {
   MOON_OK = 0,
   MOON_E_TIMEOUT = 1,         /* no answer to any try */
-  MOON_E_REFUSED,             /* ICMP port unreachable on every try */
+  MOON_E_REFUSED,             /* ICMP port unreachable, or no connection, on every try */
   MOON_E_UNREACHABLE,         /* ICMP host or net unreachable on every try, or no route */
   MOON_E_DOWN,                /* breaker open: not asked at all */
   MOON_E_MISSING,             /* noSuchName, noSuchObject, noSuchInstance */

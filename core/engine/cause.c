@@ -74,8 +74,8 @@ static void find_silence(const struct moon_evidence *v, struct moon_diagnosis *o
     say(out, same ? MOON_CAUSE_OTHER_PORT : MOON_CAUSE_OTHER_ADDRESS, "%" PRIu64 " answers came from %s instead; they are not taken",
         d->wrong_source, text);
   } else if (last && last->err == MOON_E_REFUSED) {
-    say(out, MOON_CAUSE_REFUSED, "ICMP port unreachable, %" PRIu64 " times%s", d->icmp,
-        t->last_answer_us ? "; it used to answer on this port" : "");
+    say(out, MOON_CAUSE_REFUSED, "%s, %" PRIu64 " times%s", t->addr.stream ? "connection refused" : "ICMP port unreachable",
+        t->addr.stream ? d->error[MOON_E_REFUSED] : d->icmp, t->last_answer_us ? "; it used to answer on this port" : "");
   } else if (last && last->err == MOON_E_UNREACHABLE) {
     say(out, MOON_CAUSE_UNREACHABLE, "no route, or ICMP host, net or protocol unreachable, %" PRIu64 " times", d->error[MOON_E_UNREACHABLE]);
   } else if (d->late) {

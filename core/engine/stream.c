@@ -18,6 +18,7 @@ struct moon_stream {
   int fd;                  /* -1: none */
   bool connecting;
   int cause;               /* errno that ended the last one; 0 */
+  uint32_t blamed;         /* counter of tries: those before it were told of the last one that was not made */
   uint8_t *in, *out;
   size_t in_n, in_cap, out_n, out_cap;
 };
@@ -105,7 +106,7 @@ static void blame(struct moon_engine *e, struct moon_stream *s) {
     struct moon_slot *slot = MOON_LIST_ENTRY(node, struct moon_slot, node);
     struct moon_outcome o;
     next = node->next;
-    if (slot->state != MOON_SLOT_FLYING || slot->x.icmp) { continue; }
+    if (slot->state != MOON_SLOT_FLYING || slot->latest < s->blamed) { continue; } /* in the pause behind it */
     enum moon_verdict v = moon_exchange_icmp(&slot->x, err, e->now_us, &o);
     if (v == MOON_VERDICT_MINE) {
       moon_engine_finish_later(e, slot, o.err);
@@ -113,6 +114,7 @@ static void blame(struct moon_engine *e, struct moon_stream *s) {
       moon_engine_verdict(e, slot, v, &o);
     }
   }
+  s->blamed = e->flight.next;
 }
 
 static void fail(struct moon_engine *e, struct moon_stream *s, int cause) {

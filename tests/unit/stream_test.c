@@ -246,11 +246,17 @@ static void nobody_there(void **state) {
   int cause;
   (void)state;
   begin();
+  w.policy.retries = 2;
   struct moon_peer *p = world_peer(&w, &t.agent);
   tcp_stop();
-  struct asked *q = asked(p);
-  assert_int_equal(q->err, MOON_E_REFUSED);
-  assert_int_equal(q->tries, 2);
+  uint64_t start = moon_engine_clock_us(w.e);
+  struct asked *q = world_ask(&w, p), *beside = world_ask(&w, p);
+  assert_true(world_run(&w, 10));
+  for (int i = 0; i < 2; i++, q = beside) { /* a pause before each of the other tries, and no more */
+    assert_int_equal(q->err, MOON_E_REFUSED);
+    assert_int_equal(q->tries, 3);
+    assert_in_range(q->at_us - start, 2 * w.policy.rto_floor_us, 3 * w.policy.rto_floor_us);
+  }
   moon_peer_connect(w.e, p);
   for (int i = 0; i < 200 && !moon_peer_connected(p, &cause) && !cause; i++) { world_pass(&w, 0.01); }
   assert_int_equal(cause, ECONNREFUSED);
