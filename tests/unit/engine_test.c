@@ -15,11 +15,7 @@
 
 static struct world w;
 
-static uint64_t clock_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+static uint64_t clock_us(void) { return world_clock_us(&w); }
 
 static void ask_answer(const char *ip) {
   world_init(&w, NULL);

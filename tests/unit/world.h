@@ -1,6 +1,10 @@
 /* world: an engine, its loop, and agents on 127.0.0.0/8 or ::1 that live in the same loop and do what a test asks of them.
  * After every turn both balances must hold.
  *
+ * Their clock leaves out what the machine takes from this process: from one look at it to the next it goes on by a millisecond, or to
+ * where the loop was to wake up and a millisecond more, and no further. What is to happen at one moment after the other does so
+ * however busy the machine is; a test that stands still on purpose says so, by world_stall.
+ *
  *   struct world w;
  *   world_init(&w, NULL);                      NULL: default limits
  *   struct agent *a = world_agent(&w, "127.0.0.1");
@@ -14,6 +18,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../core/base/mem.h"
@@ -22,6 +27,7 @@
 #define UNUSED __attribute__((unused))
 #define AGENTS_MAX 1100
 #define ASKED_MAX 20200
+#define LEAP_US 1000
 
 static const char *world_backend; /* of moon_loop_new */
 
@@ -102,6 +108,8 @@ struct world {
   uint32_t n_notices;
   uint32_t most_in_flight;        /* by what the agents hold */
   uint64_t seen_us;               /* the engine's clock, which never goes back */
+  uint64_t clock_us, lag_us;      /* what it showed last, and how far it is behind that of the machine */
+  uint64_t wake_us;               /* what the loop was asked for */
 };
 
 UNUSED static void world_notice(void *arg, void *user, const char *text) {
@@ -110,6 +118,46 @@ UNUSED static void world_notice(void *arg, void *user, const char *text) {
   size_t n = strlen(w->notices);
   snprintf(w->notices + n, sizeof w->notices - n, "%s\n", text);
   w->n_notices++;
+}
+
+UNUSED static uint64_t world_clock_us(void *arg) {
+  struct world *w = arg;
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  uint64_t now = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 - w->lag_us;
+  uint64_t most = w->clock_us > w->wake_us ? w->clock_us : w->wake_us;
+  if (w->clock_us && w->wake_us != UINT64_MAX && now > most + LEAP_US) {
+    w->lag_us += now - most - LEAP_US;
+    now = most + LEAP_US;
+  }
+  w->clock_us = now;
+  return now;
+}
+
+static enum moon_err world_watch(void *world, int fd, moon_io_ready *ready, void *arg) {
+  struct world *w = world;
+  return moon_loop_io(w->loop)->watch(w->loop, fd, ready, arg);
+}
+
+static void world_unwatch(void *world, int fd) {
+  struct world *w = world;
+  moon_loop_io(w->loop)->unwatch(w->loop, fd);
+}
+
+/* The loop goes by the machine's clock. */
+static void world_wake(void *world, uint64_t at_us) {
+  struct world *w = world;
+  w->wake_us = at_us;
+  moon_loop_io(w->loop)->wake(w->loop, at_us && at_us != UINT64_MAX ? at_us + w->lag_us : at_us);
+}
+
+static const struct moon_io world_io = { .watch = world_watch, .unwatch = world_unwatch, .wake = world_wake };
+
+/* The process stands still, and all of that counts. */
+UNUSED static void world_stall(struct world *w, long ms) {
+  const struct timespec t = { .tv_nsec = ms * 1000000 };
+  nanosleep(&t, NULL);
+  w->clock_us += (uint64_t)ms * 1000;
 }
 
 UNUSED static void world_clock(void *arg) {
@@ -146,6 +194,8 @@ UNUSED static void world_init(struct world *w, void (*change)(struct moon_engine
   w->config.counters = &w->c;
   w->config.notice = world_notice;
   w->config.ready = world_clock;
+  w->config.clock_us = world_clock_us;
+  w->config.clock_arg = w;
   w->config.arg = w;
   if (change) { change(&w->config); }
   strcpy(w->credential.name, "test");
@@ -155,7 +205,7 @@ UNUSED static void world_init(struct world *w, void (*change)(struct moon_engine
   moon_list_init(&w->replies);
   w->loop = moon_loop_new(world_backend);
   assert_non_null(w->loop);
-  assert_int_equal(moon_engine_new(&w->config, moon_loop_io(w->loop), w->loop, &w->e), MOON_OK);
+  assert_int_equal(moon_engine_new(&w->config, &world_io, w, &w->e), MOON_OK);
   moon_loop_on_turn(w->loop, world_turn, w);
   moon_timer_init(&w->limit, world_limit, w);
 }
@@ -175,11 +225,8 @@ UNUSED static void world_fini(struct world *w) {
 
 /* Until `until` or nothing is in flight; false when the time was up. */
 UNUSED static bool world_run(struct world *w, double seconds) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  uint64_t now_us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
   w->out_of_time = false;
-  moon_timer_start(w->e, &w->limit, now_us + (uint64_t)(seconds * 1e6));
+  moon_timer_start(w->e, &w->limit, moon_engine_clock_us(w->e) + (uint64_t)(seconds * 1e6));
   moon_loop_run(w->loop);
   moon_timer_stop(w->e, &w->limit);
   return !w->out_of_time;
