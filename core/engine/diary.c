@@ -37,6 +37,11 @@ void moon_diary_end(struct moon_diary *d, const struct moon_outcome *o, const st
   }
 }
 
+void moon_diary_cut(struct moon_diary *d) {
+  d->silent++;
+  d->well = 0;
+}
+
 bool moon_diary_sent(struct moon_diary *d, uint64_t now_us) {
   uint64_t *oldest = &d->sent_us[d->n_sent % MOON_HURRY_TRIES];
   bool hurried = d->n_sent++ >= MOON_HURRY_TRIES && now_us < *oldest + MOON_HURRY_US;

@@ -44,6 +44,8 @@ struct moon_diary {
 /* A request is over. started_us: when its first try left. */
 MOON_API void moon_diary_end(struct moon_diary *d, const struct moon_outcome *o, const struct moon_request *r, uint64_t started_us,
                              bool hurried, uint64_t now_us);
+/* A request was cancelled, after it had waited for as long as a try does, and in vain. */
+MOON_API void moon_diary_cut(struct moon_diary *d);
 /* A try leaves. True: it is a hurried one. */
 MOON_API bool moon_diary_sent(struct moon_diary *d, uint64_t now_us);
 /* A try that was not answered in time; its request goes on. */

@@ -261,12 +261,18 @@ static void detach(struct moon_engine *e, struct moon_slot *s) {
   e->counters->in_flight--;
 }
 
+/* Whoever cut it short had patience for a try at least. */
+static bool was_patient(const struct moon_slot *s, uint64_t now_us) { return now_us - s->x.sent_us[0] >= s->peer->target.policy->timeout_us; }
+
 /* What the agent's silence says: nothing when it was not asked, or when the caller had less patience than the policy. */
 static enum moon_err lesson(const struct moon_slot *s, enum moon_err err, bool answered, uint64_t now_us) {
+  struct moon_peer *p = s->peer;
   if (answered) { return err; }
   if (!s->x.tries) { return MOON_E_CANCELLED; }
-  if (err == MOON_E_TIMEOUT && s->capped && now_us - s->x.sent_us[0] < s->peer->target.policy->timeout_us) { return MOON_E_CANCELLED; }
-  return err == MOON_E_TIMEOUT || err == MOON_E_REFUSED || err == MOON_E_UNREACHABLE ? err : MOON_E_CANCELLED;
+  if (err == MOON_E_TIMEOUT && s->capped && !was_patient(s, now_us)) { return MOON_E_CANCELLED; }
+  if (err != MOON_E_TIMEOUT && err != MOON_E_REFUSED && err != MOON_E_UNREACHABLE) { return MOON_E_CANCELLED; }
+  if (p->named && !moon_named_silent(p, s->x.sent_us[1], true)) { return MOON_E_CANCELLED; }
+  return s->x.request->is_followed ? MOON_E_CANCELLED : err;
 }
 
 /* For who asks later why. Nothing but two counts while all is well. */
@@ -294,10 +300,6 @@ void moon_engine_finish(struct moon_engine *e, struct moon_slot *s, struct moon_
   note(e, s, o, answered);
   enum moon_err seen = lesson(s, o->err, answered, e->now_us);
   bool trial = s->trial;
-  if (seen == MOON_E_TIMEOUT || seen == MOON_E_REFUSED || seen == MOON_E_UNREACHABLE) {
-    if (p->named && !moon_named_silent(p, s->x.sent_us[1], true)) { seen = MOON_E_CANCELLED; }
-    if (s->x.request->is_followed) { seen = MOON_E_CANCELLED; }
-  }
   detach(e, s);
   moon_flight_put(&e->flight, s, answered);
   if ((seen != MOON_E_CANCELLED || trial) && moon_target_settle(&p->target, seen, trial, e->now_us)) { moon_engine_breaker(e, p); }
@@ -569,12 +571,15 @@ void moon_engine_cancel(struct moon_engine *e, struct moon_ticket t) {
   struct moon_slot *s = moon_flight_slot(&e->flight, t);
   if (!s) { return; }
   struct moon_peer *p = s->peer;
-  bool trial = s->trial;
+  bool trial = s->trial, flew = s->state == MOON_SLOT_FLYING || s->state == MOON_SLOT_RESEND;
+  enum moon_err seen = flew && was_patient(s, e->now_us) ? lesson(s, MOON_E_TIMEOUT, false, e->now_us) : MOON_E_CANCELLED;
   e->counters->error[MOON_E_CANCELLED]++;
+  if (seen == MOON_E_TIMEOUT && moon_peer_diary(p)) { moon_diary_cut(p->diary); }
   detach(e, s);
   moon_flight_put(&e->flight, s, false);
-  if (trial) { moon_target_settle(&p->target, MOON_E_CANCELLED, true, e->now_us); }
-  if (!e->in_turn && !moon_list_empty(&e->active)) { moon_engine_kick(e); } /* its place is somebody's */
+  if ((seen != MOON_E_CANCELLED || trial) && moon_target_settle(&p->target, seen, trial, e->now_us)) { moon_engine_breaker(e, p); }
+  /* Its place is somebody's; or all that wait are told that nobody is there. */
+  if (!e->in_turn && !(moon_list_empty(&e->active) && moon_list_empty(&e->ready))) { moon_engine_kick(e); }
 }
 
 /* ---- timers of the host */

@@ -32,21 +32,19 @@ static void retry(void **state) {
 }
 
 static void silence(void **state) {
-  struct timespec t;
   (void)state;
   world_init(&w, NULL);
   w.policy.retries = 3;
   w.policy.timeout_us = 50000;
   struct agent *a = world_agent(&w, "127.0.0.1");
   a->silent = true;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  uint64_t start = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+  uint64_t start = moon_engine_clock_us(w.e);
   struct asked *q = world_ask(&w, world_peer(&w, a));
   assert_true(world_run(&w, 5));
   assert_int_equal(q->err, MOON_E_TIMEOUT);
   assert_int_equal(q->tries, 4);
   assert_int_equal(q->rtt_us, 0);
-  assert_in_range(q->at_us - start, 200000, 900000); /* (retries + 1) * timeout */
+  assert_in_range(q->at_us - start, 200000, 220000); /* (retries + 1) * timeout */
   world_pass(&w, 0.02);
   assert_int_equal(a->seen, 4);
   assert_int_equal(w.c.retries, 3);
@@ -433,6 +431,43 @@ static void cancelled_trial(void **state) {
   world_fini(&w);
 }
 
+/* Cancelled by whoever had no more time: it tells of the agent what a timeout would once it waited for as long as a try does. */
+static void cancelled_in_silence(void **state) {
+  struct moon_peer_state now;
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 40000;
+  w.policy.breaker_after = 2;
+  w.policy.window = 1;
+  struct agent *a = world_agent(&w, "127.0.0.1");
+  a->silent = true;
+  struct moon_peer *p = world_peer(&w, a);
+  struct moon_target *t = moon_peer_target(p);
+  for (int i = 0; i < 3; i++) {
+    struct asked *soon = world_ask(&w, p);
+    world_pass(&w, 0.03);
+    moon_engine_cancel(w.e, soon->ticket);
+  }
+  assert_int_equal(t->silent, 0);
+  for (uint32_t i = 1; i <= 2; i++) {
+    assert_false(t->open);
+    struct asked *q = world_ask(&w, p), *waits = world_ask(&w, p);
+    world_pass(&w, 0.07);
+    moon_engine_cancel(w.e, q->ticket);
+    assert_int_equal(t->silent, i);
+    moon_peer_look(p, &now);
+    assert_int_equal(now.diary->silent, i);
+    if (i == 1) { moon_engine_cancel(w.e, waits->ticket); } /* was not asked */
+    assert_int_equal(t->silent, i);
+  }
+  assert_true(t->open);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.asked[w.n_asked - 1].err, MOON_E_DOWN); /* told to who waits, in a turn */
+  assert_int_equal(w.c.breakers_opened, 1);
+  assert_int_equal(w.c.error[MOON_E_TIMEOUT], 0);
+  world_fini(&w);
+}
+
 static void small_budget(struct moon_engine_config *c) {
   c->retry_percent = 0;
   c->retry_per_s = 2;
@@ -475,16 +510,11 @@ static void answer_by_hand(const struct by_hand *h) {
   assert_int_equal(sendto(h->fd, out, k, 0, (struct sockaddr *)&to, len), k);
 }
 
-static void sleep_ms(long ms) {
-  const struct timespec t = { .tv_nsec = ms * 1000000 };
-  nanosleep(&t, NULL);
-}
-
 /* The process stands still, past every deadline, and meanwhile the answers arrive. */
 static void stall(struct asked *q, const struct moon_outcome *o) {
   (void)q;
   (void)o;
-  sleep_ms(200);
+  world_stall(&w, 200);
   for (int i = 1; i < HANDS; i++) { answer_by_hand(&hand[i]); }
 }
 /* What is here already is no timeout, whatever the clock says when it is read. */
@@ -550,7 +580,7 @@ static void behind_a_flood(void **state) {
   (void)state;
   struct asked *q = begin_flood(50000);
   answer_by_hand(&hand[0]);
-  sleep_ms(60);
+  world_stall(&w, 60);
   assert_true(world_run(&w, 5));
   assert_int_equal(w.c.malformed, FLOOD);
   assert_int_equal(q->err, MOON_OK);
@@ -568,7 +598,7 @@ static bool three_waves(struct world *world) {
   if (waves == 3 || world->c.malformed < FLOOD + (uint64_t)waves * WAVE - WAVE / 2) { return world->c.in_flight == 0; }
   flood_of(WAVE);
   if (++waves == 2) {
-    sleep_ms(900);
+    world_stall(&w, 900);
     answer_by_hand(&hand[0]);
   }
   return world->c.in_flight == 0;
@@ -604,7 +634,7 @@ static bool goes_on(struct world *world) {
 static void silent_in_a_flood(void **state) {
   (void)state;
   struct asked *q = begin_flood(50000);
-  sleep_ms(60);
+  world_stall(&w, 60);
   sent = FLOOD;
   w.until = goes_on;
   assert_true(world_run(&w, 20));
@@ -634,6 +664,7 @@ int main(void) {
     cmocka_unit_test(breaker),
     cmocka_unit_test(down_at_once),
     cmocka_unit_test(cancelled_trial),
+    cmocka_unit_test(cancelled_in_silence),
     cmocka_unit_test(retry_budget),
     cmocka_unit_test(stalled),
     cmocka_unit_test(behind_a_flood),

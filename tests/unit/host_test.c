@@ -169,7 +169,8 @@ static void a_lost_line_is_that_of_the_script(void **state) {
     snprintf(script, sizeof script, "return { run = function(device)\n local f = function() return %s end\n local x = device:cache('k', 9, f)\nend }", lost[i]);
     assert_int_equal(host_rig_run(&r, script), MOON_OK);
     expect(r.log, "error: p: d1: p.lua:3: ");
-    assert_true(strstr(r.log, "lua/moonpoll") > strstr(r.log, "traceback"));
+    const char *library = strstr(r.log, "lua/moonpoll");
+    assert_true(!library || library > strstr(r.log, "traceback")); /* what is refused has none */
     host_rig_fini(&r);
   }
 }
