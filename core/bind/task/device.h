@@ -1,7 +1,7 @@
 /* device: what a script calls `device`: one agent as one probe sees it. A table with name, host, address, labels and state, whose
  * methods ask the agent; device[1] is its number here, device[2] its state or the context it
- * is asked in (device:with), device[3] the version it was made for. get, get_raw, get_next, get_bulk and set are C; walk, rows, table and cache
- * are lua/moonpoll/task.lua on top of rows.h. */
+ * is asked in (device:with), device[3] the version it was made for. Its methods are in get.h, walk, rows, table and cache in
+ * lua/moonpoll/task.lua on top of rows.h. */
 #ifndef MOON_BIND_TASK_DEVICE_H
 #define MOON_BIND_TASK_DEVICE_H
 

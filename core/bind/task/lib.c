@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "device.h"
+#include "get.h"
 #include "out.h"
 #include "rows.h"
 #include "run.h"
@@ -125,6 +126,7 @@ void moon_lib_setup(struct moon_host *h, lua_State *L) {
   }
   moon_task_functions(L, h);
   moon_device_functions(L, h);
+  moon_get_functions(L, h);
   moon_rows_functions(L, h);
   lua_call(L, 1, 1);
   int made = lua_gettop(L);

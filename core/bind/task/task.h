@@ -34,7 +34,7 @@ struct moon_get {
   struct moon_fetch *fetch;           /* NULL: one request, answered in one piece */
   const struct moon_outcome *outcome; /* while the done callback runs, else NULL */
   const struct moon_name *names;      /* of a SET: lent by the userdata that was yielded */
-  uint8_t kind;                       /* see device.c */
+  uint8_t kind;                       /* see get.c */
   uint8_t flags;                      /* of moon_value_push */
 };
 
