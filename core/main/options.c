@@ -28,7 +28,7 @@ const char moon_options_help[] =
   "  --every S           seconds between runs, instead of what the probe says\n"
   "  --arg KEY=VALUE     handed to the probes of the command line; may be repeated\n"
   "  --mib-file FILE     names of OIDs beside those built in, as moonpoll mib add makes them\n"
-  "  -o FORMAT           json, table or null; table on a terminal, else json\n"
+  "  -o FORMAT, --output FORMAT  json, table or null; table on a terminal, else json\n"
   "\n"
   "  -v 1|2c|3           SNMP version (2c; 3 with -u)\n"
   "  -c COMMUNITY        community (public)\n"

@@ -31,7 +31,7 @@ static const char usage[] =
   "  --count N           agents (1), on addresses that count up\n"
   "  --address A         of the first (127.1.0.1)\n"
   "  --port P            UDP port of agents that name none (0: a free one, told when ready)\n"
-  "  -c COMMUNITY        that may read (public)\n"
+  "  -c COMMUNITY, --community COMMUNITY  that may read (public)\n"
   "  --write COMMUNITY   that may SET (private)\n"
   "  -u USER             of SNMPv3, who may SET; the least level is what he has keys for\n"
   "  -a PROTOCOL         MD5, SHA, SHA-224, SHA-256, SHA-384, SHA-512 (MD5)\n"

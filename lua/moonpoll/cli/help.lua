@@ -33,8 +33,8 @@ local own = {
   bulkwalk = "  -CnNUM -CrNUM     non-repeaters (0), repetitions (10)\n"
     .. "  -Cc -Ci -Cp       do not stop at OIDs that do not increase; begin with OID itself; count the values\n",
   set = "  -Cq               do not show what was set\n\n"
-    .. "  TYPE: i integer, u unsigned, t hundredths of a second, a IP address, o OID, s text, x hexadecimal, d decimal octets,\n"
-    .. "        b numbers of bits, n null, c 32-bit counter, C 64-bit counter, U I F D opaque unsigned, signed, float, double\n",
+    .. "  TYPE: = as the MIB says, i integer, u 3 unsigned, t hundredths of a second, a IP address, o OID, s text, x hexadecimal,\n"
+    .. "        d decimal octets, b numbers of bits, n null, U I F D opaque unsigned, signed, float, double\n",
 }
 own.getnext = own.get
 
@@ -54,6 +54,7 @@ local common = [[
                     0 b e E S u U X as net-snmp has them
   -I LETTERS        how to read OIDs: s SUFFIX, S PREFIX; b h r R u as net-snmp has them
   -d                show packets
+  -s ADDRESS        to ask from
   -L e|o|n|f FILE   where messages go
   -m -M -P          MIB modules
   -Y TOKEN=VALUE    a line of snmp.conf; --TOKEN=VALUE too
