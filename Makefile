@@ -124,7 +124,7 @@ test-long: test
 	@$(MAKE) --no-print-directory SAN=1 test-run RUN=long
 test-run:
 	@$(TEST_ENV) sh tests/run.sh $(RUN)
-tsan: ; @$(MAKE) --no-print-directory SAN=tsan all && B="$(O)/santsan" CC="$(CC)" sh tests/threads.sh seeing_spec process_spec reload_spec
+tsan: ; @$(MAKE) --no-print-directory SAN=tsan all && B="$(O)/santsan" CC="$(CC)" sh tests/threads.sh seeing_spec process_spec reload_spec replace_spec rollout_spec engines_spec
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-build && sh tests/fuzz.sh $(O)/sanfuzz $(FUZZ_SECONDS)
 coverage:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# threads.sh [SPEC...]: where threads meet, under the thread sanitizer. Without words: unit/threads_test, of a few files that are
-# compiled here, in seconds. With words: these of tests/e2e by the program in $B, which was built with SAN=tsan (make tsan). TAP.
+# threads.sh [SPEC...]: where threads meet, under the thread sanitizer. Without words: tests of tests/unit, of a few files
+# that are compiled here, in seconds. With words: these of tests/e2e by the program in $B, which was built with SAN=tsan (make tsan). TAP.
 # The sanitizer holds signals back until the next system call: specs about scripts that never make one cannot pass.
 set -u
 : "${B:=build/san}" "${CC:=gcc}"
@@ -23,20 +23,29 @@ reported() {
   fi
 }
 
+# compiled NAME FILE...: tests/unit/NAME.c with these.
+compiled() {
+  name=$1
+  shift
+  n=$((n + 1))
+  : >"$dir/out"
+  # shellcheck disable=SC2046 # words
+  if $CC -std=gnu11 -D_GNU_SOURCE= -O1 -g -fsanitize=thread -w -Icore $(pkg-config --cflags luajit 2>/dev/null) -o "$dir/$name" \
+    "tests/unit/$name.c" "$@" core/base/*.c -lcmocka -lpthread -ldl && timeout 100 "$dir/$name" >"$dir/out" 2>&1; then
+    echo "ok $n - $name"
+  else
+    echo "not ok $n - $name"
+  fi
+  sed 's/^/# /' "$dir/out"
+  reported "$name"
+}
+
 if [ $# -eq 0 ]; then
   main=core/main
-  # shellcheck disable=SC2046 # words
-  if ! $CC -std=gnu11 -D_GNU_SOURCE= -O1 -g -fsanitize=thread -w -Icore $(pkg-config --cflags luajit 2>/dev/null) -o "$dir/test" \
-    tests/unit/threads_test.c $main/ring.c $main/desk.c $main/watchdog.c core/base/mem.c core/base/err.c -lcmocka -lpthread; then
-    echo "1..1"
-    echo "not ok 1 - threads_test does not compile"
-    exit 1
-  fi
-  echo "1..2"
-  n=1
-  if timeout 100 "$dir/test" >"$dir/out" 2>&1; then echo "ok 1 - threads_test"; else echo "not ok 1 - threads_test"; fi
-  sed 's/^/# /' "$dir/out"
-  reported threads_test
+  echo "1..4"
+  compiled threads_test $main/ring.c $main/desk.c $main/watchdog.c
+  # With libcrypto as the program has it, which whoever is first opens.
+  compiled password_test core/bind/load/password.c core/wire/*.c $main/libcrypto.c $main/log.c $main/format.c $main/print.c
   exit 0
 fi
 

@@ -623,6 +623,8 @@ return {
     from = "  while (i < MOON_CONTROL_CLIENTS && q->open[i].ticket) { i++; }", to = "  while (i < 1 && q->open[i].ticket) { i++; }" },
   { name = "threads: a record is there before its octets", file = "core/main/ring.c", tests = { "threads" },
     from = "atomic_store_explicit(&s->head, head, memory_order_release);", to = "atomic_store_explicit(&s->head, head, memory_order_relaxed);" },
+  { name = "threads: all make keys with the same context", file = "core/bind/load/password.c", tests = { "threads" },
+    from = "  if (w.n < MANY) {\n    w.crypto = l->crypto;", to = "  w.crypto = l->crypto;\n  if (w.n < MANY) {" },
   { name = "threads: an answer is there before its text", file = "core/main/desk.c", tests = { "threads" },
     from = "__atomic_store_n(&s->answered, number, __ATOMIC_RELEASE);", to = "s->answered = number;" },
   -- what is told to a service manager, and where workers run

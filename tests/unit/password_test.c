@@ -65,15 +65,18 @@ static void told(void *arg, uint32_t made, uint32_t n) {
 static void many(void **state) {
   static char texts[MANY][16];
   static struct moon_credential c[MANY], alone;
-  struct moon_password_list l = {0};
+  struct moon_crypto *crypto;
   struct said said = {0};
   (void)state;
+  assert_int_equal(moon_crypto_new(0, &crypto), MOON_OK);
+  struct moon_password_list l = {.crypto = crypto};
   for (uint32_t i = 0; i < MANY; i++) {
     (void)snprintf(texts[i], sizeof texts[i], "password-%03u", (unsigned)(i * 7 % (MANY / 2)));
     assert_int_equal(moon_password_add(&l, MOON_AUTH_SHA1, texts[i], 12, i, i % 3 == 0), MOON_OK);
   }
   assert_int_equal(moon_password_run(&l, c, told, &said), MOON_OK);
   moon_password_fini(&l);
+  moon_crypto_free(crypto);
   if (said.times) { assert_int_equal(said.n, MANY / 2); }
   for (uint32_t i = 0; i < MANY; i += 37) {
     char text[16];
