@@ -1,11 +1,14 @@
 /* libcrypto, opened when its first function is called: with the first agent of SNMPv3. What only speaks v1 and v2c starts without
  * its 18,000 relocations, half of what starting takes (1.1 of 2.3 ms CPU, `moonpoll --version`). These stand in front of
  * the functions of it that core/wire calls, in the program alone: the libraries are linked to it as ever. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/md5.h>
 #include <openssl/opensslv.h>
 #include <openssl/provider.h>
+#include <openssl/sha.h>
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -27,12 +30,24 @@
   X(OSSL_PROVIDER *, OSSL_PROVIDER_load, (OSSL_LIB_CTX *c, const char *name), (c, name), NULL)                                      \
   X(int, OSSL_PROVIDER_unload, (OSSL_PROVIDER *p), (p), 0)                                                                          \
   X(EVP_MD *, EVP_MD_fetch, (OSSL_LIB_CTX *c, const char *name, const char *properties), (c, name, properties), NULL)               \
-  X(int, EVP_MD_get_block_size, (const EVP_MD *md), (md), 0)                                                                        \
   X(EVP_MD_CTX *, EVP_MD_CTX_new, (void), (), NULL)                                                                                 \
-  X(int, EVP_MD_CTX_copy_ex, (EVP_MD_CTX *to, const EVP_MD_CTX *from), (to, from), 0)                                               \
   X(int, EVP_DigestInit_ex2, (EVP_MD_CTX *x, const EVP_MD *md, const OSSL_PARAM *params), (x, md, params), 0)                       \
   X(int, EVP_DigestUpdate, (EVP_MD_CTX *x, const void *p, size_t n), (x, p, n), 0)                                                  \
   X(int, EVP_DigestFinal_ex, (EVP_MD_CTX *x, unsigned char *out, unsigned int *n), (x, out, n), 0)                                  \
+  X(int, MD5_Init, (MD5_CTX *x), (x), 0)                                                                                            \
+  X(int, MD5_Update, (MD5_CTX *x, const void *p, size_t n), (x, p, n), 0)                                                           \
+  X(int, MD5_Final, (unsigned char *out, MD5_CTX *x), (out, x), 0)                                                                  \
+  X(int, SHA1_Init, (SHA_CTX *x), (x), 0)                                                                                           \
+  X(int, SHA1_Update, (SHA_CTX *x, const void *p, size_t n), (x, p, n), 0)                                                          \
+  X(int, SHA1_Final, (unsigned char *out, SHA_CTX *x), (out, x), 0)                                                                 \
+  X(int, SHA224_Init, (SHA256_CTX *x), (x), 0)                                                                                      \
+  X(int, SHA256_Init, (SHA256_CTX *x), (x), 0)                                                                                      \
+  X(int, SHA256_Update, (SHA256_CTX *x, const void *p, size_t n), (x, p, n), 0)                                                     \
+  X(int, SHA256_Final, (unsigned char *out, SHA256_CTX *x), (out, x), 0)                                                            \
+  X(int, SHA384_Init, (SHA512_CTX *x), (x), 0)                                                                                      \
+  X(int, SHA512_Init, (SHA512_CTX *x), (x), 0)                                                                                      \
+  X(int, SHA512_Update, (SHA512_CTX *x, const void *p, size_t n), (x, p, n), 0)                                                     \
+  X(int, SHA512_Final, (unsigned char *out, SHA512_CTX *x), (out, x), 0)                                                            \
   X(EVP_CIPHER *, EVP_CIPHER_fetch, (OSSL_LIB_CTX *c, const char *name, const char *properties), (c, name, properties), NULL)       \
   X(int, EVP_CIPHER_get_key_length, (const EVP_CIPHER *c), (c), 0)                                                                  \
   X(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_new, (void), (), NULL)                                                                         \
@@ -40,6 +55,7 @@
   X(int, EVP_CipherInit_ex2,                                                                                                        \
     (EVP_CIPHER_CTX *x, const EVP_CIPHER *c, const unsigned char *key, const unsigned char *iv, int enc, const OSSL_PARAM *params), \
     (x, c, key, iv, enc, params), 0)                                                                                                \
+  X(int, EVP_Cipher, (EVP_CIPHER_CTX *x, unsigned char *out, const unsigned char *in, unsigned n), (x, out, in, n), -1)             \
   X(int, EVP_CipherUpdate, (EVP_CIPHER_CTX *x, unsigned char *out, int *len, const unsigned char *in, int n), (x, out, len, in, n), 0)
 
 #define PROCEDURES(X)                                 \

@@ -4,16 +4,16 @@
  *   struct moon_keyring_ref ref = {0};                     kept beside the engine id
  *   moon_keyring_get(ring, credential, priv, engine_id, n, &ref, &usm);      quick as long as nothing was dropped
  *
- * Keys are found by their content: what a credential was called, or where it lay, does not matter. Contexts take some 1.5 KB
- * each and are bounded: the ones not used for longest go. Localized keys outlive them, as extending a key the way Reeder
- * does hashes 1 MiB. Secrets are wiped before memory is given back. One thread at a time. */
+ * Keys are found by their content: what a credential was called, or where it lay, does not matter. Contexts take some 200
+ * octets each, with DES 700, and are bounded: the ones not used for longest go. Localized keys outlive them, as extending a
+ * key the way Reeder does hashes 1 MiB. Secrets are wiped before memory is given back. One thread at a time. */
 #ifndef MOON_SESSION_KEYRING_H
 #define MOON_SESSION_KEYRING_H
 
 #include "../wire/usm.h"
 #include "credential.h"
 
-#define MOON_KEYRING_CONTEXTS 20000u /* by default: 30 MB */
+#define MOON_KEYRING_CONTEXTS 20000u /* by default: 4 MB */
 #define MOON_KEYRING_KEYS 4u         /* localized keys kept for each context that may be */
 
 struct moon_keyring; /* opaque */

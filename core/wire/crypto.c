@@ -8,7 +8,7 @@
 #include "evp.h"
 
 struct auth { const char *name, *algorithm; uint8_t key_len, digest_len; };
-struct priv { const char *name, *algorithm; uint8_t key_len; const char *chain; };
+struct priv { const char *name, *algorithm; uint8_t key_len; const char *chain; }; /* chain: AES */
 
 static const struct auth auths[MOON_AUTH_N] = {
   [MOON_AUTH_NONE] = {"none", NULL, 0, 0},
@@ -58,8 +58,9 @@ void moon_crypto_free(struct moon_crypto *c) {
   EVP_MD_CTX_free(c->scratch);
   for (i = 0; i < MOON_AUTH_N; i++) { EVP_MD_free(c->md[i]); }
   for (i = 0; i < MOON_PRIV_N; i++) {
-    EVP_CIPHER_free(c->cipher[i]);
-    EVP_CIPHER_free(c->chain[i]);
+    EVP_CIPHER_free(c->des[i]);
+    EVP_CIPHER_CTX_free(c->aes[i].blocks);
+    EVP_CIPHER_CTX_free(c->aes[i].chain);
   }
   if (c->legacy) { OSSL_PROVIDER_unload(c->legacy); }
   if (c->base) { OSSL_PROVIDER_unload(c->base); }
@@ -79,30 +80,45 @@ enum moon_err moon_crypto_md(struct moon_crypto *c, enum moon_auth auth, const E
   return MOON_OK;
 }
 
-static enum moon_err fetch(struct moon_crypto *c, const char *algorithm, EVP_CIPHER **kept, const EVP_CIPHER **out) {
-  if (!*kept && algorithm) {
-    ERR_set_mark();
-    *kept = EVP_CIPHER_fetch(c->lib, algorithm, NULL);
-    ERR_pop_to_mark();
-  }
-  if (!*kept) { return MOON_E_NO_ALGORITHM; }
-  *out = *kept;
+static bool is_des(enum moon_priv priv) { return priv == MOON_PRIV_DES || priv == MOON_PRIV_3DES; }
+
+enum moon_err moon_crypto_des(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
+  if (!is_des(priv)) { return MOON_E_RANGE; }
+  ERR_set_mark();
+  if (priv == MOON_PRIV_DES && !c->legacy) { c->legacy = OSSL_PROVIDER_load(c->lib, "legacy"); }
+  if (!c->des[priv]) { c->des[priv] = EVP_CIPHER_fetch(c->lib, privs[priv].algorithm, NULL); }
+  ERR_pop_to_mark();
+  if (!c->des[priv]) { return MOON_E_NO_ALGORITHM; }
+  *out = c->des[priv];
   return MOON_OK;
 }
 
-enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
-  if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N) { return MOON_E_RANGE; }
-  if (priv == MOON_PRIV_DES && !c->legacy) {
-    ERR_set_mark();
-    c->legacy = OSSL_PROVIDER_load(c->lib, "legacy");
-    ERR_pop_to_mark();
+static enum moon_err make_aes(struct moon_crypto *c, const char *algorithm, EVP_CIPHER_CTX **out) {
+  static const uint8_t zeros[EVP_MAX_IV_LENGTH];
+  enum moon_err e = MOON_E_NOMEM;
+  EVP_CIPHER *cipher;
+  if (*out) { return MOON_OK; }
+  cipher = EVP_CIPHER_fetch(c->lib, algorithm, NULL);
+  if (!cipher) { return MOON_E_NO_ALGORITHM; }
+  *out = EVP_CIPHER_CTX_new();
+  if (*out && EVP_CipherInit_ex2(*out, cipher, NULL, zeros, 1, NULL)) {
+    e = MOON_OK;
+  } else {
+    EVP_CIPHER_CTX_free(*out);
+    *out = NULL;
   }
-  return fetch(c, privs[priv].algorithm, &c->cipher[priv], out);
+  EVP_CIPHER_free(cipher);
+  return e;
 }
 
-enum moon_err moon_crypto_chain(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out) {
-  if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N) { return MOON_E_RANGE; }
-  return fetch(c, privs[priv].chain, &c->chain[priv], out);
+enum moon_err moon_crypto_aes(struct moon_crypto *c, enum moon_priv priv) {
+  enum moon_err e;
+  if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N || is_des(priv)) { return MOON_E_RANGE; }
+  ERR_set_mark();
+  e = make_aes(c, privs[priv].algorithm, &c->aes[priv].blocks);
+  if (!e) { e = make_aes(c, privs[priv].chain, &c->aes[priv].chain); }
+  ERR_pop_to_mark();
+  return e;
 }
 
 enum moon_err moon_crypto_check(struct moon_crypto *c, enum moon_auth auth, enum moon_priv priv) {
@@ -110,8 +126,7 @@ enum moon_err moon_crypto_check(struct moon_crypto *c, enum moon_auth auth, enum
   const EVP_CIPHER *cipher;
   enum moon_err e = auth == MOON_AUTH_NONE ? MOON_OK : moon_crypto_md(c, auth, &md);
   if (e || priv == MOON_PRIV_NONE) { return e; }
-  e = moon_crypto_cipher(c, priv, &cipher);
-  return e || !privs[priv].chain ? e : moon_crypto_chain(c, priv, &cipher);
+  return is_des(priv) ? moon_crypto_des(c, priv, &cipher) : moon_crypto_aes(c, priv);
 }
 
 /* text without its hyphens, in words of this length: no name is longer. */

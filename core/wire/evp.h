@@ -11,21 +11,27 @@
 
 #include "crypto.h"
 
+/* AES for all keys: to be given one, and no IV, before each message. Whole blocks, encrypted. */
+struct moon_aes {
+  EVP_CIPHER_CTX *blocks; /* each by itself */
+  EVP_CIPHER_CTX *chain;  /* CBC; the IV is zeros */
+};
+
 struct moon_crypto {
   uint64_t salt;                      /* of the next message */
+  struct moon_aes aes[MOON_PRIV_N];   /* made when first used, like what follows */
+  EVP_MD *md[MOON_AUTH_N];
+  EVP_CIPHER *des[MOON_PRIV_N];
   EVP_MD_CTX *scratch;                /* one digest at a time; keeping it saves making it */
-  EVP_MD *md[MOON_AUTH_N];            /* fetched when first used */
-  EVP_CIPHER *cipher[MOON_PRIV_N];
-  EVP_CIPHER *chain[MOON_PRIV_N];
   OSSL_LIB_CTX *lib;
   OSSL_PROVIDER *base, *legacy;
 };
 
 /* The fetched algorithm, lent until moon_crypto_free. MOON_E_NO_ALGORITHM, MOON_E_RANGE, MOON_E_NOMEM. */
 enum moon_err moon_crypto_md(struct moon_crypto *c, enum moon_auth auth, const EVP_MD **out);
-/* DES and 3DES in CBC; AES without a mode. */
-enum moon_err moon_crypto_cipher(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
-/* AES in CBC; MOON_E_NO_ALGORITHM for others. */
-enum moon_err moon_crypto_chain(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
+/* DES or 3DES in CBC; MOON_E_RANGE for others. */
+enum moon_err moon_crypto_des(struct moon_crypto *c, enum moon_priv priv, const EVP_CIPHER **out);
+/* Sees to it that c->aes[priv] is there; MOON_E_RANGE for what is not AES. */
+enum moon_err moon_crypto_aes(struct moon_crypto *c, enum moon_priv priv);
 
 #endif

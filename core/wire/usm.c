@@ -5,40 +5,26 @@
 
 #include "../base/mem.h"
 #include "evp.h"
+#include "hmac.h"
 
-#define HMAC_BLOCK_MAX 128 /* SHA-384 and SHA-512; 64 for the others */
 #define DES_BLOCK 8
 #define AES_BLOCK 16
 #define CHUNK 1024 /* octets made at once: a multiple of it */
-#define SHORT 96   /* octets up to which encrypting block by block is not worth another cipher context */
 
+/* Two to four lines of the cache, where contexts of OpenSSL's take twenty: of thousands of agents nothing is in the cache when
+ * a message comes, and to make the schedule of an AES key anew, in contexts that all share, takes less than to fetch it. */
 struct moon_usm {
   struct moon_crypto *crypto;
-  EVP_MD_CTX *inner, *outer;  /* after the padded key, RFC 2104 4 */
-  EVP_CIPHER_CTX *cipher;     /* one for both directions. AES: without a mode, as CFB only ever encrypts blocks; DES in CBC */
-  EVP_CIPHER_CTX *chain;      /* AES in CBC, to encrypt; made when the first long message comes */
-  uint8_t pre_iv[DES_BLOCK];  /* DES, 3DES */
-  uint8_t cipher_key[32];     /* AES */
-  uint8_t chained[AES_BLOCK]; /* the block chain made last, which it adds to the next */
-  uint8_t key_len;            /* octets of a whole digest */
-  uint8_t digest_len;         /* octets of it that are sent */
-  uint8_t priv;               /* enum moon_priv */
+  EVP_CIPHER_CTX *des;       /* DES, 3DES: in CBC, for both directions; else NULL */
+  uint8_t priv;              /* enum moon_priv */
+  uint8_t key_len;           /* octets of a whole digest */
+  uint8_t digest_len;        /* octets of it that are sent */
+  uint8_t pre_iv[DES_BLOCK]; /* DES, 3DES */
+  uint8_t cipher_key[32];    /* AES */
+  struct moon_hmac hmac;
 };
 
-static bool is_des(const struct moon_usm *u) { return u->priv == MOON_PRIV_DES || u->priv == MOON_PRIV_3DES; }
-
-static EVP_MD_CTX *padded(const EVP_MD *md, const struct moon_key *key, uint8_t with) {
-  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-  uint8_t block[HMAC_BLOCK_MAX];
-  size_t n = (size_t)EVP_MD_get_block_size(md), i;
-  for (i = 0; i < n; i++) { block[i] = with ^ (i < key->len ? key->octets[i] : 0); }
-  if (ctx && !(EVP_DigestInit_ex2(ctx, md, NULL) && EVP_DigestUpdate(ctx, block, n))) {
-    EVP_MD_CTX_free(ctx);
-    ctx = NULL;
-  }
-  moon_mem_wipe(block, sizeof block);
-  return ctx;
-}
+static bool is_des(const struct moon_usm *u) { return u->des != NULL; }
 
 static enum moon_err make_hashes(struct moon_usm *u, enum moon_auth auth, const struct moon_key *key) {
   const EVP_MD *md;
@@ -47,26 +33,28 @@ static enum moon_err make_hashes(struct moon_usm *u, enum moon_auth auth, const 
   if (key->len != moon_auth_key_len(auth)) { return MOON_E_LENGTH; }
   u->key_len = key->len;
   u->digest_len = (uint8_t)moon_auth_digest_len(auth);
-  u->inner = padded(md, key, 0x36);
-  u->outer = padded(md, key, 0x5c);
-  return u->inner && u->outer ? MOON_OK : MOON_E_NOMEM;
+  moon_hmac_init(&u->hmac, auth, key->octets);
+  return MOON_OK;
+}
+
+static enum moon_err make_des(struct moon_usm *u, enum moon_priv priv, const struct moon_key *key) {
+  const EVP_CIPHER *cipher;
+  enum moon_err e = moon_crypto_des(u->crypto, priv, &cipher);
+  if (e) { return e; }
+  if (key->len != moon_priv_key_len(priv)) { return MOON_E_LENGTH; }
+  memcpy(u->pre_iv, key->octets + EVP_CIPHER_get_key_length(cipher), DES_BLOCK);
+  u->des = EVP_CIPHER_CTX_new();
+  if (!u->des || !EVP_CipherInit_ex2(u->des, cipher, key->octets, NULL, 1, NULL)) { return MOON_E_NOMEM; }
+  return EVP_CIPHER_CTX_set_padding(u->des, 0) ? MOON_OK : MOON_E_NOMEM;
 }
 
 static enum moon_err make_cipher(struct moon_usm *u, enum moon_priv priv, const struct moon_key *key) {
-  const EVP_CIPHER *cipher;
-  enum moon_err e = moon_crypto_cipher(u->crypto, priv, &cipher);
-  size_t n;
+  enum moon_err e;
+  if (priv == MOON_PRIV_DES || priv == MOON_PRIV_3DES) { return make_des(u, priv, key); }
+  e = moon_crypto_aes(u->crypto, priv);
   if (e) { return e; }
   if (key->len != moon_priv_key_len(priv)) { return MOON_E_LENGTH; }
-  n = (size_t)EVP_CIPHER_get_key_length(cipher);
-  if (is_des(u)) {
-    memcpy(u->pre_iv, key->octets + n, DES_BLOCK);
-  } else {
-    memcpy(u->cipher_key, key->octets, n);
-  }
-  u->cipher = EVP_CIPHER_CTX_new();
-  if (!u->cipher || !EVP_CipherInit_ex2(u->cipher, cipher, key->octets, NULL, 1, NULL)) { return MOON_E_NOMEM; }
-  if (!EVP_CIPHER_CTX_set_padding(u->cipher, 0)) { return MOON_E_NOMEM; }
+  memcpy(u->cipher_key, key->octets, key->len);
   return MOON_OK;
 }
 
@@ -91,42 +79,26 @@ enum moon_err moon_usm_new(struct moon_crypto *c, enum moon_auth auth, const str
 
 void moon_usm_free(struct moon_usm *u) {
   if (!u) { return; }
-  EVP_MD_CTX_free(u->inner); /* OpenSSL wipes the states */
-  EVP_MD_CTX_free(u->outer);
-  EVP_CIPHER_CTX_free(u->cipher);
-  EVP_CIPHER_CTX_free(u->chain);
+  EVP_CIPHER_CTX_free(u->des); /* OpenSSL wipes it */
   moon_mem_wipe(u, sizeof *u);
   moon_mem_free(u);
-}
-
-/* x: the inner hash, with the whole message in it. */
-static bool finish(struct moon_usm *u, EVP_MD_CTX *x, uint8_t out[EVP_MAX_MD_SIZE]) {
-  return EVP_DigestFinal_ex(x, out, NULL) && EVP_MD_CTX_copy_ex(x, u->outer) && EVP_DigestUpdate(x, out, u->key_len) &&
-         EVP_DigestFinal_ex(x, out, NULL);
 }
 
 static bool is_inside(const struct moon_usm *u, size_t n, size_t at) { return at <= n && n - at >= u->digest_len; }
 
 enum moon_err moon_usm_sign(struct moon_usm *u, uint8_t *msg, size_t n, size_t at) {
-  EVP_MD_CTX *x = u->crypto->scratch;
-  uint8_t out[EVP_MAX_MD_SIZE];
+  uint8_t out[MOON_HMAC_MAX];
   if (!is_inside(u, n, at)) { return MOON_E_LENGTH; }
-  memset(msg + at, 0, u->digest_len);
-  if (!EVP_MD_CTX_copy_ex(x, u->inner) || !EVP_DigestUpdate(x, msg, n) || !finish(u, x, out)) { return MOON_E_NOMEM; }
+  moon_hmac_make(&u->hmac, msg, n, at, u->digest_len, out);
   memcpy(msg + at, out, u->digest_len);
   return MOON_OK;
 }
 
 enum moon_err moon_usm_verify(struct moon_usm *u, const uint8_t *msg, size_t n, size_t at, size_t digest_len) {
-  static const uint8_t zeros[MOON_KEY_MAX];
-  EVP_MD_CTX *x = u->crypto->scratch;
-  uint8_t out[EVP_MAX_MD_SIZE];
+  uint8_t out[MOON_HMAC_MAX];
   if (digest_len != u->digest_len || !is_inside(u, n, at)) { return MOON_E_AUTH; }
-  if (!EVP_MD_CTX_copy_ex(x, u->inner) || !EVP_DigestUpdate(x, msg, at) || !EVP_DigestUpdate(x, zeros, digest_len) ||
-      !EVP_DigestUpdate(x, msg + at + digest_len, n - at - digest_len) || !finish(u, x, out)) {
-    return MOON_E_NOMEM;
-  }
-  return CRYPTO_memcmp(msg + at, out, u->digest_len) == 0 ? MOON_OK : MOON_E_AUTH;
+  moon_hmac_make(&u->hmac, msg, n, at, digest_len, out);
+  return CRYPTO_memcmp(msg + at, out, digest_len) == 0 ? MOON_OK : MOON_E_AUTH;
 }
 
 static void put_u32(uint8_t *p, uint32_t v) {
@@ -134,20 +106,6 @@ static void put_u32(uint8_t *p, uint32_t v) {
   p[1] = (uint8_t)(v >> 16);
   p[2] = (uint8_t)(v >> 8);
   p[3] = (uint8_t)v;
-}
-
-static bool make_chain(struct moon_usm *u) {
-  static const uint8_t zeros[AES_BLOCK];
-  const EVP_CIPHER *cipher;
-  if (u->chain || moon_crypto_chain(u->crypto, (enum moon_priv)u->priv, &cipher)) { return u->chain != NULL; }
-  u->chain = EVP_CIPHER_CTX_new();
-  memcpy(u->chained, zeros, AES_BLOCK);
-  if (u->chain && EVP_CipherInit_ex2(u->chain, cipher, u->cipher_key, zeros, 1, NULL) && EVP_CIPHER_CTX_set_padding(u->chain, 0)) {
-    return true;
-  }
-  EVP_CIPHER_CTX_free(u->chain);
-  u->chain = NULL;
-  return false;
 }
 
 typedef uint64_t lanes __attribute__((vector_size(AES_BLOCK)));
@@ -164,55 +122,25 @@ static void xor_octets(uint8_t *out, const uint8_t *in, const uint8_t *with, siz
   for (; i < n; i++) { out[i] = in[i] ^ with[i]; }
 }
 
-static bool run_blocks(EVP_CIPHER_CTX *ctx, uint8_t *p, size_t n) {
-  int len;
-  return EVP_CipherUpdate(ctx, p, &len, p, (int)n) && (size_t)len == n;
-}
-
 /* CFB (RFC 3826 3.1.3): what is added to a block is the block of cipher text before it, encrypted; to the first it is the IV.
- * block, then those of in one place behind it, go through ctx, and what comes out is added to in. in may be out. */
-static bool add_blocks(EVP_CIPHER_CTX *ctx, uint8_t block[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *out, uint8_t last[AES_BLOCK]) {
+ * The IV, then those of in one place behind it, go through ctx, and what comes out is added to in. in may be out.
+ *
+ * Decrypting has all blocks of cipher text at once, and ECB encrypts them side by side: ten times as fast as OpenSSL's CFB, which
+ * takes one after the other and has its IV set through a list of named parameters, which takes as long as a small message.
+ * Encrypting, a block of cipher text is plain text and the block added to it: the blocks added are what CBC makes of the IV and
+ * the plain text, and OpenSSL's CBC takes half the time of its CFB. */
+static bool run_aes(struct moon_usm *u, EVP_CIPHER_CTX *ctx, uint8_t block[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *out) {
   uint8_t key[CHUNK];
+  if (!EVP_CipherInit_ex2(ctx, NULL, u->cipher_key, NULL, 1, NULL)) { return false; } /* CBC begins with zeros again */
   while (n) {
     size_t m = n < CHUNK ? n : CHUNK, whole = (m + AES_BLOCK - 1) / AES_BLOCK * AES_BLOCK;
     memcpy(key, block, AES_BLOCK);
     memcpy(key + AES_BLOCK, in, whole - AES_BLOCK);
     if (m == CHUNK) { memcpy(block, in + m - AES_BLOCK, AES_BLOCK); }
-    if (!run_blocks(ctx, key, whole)) { return false; }
+    if (EVP_Cipher(ctx, key, key, (unsigned)whole) != (int)whole) { return false; }
     xor_octets(out, in, key, m);
-    memcpy(last, key + whole - AES_BLOCK, AES_BLOCK);
     in += m;
     out += m;
-    n -= m;
-  }
-  return true;
-}
-
-/* Decrypting has all blocks of cipher text at once, and encrypts them side by side: ten times as fast as OpenSSL's CFB, which
- * takes one after the other and has its IV set through a list of named parameters, which takes as long as a small message. */
-static bool decrypt_aes(struct moon_usm *u, uint8_t iv[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *out) {
-  uint8_t last[AES_BLOCK];
-  return add_blocks(u->cipher, iv, in, n, out, last);
-}
-
-/* Encrypting, a block of cipher text is plain text and the block added to it: the blocks added are what CBC makes of the IV
- * and the plain text, and OpenSSL's CBC takes half the time of its CFB. The block CBC would add to the IV is taken off before. */
-static bool encrypt_long(struct moon_usm *u, uint8_t iv[AES_BLOCK], uint8_t *p, size_t n) {
-  if (!make_chain(u)) { return false; }
-  xor_octets(iv, iv, u->chained, AES_BLOCK);
-  if (add_blocks(u->chain, iv, p, n, p, u->chained)) { return true; }
-  EVP_CIPHER_CTX_free(u->chain); /* whatever it adds now */
-  u->chain = NULL;
-  return false;
-}
-
-static bool encrypt_aes(struct moon_usm *u, uint8_t iv[AES_BLOCK], uint8_t *p, size_t n) {
-  if (n > SHORT || u->chain) { return encrypt_long(u, iv, p, n); }
-  for (; n; p += AES_BLOCK) {
-    size_t m = n < AES_BLOCK ? n : AES_BLOCK;
-    if (!run_blocks(u->cipher, iv, AES_BLOCK)) { return false; }
-    xor_octets(p, p, iv, m);
-    memcpy(iv, p, m);
     n -= m;
   }
   return true;
@@ -222,17 +150,18 @@ static bool encrypt_aes(struct moon_usm *u, uint8_t iv[AES_BLOCK], uint8_t *p, s
  *  DES    IV = pre-IV xor salt          RFC 3414 8.1.1.1, Reeder 5.1.1.1 for 3DES */
 static bool crypt_octets(struct moon_usm *u, int encrypt, uint32_t boots, uint32_t time, const uint8_t salt[MOON_SALT_LEN],
                          const uint8_t *in, size_t n, uint8_t *out) {
+  const struct moon_aes *aes = &u->crypto->aes[u->priv];
   uint8_t iv[AES_BLOCK];
   int len, i;
   if (is_des(u)) {
     for (i = 0; i < DES_BLOCK; i++) { iv[i] = u->pre_iv[i] ^ salt[i]; }
-    return EVP_CipherInit_ex2(u->cipher, NULL, NULL, iv, encrypt, NULL) && EVP_CipherUpdate(u->cipher, out, &len, in, (int)n) &&
+    return EVP_CipherInit_ex2(u->des, NULL, NULL, iv, encrypt, NULL) && EVP_CipherUpdate(u->des, out, &len, in, (int)n) &&
            (size_t)len == n;
   }
   put_u32(iv, boots);
   put_u32(iv + 4, time);
   memcpy(iv + 8, salt, MOON_SALT_LEN);
-  return encrypt ? encrypt_aes(u, iv, out, n) : decrypt_aes(u, iv, in, n, out);
+  return run_aes(u, encrypt ? aes->chain : aes->blocks, iv, in, n, out);
 }
 
 size_t moon_usm_padding(const struct moon_usm *u, size_t n) { return is_des(u) ? (0 - n) % DES_BLOCK : 0; }
@@ -240,7 +169,7 @@ size_t moon_usm_padding(const struct moon_usm *u, size_t n) { return is_des(u) ?
 enum moon_err moon_usm_encrypt(struct moon_usm *u, uint32_t boots, uint32_t time, uint8_t *p, size_t n,
                                uint8_t salt[MOON_SALT_LEN]) {
   uint64_t count;
-  if (!u->cipher) { return MOON_E_UNSUPPORTED_LEVEL; }
+  if (!u->priv) { return MOON_E_UNSUPPORTED_LEVEL; }
   if (n == 0 || n > INT_MAX || moon_usm_padding(u, n)) { return MOON_E_LENGTH; }
   count = u->crypto->salt++;
   put_u32(salt, is_des(u) ? boots : (uint32_t)(count >> 32));
@@ -250,13 +179,13 @@ enum moon_err moon_usm_encrypt(struct moon_usm *u, uint32_t boots, uint32_t time
 
 enum moon_err moon_usm_decrypt(struct moon_usm *u, uint32_t boots, uint32_t time, const uint8_t *salt, size_t salt_len,
                                const uint8_t *in, size_t n, uint8_t *out) {
-  if (!u->cipher) { return MOON_E_UNSUPPORTED_LEVEL; }
+  if (!u->priv) { return MOON_E_UNSUPPORTED_LEVEL; }
   if (salt_len != MOON_SALT_LEN || n == 0 || n > INT_MAX || moon_usm_padding(u, n)) { return MOON_E_DECRYPTION; }
   return crypt_octets(u, 0, boots, time, salt, in, n, out) ? MOON_OK : MOON_E_DECRYPTION;
 }
 
 static bool can(const struct moon_usm *u, uint8_t flags) {
-  return !(flags & MOON_V3_LEVEL) || (u && (!(flags & MOON_V3_PRIV) || u->cipher));
+  return !(flags & MOON_V3_LEVEL) || (u && (!(flags & MOON_V3_PRIV) || u->priv));
 }
 
 /* Encrypts what w holds up to end. Padding belongs behind it, and how much is known only now: all moves down by it. */

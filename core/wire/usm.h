@@ -1,7 +1,8 @@
 /* usm: signing, verifying, encrypting and decrypting with the keys of one user at one engine (RFC 3414, 3826, 7860).
  *
- * The states of the inner and the outer hash and the cipher's key schedule are made once and kept; a message costs copies
- * of them. seal and open put the steps in the one right order: out, encrypt, then sign; in, verify, then decrypt.
+ * The states of the inner and the outer hash are made once and kept with the key of the cipher, some 200 octets; DES and 3DES
+ * keep a context of OpenSSL. seal and open put the steps in the one right order: out, encrypt, then sign; in, verify, then
+ * decrypt.
  *
  *   struct moon_usm *u;
  *   moon_usm_new(crypto, MOON_AUTH_SHA1, &auth_key, MOON_PRIV_AES128, &priv_key, &u);      keys: keys.h

@@ -112,33 +112,75 @@ static const uint8_t *put_data(struct moon_writer *w, const struct moon_v3 *m) {
   return mark;
 }
 
+/* What stands in front of the data is put forwards, in one piece whose lengths are worked out before: put by put it takes
+ * three times as long (callgrind). Numbers are stored as four octets, of which what follows overwrites those too many. */
+
+static size_t header_len(size_t n) { return n < 0x80 ? 2 : n < 0x100 ? 3 : n < 0x10000 ? 4 : n < 0x1000000 ? 5 : 6; }
+static size_t number_len(uint32_t v) { return v < 0x80 ? 1 : v < 0x8000 ? 2 : v < 0x800000 ? 3 : 4; }
+
+static uint8_t *header(uint8_t *p, uint8_t tag, size_t n) {
+  *p++ = tag;
+  if (n < 0x80) {
+    *p++ = (uint8_t)n;
+    return p;
+  }
+  size_t more = header_len(n) - 2;
+  *p++ = (uint8_t)(0x80 | more);
+  while (more) { *p++ = (uint8_t)(n >> 8 * --more); }
+  return p;
+}
+
+static uint8_t *number(uint8_t *p, uint32_t v, size_t n) {
+  uint32_t shifted = v << (32 - 8 * n);
+  p[0] = MOON_INTEGER;
+  p[1] = (uint8_t)n;
+  p[2] = (uint8_t)(shifted >> 24);
+  p[3] = (uint8_t)(shifted >> 16);
+  p[4] = (uint8_t)(shifted >> 8);
+  p[5] = (uint8_t)shifted;
+  return p + 2 + n;
+}
+
+static uint8_t *octets(uint8_t *p, const uint8_t *from, size_t n) {
+  p = header(p, MOON_OCTET_STRING, n);
+  if (n) { memcpy(p, from, n); }
+  return p + n;
+}
+
 size_t moon_v3_encode(struct moon_writer *w, const struct moon_v3 *m) {
   static const uint8_t hole[UINT8_MAX];
-  const uint8_t *end, *mark, *auth;
   if (m->engine_id_len > MOON_ENGINE_ID_MAX || m->user_len > MOON_USER_MAX) { moon_writer_fail(w, MOON_E_LIMIT); }
   if ((m->id | m->max_size | m->boots | m->time) > INT32_MAX || m->max_size < MOON_V3_SIZE_MIN ||
       (m->flags & MOON_V3_LEVEL) == MOON_V3_PRIV) {
     moon_writer_fail(w, MOON_E_RANGE);
   }
-  end = put_data(w, m);
-  mark = w->p;
-  moon_ber_put_bytes(w, MOON_OCTET_STRING, m->priv, m->priv_len);
-  moon_writer_put(w, m->auth ? m->auth : hole, m->auth_len);
-  auth = w->p;
-  moon_ber_put_header(w, MOON_OCTET_STRING, m->auth_len);
-  moon_ber_put_bytes(w, MOON_OCTET_STRING, m->user, m->user_len);
-  moon_ber_put_i64(w, MOON_INTEGER, m->time);
-  moon_ber_put_i64(w, MOON_INTEGER, m->boots);
-  moon_ber_put_bytes(w, MOON_OCTET_STRING, m->engine_id, m->engine_id_len);
-  moon_ber_put_wrap(w, MOON_SEQUENCE, mark);
-  moon_ber_put_wrap(w, MOON_OCTET_STRING, mark);
-  mark = w->p;
-  moon_ber_put_i64(w, MOON_INTEGER, MOON_V3_MODEL_USM);
-  moon_ber_put_bytes(w, MOON_OCTET_STRING, &m->flags, 1);
-  moon_ber_put_i64(w, MOON_INTEGER, m->max_size);
-  moon_ber_put_id(w, m->id);
-  moon_ber_put_wrap(w, MOON_SEQUENCE, mark);
-  moon_ber_put_i64(w, MOON_INTEGER, MOON_V3);
-  moon_ber_put_wrap(w, MOON_SEQUENCE, end);
-  return w->err ? 0 : (size_t)(auth - w->p);
+  const uint8_t *end = put_data(w, m);
+  size_t max_size = number_len(m->max_size), boots = number_len(m->boots), time = number_len(m->time);
+  size_t global = 6 + 2 + max_size + 3 + 3;
+  size_t inner = 2u + m->engine_id_len + 2 + boots + 2 + time + 2 + m->user_len + header_len(m->auth_len) + m->auth_len +
+                 header_len(m->priv_len) + m->priv_len;
+  size_t parameters = header_len(inner) + inner, ahead = 3 + 2 + global + header_len(parameters) + parameters;
+  size_t all = ahead + (size_t)(end - w->p), front = header_len(all) + ahead;
+  if (w->err || (size_t)(w->p - w->start) < front) {
+    moon_writer_fail(w, MOON_E_SPACE);
+    return 0;
+  }
+  uint8_t *p = w->p -= front;
+  p = header(p, MOON_SEQUENCE, all);
+  p = number(p, MOON_V3, 1);
+  p = header(p, MOON_SEQUENCE, global);
+  p = number(p, m->id, 4);
+  p = number(p, m->max_size, max_size);
+  p = octets(p, &m->flags, 1);
+  p = number(p, MOON_V3_MODEL_USM, 1);
+  p = header(p, MOON_OCTET_STRING, parameters);
+  p = header(p, MOON_SEQUENCE, inner);
+  p = octets(p, m->engine_id, m->engine_id_len);
+  p = number(p, m->boots, boots);
+  p = number(p, m->time, time);
+  p = octets(p, m->user, m->user_len);
+  p = octets(p, m->auth ? m->auth : hole, m->auth_len);
+  size_t auth = (size_t)(p - w->p) - m->auth_len;
+  octets(p, m->priv, m->priv_len);
+  return auth;
 }
