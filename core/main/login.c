@@ -53,7 +53,9 @@ static enum moon_err take(struct moon_login_given *g, char letter, bool after_3,
     if (options[i].letter != letter || (options[i].only_3 && !after_3)) { continue; }
     size_t n = strlen(value);
     g->login.part[options[i].part] = (struct moon_text){options[i].secret ? hide(g, value) : value, (uint32_t)n};
-    g->any = true;
+    bool context = options[i].part == MOON_LOGIN_CONTEXT || options[i].part == MOON_LOGIN_CONTEXT_ENGINE_ID;
+    g->context = g->context || context;
+    g->any = g->any || !context;
     return MOON_OK;
   }
   return MOON_E_MISSING;

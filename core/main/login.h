@@ -13,7 +13,8 @@ struct moon_login_given {
   size_t secrets_len;
   int argc;
   char **argv;             /* borrowed; not permuted while options are read */
-  bool any;                /* something was said */
+  bool any;                /* something was said that only version 3 has a use for */
+  bool context;            /* -n or -E was, which the tools of net-snmp pass over in other versions */
 };
 
 /* MOON_E_NOMEM. fini is due in any case. */

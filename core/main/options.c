@@ -172,7 +172,8 @@ static void take(struct parse *p, int c, char *value) {
   enum moon_err e = moon_login_given_take(&p->o->login, c, value, why, sizeof why);
   if (e != MOON_E_MISSING) {
     if (e) { fail(p, "%s", why); }
-    l->login = &p->o->login.login;
+    if (p->o->login.any) { l->login = &p->o->login.login; }
+    l->context = p->o->login.context;
     return;
   }
   switch (c) {

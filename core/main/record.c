@@ -143,6 +143,7 @@ static bool choose_credential(struct record *r) {
     return false;
   }
   r->credential.version = r->version && strcmp(r->version, "1") == 0 ? MOON_V1 : MOON_V2C;
+  if (!v3 && r->login.context) { fail(0, "-n, -E: passed over, as only version 3 (-u) has contexts"); }
   if (!v3) { return true; }
   moon_credential_fini(&r->credential);
   moon_login_defaults(&r->login.login);

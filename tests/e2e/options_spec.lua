@@ -86,6 +86,19 @@ describe("moonpoll", function()
     assert.truthy(err:find("cannot write to stdout", 1, true), err)
   end)
 
+  it("passes over a context where version 3 is not spoken, as net-snmp does, and says so", function()
+    local recording, said = "file:tests/recordings/small.snmprec", "-n, -E: passed over, as only version 3 (-u) has contexts"
+    for _, version in ipairs { "-v1", "-v2c", "-cpublic" } do
+      local code, _, err = t.run { t.program, "run", probe, "--targets", recording, version, "-n", "vlan-7", "--once", "-o", "null" }
+      assert.equal(0, code, err)
+      assert.truthy(err:find(said, 1, true), err)
+    end
+    local _, _, err = t.run { t.program, "record", "127.0.0.1:9", "-v2c", "-n", "vlan-7", "-t", "0.1", "-r", "0" }
+    assert.truthy(err:find(said, 1, true), err)
+    fails({ "run", probe, "--targets", recording, "-n", "vlan-7", "-v3" }, { "-u: is missing" })
+    fails({ "run", probe, "--targets", recording, "-n", "vlan-7", "-v2c", "-u", "ops" }, { "-u and what goes with it are of version 3" })
+  end)
+
   it("tells a wrong address and its place", function()
     fails({ "run", probe, "--targets", "127.0.0.1,bad host", "-c", "x" }, { "bad host" })
     local lines = t.write("targets.txt", "127.0.0.1\n\n# a comment\n127.0.0.2:port\n")

@@ -226,6 +226,22 @@ static void version_3(void **state) {
   words_fini(&w);
 }
 
+static void a_context_alone_is_no_version_3(void **state) {
+  struct moon_options o;
+  struct words w;
+  char error[256] = "";
+  (void)state;
+  assert_int_equal(PARSE(o, error, w, "p.lua", "--targets", "h", "-n", "vlan-7", "-E", "8000000001"), MOON_OK);
+  assert_null(o.load.login);
+  assert_true(o.load.context);
+  moon_options_fini(&o);
+  words_fini(&w);
+  assert_int_equal(PARSE(o, error, w, "p.lua", "--targets", "h", "-n", "vlan-7", "-u", "ops"), MOON_OK);
+  expect_part(&o, MOON_LOGIN_CONTEXT, "vlan-7");
+  moon_options_fini(&o);
+  words_fini(&w);
+}
+
 static void without_memory(void **state) {
   (void)state;
   for (unsigned n = 1;; n++) {
@@ -248,6 +264,6 @@ int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(everything_said), cmocka_unit_test(nothing_said), cmocka_unit_test(each_fault_is_named),
-    cmocka_unit_test(secrets_leave_the_command_line), cmocka_unit_test(version_3), cmocka_unit_test(without_memory)};
+    cmocka_unit_test(secrets_leave_the_command_line), cmocka_unit_test(version_3), cmocka_unit_test(a_context_alone_is_no_version_3), cmocka_unit_test(without_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

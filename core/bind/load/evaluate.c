@@ -40,6 +40,7 @@ static enum moon_err command_line_credential(struct moon_draft *d) {
   }
   if (o->login && !o->version) { return command_line_login(d); }
   if (o->login) { return moon_draft_fail(d, "-v %s: -u and what goes with it are of version 3", o->version); }
+  if (o->context) { moon_draft_warn(d, "-n, -E: passed over, as only version 3 (-u) has contexts"); }
   const char *community = o->community;
   if (!community && !o->config) { community = "public"; }
   if (!community) { return o->version ? moon_draft_fail(d, "-v %s: no community name given: -c COMMUNITY", o->version) : MOON_OK; }

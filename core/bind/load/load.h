@@ -18,6 +18,7 @@ struct moon_load_options {
   const char *version;              /* -v 1 | 2c | 3 */
   const char *community;            /* -c; wiped by the owner afterwards */
   const struct moon_login *login;    /* -u and what else belongs to version 3; NULL: nothing of it; wiped as well */
+  bool context;                     /* -n or -E was said, which means nothing without login */
   const char *loop;                 /* --loop */
   const char *run_dir;              /* --run-dir */
   const char *engine_cache;         /* --engine-cache; "none" */
