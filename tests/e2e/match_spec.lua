@@ -102,52 +102,16 @@ describe("on_error", function()
     sim:stop()
     t.cleanup()
   end)
-  local function run(text)
-    return t.poll { t.write("e.lua", text), "--targets", sim:target("127.1.0.1"), "-c", "public", "--once" }
-  end
 
-  it("comes behind a run that failed, with what it returned, may read and write, and the run remains a failed one", function()
-    local r = run [[return { every = 60, run = function(device, out, state)
-        state.before = 7
-        out:gauge("half", 1)
-        return nil, "not today"
-      end,
-      on_error = function(device, err, out, state)
-        out:info("why", err)
-        out:gauge("kept", state.before)
-        out:gauge("uptime", assert(device:get "1.3.6.1.2.1.1.3.0"))
-      end }]]
-    assert.equal(3, r.status)
-    local s = r.samples[sim:target("127.1.0.1")]
-    assert.equal("not today", s.why)
-    assert.equal(1, s.half)
-    assert.equal(7, s.kept)
-    assert.truthy(s.uptime)
-    assert.truthy(s.run_error)
-    assert.equal(1, r.stats.runs.runs_failed)
-    assert.truthy(r.stderr:find("not today", 1, true))
-  end)
-  it("has an error of the world as it is, and what a script raised as text", function()
-    local r = run [[return { every = 60, run = function(device) return nil, select(2, device:get "1.3.6.1.2.1.99.0") end,
-      on_error = function(device, err, out) out:info("code", err.code) end }]]
-    assert.equal("missing", r.samples[sim:target("127.1.0.1")].code)
-    r = run [[return { every = 60, run = function(device) local x = nil + 1 end,
-      on_error = function(device, err, out) out:info("text", err) end }]]
-    assert.truthy(r.samples[sim:target("127.1.0.1")].text:find("e.lua:1: attempt to perform arithmetic on a nil value", 1, true))
-    assert.equal(1, r.stats.runs.script_errors)
-  end)
-  it("is not called behind a good run, nor behind a cancelled one, and may fail itself", function()
-    local r = run [[return { every = 60, run = function() end, on_error = function(_, _, out) out:gauge("called", 1) end }]]
-    assert.is_nil(r.samples[sim:target("127.1.0.1")].called)
-    r = run [[local snmp = require "moonpoll" return { every = 60, timeout = 0.2, run = function() snmp.sleep(5) end,
-      on_error = function(_, _, out) out:gauge("called", 1) end }]]
-    assert.is_nil(r.samples[sim:target("127.1.0.1")].called)
-    r = run [[return { every = 60, run = function() error "first" end, on_error = function() error "second" end }]]
-    assert.equal(3, r.status)
-    assert.truthy(r.stderr:find("first", 1, true) and r.stderr:find("second", 1, true), r.stderr)
-    r = run [[local snmp = require "moonpoll" return { every = 60, timeout = 0.3, run = function() error "first" end,
-      on_error = function() snmp.sleep(5) end }]]
-    assert.equal(3, r.status)
-    assert.equal(1, r.stats.runs.runs_timeout)
-  end)
+  for _, case in ipairs(require "e2e.on_error") do
+    it(case.name, function()
+      local r = t.poll { t.write("e.lua", case.code), "--targets", sim:target("127.1.0.1"), "-c", "public", "--once" }
+      local samples = r.samples[sim:target("127.1.0.1")]
+      case.expect { samples = samples, code = samples.run_error, said = r.stderr, file = "e.lua" }
+      local runs = r.stats.runs
+      assert.equal(samples.run_error == "ok" and 0 or 3, r.status)
+      assert.same({ 1, samples.run_error == "script" and 1 or 0, samples.run_error == "cancelled" and 1 or 0 },
+        { runs.runs_ok + runs.runs_failed + runs.runs_timeout, runs.script_errors, runs.runs_timeout })
+    end)
+  end
 end)

@@ -210,57 +210,17 @@ describe("pages of probes", function()
     probe("sets", [[return { run = function(device, out) device:set { { oid = "1.3.6.1.2.1.1.5.0", type = "string", value = "x" } } end }]])
     assert.truthy(cjson.decode(get("sets").body).error.text:find "sets.lua:1: this probe may not change anything")
   end)
-  it("call on_error behind a run that failed, which may read and write, and the run remains a failed one", function()
-    local function run(name, text)
-      probe(name, text)
-      local body = cjson.decode(get(name).body)
-      return flat(body.samples), body
-    end
-    local samples, body = run("fails", [[return { run = function(device, out, state)
-        state.before = 7
-        out:gauge("half", 1)
-        return nil, "not today"
-      end,
-      on_error = function(device, err, out, state)
-        out:info("why", err)
-        out:gauge("kept", state.before)
-        out:gauge("uptime", assert(device:get "1.3.6.1.2.1.1.3.0"))
-      end }]])
-    assert.equal(0, body.up)
-    assert.equal("not today", samples["why{}"])
-    assert.equal(1, samples["half{}"])
-    assert.equal(7, samples["kept{}"])
-    assert.truthy(samples["uptime{}"])
-    assert.truthy(body.error.text:find("not today", 1, true))
-    -- An error of the world as it is, what a script raised as text.
-    samples, body = run("missing", [[return { run = function(device) return nil, select(2, device:get "1.3.6.1.2.1.99.0") end,
-      on_error = function(device, err, out) out:info("code", err.code) end }]])
-    assert.equal("missing", samples["code{}"])
-    assert.equal("missing", body.run_error)
-    samples = run("raises", [[return { run = function(device) local x = nil + 1 end,
-      on_error = function(device, err, out) out:info("text", err) end }]])
-    assert.truthy(samples["text{}"]:find("raises.lua:1: attempt to perform arithmetic on a nil value", 1, true))
-    assert.is_nil(samples["text{}"]:find "traceback")
-  end)
-  it("do not call on_error behind a good run, nor behind a cancelled one; it may fail itself, and take too long", function()
-    probe("good", [[return { run = function() end, on_error = function(_, _, out) out:gauge("called", 1) end }]])
-    assert.is_nil(next(cjson.decode(get("good").body).samples))
-    probe("late", [[local snmp = require "moonpoll" return { timeout = 0.2, run = function() snmp.sleep(5) end,
-      on_error = function(_, _, out) out:gauge("called", 1) end }]])
-    local body = cjson.decode(get("late").body)
-    assert.equal("cancelled", body.run_error)
-    assert.is_nil(next(body.samples))
-    probe("twice", [[return { run = function() error "the first" end, on_error = function() error "the second" end }]])
-    body = cjson.decode(get("twice").body)
-    assert.equal("script", body.run_error)
-    assert.truthy(body.error.text:find("the second", 1, true))
-    assert.truthy(nginx:log():find("the first", 1, true))
-    probe("lingers", [[local snmp = require "moonpoll" return { timeout = 0.3, run = function() error "the first" end,
-      on_error = function() snmp.sleep(5) end }]])
-    local began = rig.now()
-    assert.equal("cancelled", cjson.decode(get("lingers").body).run_error)
-    assert.is_true(rig.now() - began < 3)
-  end)
+  for i, case in ipairs(require "e2e.on_error") do
+    it("call on_error, which " .. case.name, function()
+      local name, began = "on_error" .. i, rig.now()
+      probe(name, case.code)
+      local body, samples = cjson.decode(get(name).body), {}
+      for _, s in ipairs(body.samples) do samples[s.name] = s.value end
+      case.expect { samples = samples, code = body.run_error, said = (body.error and body.error.text or "") .. nginx:log(), file = name .. ".lua" }
+      assert.equal(body.run_error == "ok" and 1 or 0, body.up)
+      assert.is_true(rig.now() - began < 3)
+    end)
+  end
   it("run jobs that are due, and match", function()
     probe("jobs", [[return { jobs = { pick = { every = 3600, run = function(_, out, state) state.picked = (state.picked or 0) + 1 end },
       poll = { every = 1, run = function(_, out, state) out:gauge("picked", state.picked) end } } }]])
