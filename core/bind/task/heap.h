@@ -1,7 +1,8 @@
 /* heap: whose Lua's memory is. Every block carries the account of who made it, so what a probe has alive is known to the octet,
  * whoever collects and whoever allocates next: the one that grew is the one that is stopped.
  *
- *   moon_heap_enter(&heap, account, limit)   a script runs: what it makes is its own, and no more than limit
+ *   moon_heap_charge(&heap, account)   what is made from here on is its
+ *   moon_heap_enter(&heap, limit)      a script runs: no more than limit
  *   moon_heap_leave(&heap)
  *
  * Past its limit garbage is told from what is alive, and when that is too much the script is stopped (guard.h); only twice the

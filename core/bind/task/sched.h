@@ -29,9 +29,11 @@ void moon_sched_start(struct moon_host *h);
 void moon_sched_ran(struct moon_host *h, struct moon_duty *d, bool first);
 /* Its record is handed out, or there is none to hand out. */
 void moon_sched_handed(struct moon_host *h, const struct moon_duty *d);
+/* There is room for records again: those that wait go first. */
 void moon_sched_output_ready(struct moon_host *h);
 /* Says of silent devices what was held long enough; all of it with `all`. */
 void moon_sched_calm(struct moon_host *h, bool all);
+/* Nothing starts any more, and what still goes on then is cut off. Called again: with that deadline. */
 void moon_sched_drain(struct moon_host *h, uint64_t deadline_us);
 /* The same for a duty in every process. */
 uint64_t moon_sched_key(const struct moon_duty *d);
