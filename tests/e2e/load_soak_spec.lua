@@ -1,10 +1,11 @@
 -- Trouble that comes and goes: every ten seconds a part of 300 agents does this and that wrong for five of them, then nothing does.
--- In the quiet everything has to be where it was: descriptors, memory, tasks, timers. MOON_SOAK_SECONDS: how long, 20.
+-- In the quiet everything has to be where it was: descriptors, memory, tasks, timers. MOON_SOAK_SECONDS: how long
+-- that is looked at, behind 30 s in which all is met for the first time; 30, which makes a minute.
 local rig = require "e2e.load_rig"
 local t = require "e2e.helper"
 
 local N, CYCLE, TROUBLE, QUIET = 300, 10, 5, 7.7
-local SECONDS = tonumber(os.getenv "MOON_SOAK_SECONDS" or 20)
+local SECONDS = tonumber(os.getenv "MOON_SOAK_SECONDS" or 30)
 local KEEP = 1000000 -- octets of samples that are looked at
 
 describe(("Trouble that comes and goes among 300 agents, for %d s:"):format(SECONDS), function()
