@@ -158,6 +158,27 @@ static void timeout_frees_at_once(void **state) {
   host_rig_fini(&r);
 }
 
+/* None of its runs lasts as long as a request would wait, but longer than a try. */
+static void short_runs_find_a_silent_agent_down(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.agents[0].silent = true;
+  r.plan.once = false;
+  r.plan.policy.timeout_us = 100000;
+  r.plan.policy.retries = 1;
+  r.plan.policy.breaker_after = 3;
+  r.job.timeout_s = 0.15;
+  r.job.every_s = 0.2;
+  assert_int_equal(host_rig_start(&r, "return { run = function(device) assert(device:get '1.3.6.1.2.1.1.3.0') end }"), MOON_OK);
+  host_rig_loop(&r, 2);
+  assert_int_equal(r.counters.breakers_opened, 1);
+  assert_int_equal(r.runs.runs_timeout, 3);
+  assert_true(r.counters.error[MOON_E_DOWN] >= 3);
+  assert_int_equal(r.last.err, MOON_E_DOWN);
+  host_rig_fini(&r);
+}
+
 /* A tail call takes its line along; what is left is not the library's. */
 static void a_lost_line_is_that_of_the_script(void **state) {
   static const char *const lost[] = {"device:table { a = '1.x' }", "device:get '1.x'", "device:set {}"};
@@ -472,6 +493,7 @@ int main(void) {
     cmocka_unit_test(children_are_bounded),
     cmocka_unit_test(timeout_frees_at_once),
     cmocka_unit_test(timeout_of_who_answered_is_not_silence),
+    cmocka_unit_test(short_runs_find_a_silent_agent_down),
     cmocka_unit_test(a_lost_line_is_that_of_the_script),
     cmocka_unit_test(world_faults_have_no_traceback),
     cmocka_unit_test(script_errors_are_isolated),
