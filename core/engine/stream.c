@@ -18,7 +18,6 @@ struct moon_stream {
   int fd;                  /* -1: none */
   bool connecting;
   int cause;               /* errno that ended the last one; 0 */
-  uint32_t blamed;         /* counter of tries: those before it were told of the last one that was not made */
   uint8_t *in, *out;
   size_t in_n, in_cap, out_n, out_cap;
 };
@@ -99,14 +98,14 @@ void moon_streams_fini(struct moon_engine *e) {
 
 /* ---- how one ends */
 
-/* It was never made: that is over for every try that waited for it. */
+/* It was never made: that is over for every try that waited for it; to one that is in its pause already it changes nothing. */
 static void blame(struct moon_engine *e, struct moon_stream *s) {
   enum moon_err err = s->cause == ECONNREFUSED ? MOON_E_REFUSED : MOON_E_UNREACHABLE;
   for (struct moon_list *node = s->peer->flying.next, *next; node != &s->peer->flying; node = next) {
     struct moon_slot *slot = MOON_LIST_ENTRY(node, struct moon_slot, node);
     struct moon_outcome o;
     next = node->next;
-    if (slot->state != MOON_SLOT_FLYING || slot->latest < s->blamed) { continue; } /* in the pause behind it */
+    if (slot->state != MOON_SLOT_FLYING) { continue; }
     enum moon_verdict v = moon_exchange_icmp(&slot->x, err, e->now_us, &o);
     if (v == MOON_VERDICT_MINE) {
       moon_engine_finish_later(e, slot, o.err);
@@ -114,7 +113,6 @@ static void blame(struct moon_engine *e, struct moon_stream *s) {
       moon_engine_verdict(e, slot, v, &o);
     }
   }
-  s->blamed = e->flight.next;
 }
 
 static void fail(struct moon_engine *e, struct moon_stream *s, int cause) {
