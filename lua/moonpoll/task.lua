@@ -1,12 +1,15 @@
 --- What scripts on the engine use beside the C functions of core/bind/task: iterators, tables, the cache, children.
 -- Called once with those C functions; they wait by parking the coroutine, so whatever calls them here may wait too.
-local error, ipairs, pairs, pcall, select, setmetatable, tostring, type, unpack, xpcall =
-  error, ipairs, pairs, pcall, select, setmetatable, tostring, type, unpack, xpcall
+local error, ipairs, pairs, pcall, rawget, rawset, select, setmetatable, tostring, type, unpack, xpcall =
+  error, ipairs, pairs, pcall, rawget, rawset, select, setmetatable, tostring, type, unpack, xpcall
 local format, gsub, concat = string.format, string.gsub, table.concat
 local traceback = debug.traceback
 
 local CACHE_KEYS_MAX = 1000 -- of one device and probe
 local CONTEXTS_MAX = 1000 -- likewise
+-- What is kept of a device stands in its own table, behind what the C functions have there. One table by device, of weak keys, would be
+-- gone through from end to end, at one go, at the end of each collection of garbage.
+local CACHE, CONTEXTS, PARENT = 4, 5, 6
 local SYS_OBJECT_ID, SYS_UP_TIME = "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.1.3.0"
 local SILENT = { timeout = true, refused = true, unreachable = true, down = true }
 
@@ -101,8 +104,6 @@ return function(c)
     return nil, err, rows
   end
 
-  local caches = setmetatable({}, { __mode = "k" })
-
   --- What fn returned, for ttl seconds, or until the device restarts. fn may wait; nothing is kept of nil, err. A run that was
   -- not told sysUpTime yet asks for it before it believes what is kept.
   -- @tparam string|number key
@@ -115,10 +116,11 @@ return function(c)
     if ttl < 0 or ttl ~= ttl then error("cache: seconds from 0 expected for how long, got " .. ttl, 2) end
     if type(fn) ~= "function" then error("cache: a function expected, got a " .. type(fn), 2) end
     local owner = c.owner and c.owner(self) or self
-    local kept = caches[owner]
+    if type(owner) ~= "table" then c.boots(self) end -- which says what was expected
+    local kept = rawget(owner, CACHE)
     if not kept then
       kept = { n = 0, at = {} }
-      caches[owner] = kept
+      rawset(owner, CACHE, kept)
     end
     local entry = kept.at[key]
     if entry and entry.till > c.now() and not c.fresh(self) then -- has it restarted since?
@@ -139,9 +141,6 @@ return function(c)
     return value
   end
 
-  local within = setmetatable({}, { __mode = "k" }) -- by device: what with gave, by context
-  local origin = setmetatable({}, { __mode = "k" }) -- of what with gave: the device
-
   --- The same agent in another SNMPv3 context: what a switch has of one VLAN, a router of one instance. State, labels and limits
   -- are those of the device; what cache keeps and rates are the context's own.
   -- @tparam {context=string} opts  SNMPv3; "" is the default context
@@ -154,19 +153,19 @@ return function(c)
     if opts.context and opts.context ~= "" and c.version(self) < 3 then error("with: a context needs SNMPv3", 2) end
     if opts.context == nil or c.version(self) < 3 then return self end
     if type(opts.context) ~= "string" then error("with: context: a string expected, got a " .. type(opts.context), 2) end
-    self = origin[self] or self
-    local known = within[self]
+    self = rawget(self, PARENT) or self
+    local known = rawget(self, CONTEXTS)
     if not known then
       known = { n = 0, at = {} }
-      within[self] = known
+      rawset(self, CONTEXTS, known)
     end
     local there = known.at[opts.context]
     if not there then
       local ok, context = pcall(c.context, self, opts.context)
       if not ok then error(context, 2) end
       if known.n >= CONTEXTS_MAX then known.n, known.at = 0, {} end
-      there = setmetatable({ self[1], context }, { __index = self, __metatable = false })
-      known.n, known.at[opts.context], origin[there] = known.n + 1, there, self
+      there = setmetatable({ self[1], context, [PARENT] = self }, { __index = self, __metatable = false })
+      known.n, known.at[opts.context] = known.n + 1, there
     end
     return there
   end

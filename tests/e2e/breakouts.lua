@@ -47,7 +47,8 @@ return {
     if getmetatable(device) then return "a table" end setmetatable(device, nil)]] },
   { name = "methods of all devices", expect = "harmless", code = [[device.get = function() return "mine" end rawset(device, "walk", 1)
     device.get, device.walk = nil]] },
-  { name = "metatable of out", expect = "error", says = "bad argument #1", code = [[if getmetatable(out) then return "a table" end setmetatable(out, {})]] },
+  { name = "metatable of out", expect = "error", says = "protected metatable", code = [[
+    if getmetatable(out) then return "a table" end setmetatable(out, {})]] },
   { name = "metatable of errors", expect = "error", says = "protected metatable", code = [[
     local _, err = device:get "1.3.6.1.2.1.1.99.0" assert(err.code) setmetatable(err, { __tostring = function() while true do end end })]] },
   { name = "another device by its number", expect = "refused", says = "a device expected", code = [[
@@ -60,6 +61,8 @@ return {
       function() return a ^ a end } do pcall(f) end]] },
   { name = "out is kept", expect = "harmless", code = [[shared.out = out]] },
   { name = "out of a run that is over", expect = "refused", says = "the run of this out is over", code = [[shared.out:gauge("x", 1)]] },
+  { name = "out of a run that is over, by what it has inside", expect = "refused", says = "the run of this out is over", code = [[
+    rawset(out, 1, shared.out[1]) out:gauge("x", 1)]] },
   -- ---- errors ----
   { name = "error object that talks", expect = "error", says = "(a table)",
     code = [[error(setmetatable({}, { __tostring = function() while true do end end }))]] },

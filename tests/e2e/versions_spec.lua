@@ -66,6 +66,8 @@ describe("versions of a probe", function()
       { "while true do end", "still running" },
       { v.probe("bad", 0.25, "migrate = function() error 'no way' end,"), "migrate: " },
       { v.probe("bad", 0.25, "migrate = function() return 7 end,"), "returned a number, no table" },
+      { "return { migrate = function(state) assert(not state.n, 'not for these') end, jobs = { bad = { every = 0.25, run = function() end } } }",
+        "migrate: " .. probe .. ":1: not for these" },
       { "require 'moonpoll'.mib 'NO-SUCH-MIB'\n" .. v.probe "bad", "NO-SUCH-MIB" },
       { "require 'lib.m'\n" .. v.probe "fixed", "lib/m.lua" },
     }

@@ -147,6 +147,59 @@ static void what_was_large_is_small_again(void **state) {
   assert_in_range(garbage.next_kb, 100, 4096);
 }
 
+/* Scripts of a KiB each while 20 MiB are alive; between two of them is a turn, or not: how many come to run while what is alive is
+ * being found, once a collection has begun. */
+static unsigned scripts_while_marking(bool turns) {
+  unsigned n = 0;
+  lua_createtable(L, 20 * 1024, 0);
+  for (int i = 1; i <= 20 * 1024; i++) {
+    lua_createtable(L, 128, 0);
+    lua_rawseti(L, -2, i);
+  }
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  assert_false(garbage.marking);
+  for (int i = 0; i < 100000 && !garbage.marking; i++) {
+    lua_createtable(L, 128, 0);
+    lua_pop(L, 1);
+    moon_garbage_look(L, &garbage);
+  }
+  for (; n < 100000 && garbage.marking; n++) {
+    lua_createtable(L, 128, 0);
+    lua_pop(L, 1);
+    moon_garbage_look(L, &garbage);
+    if (turns) { (void)moon_garbage_mark(L, &garbage); }
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+static void little_changes_while_what_is_alive_is_found(void **state) {
+  (void)state;
+  unsigned alone = scripts_while_marking(false);
+  assert_in_range(alone, 2000, 10000);
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  assert_in_range(scripts_while_marking(true), 10, alone / 20);
+  assert_false(moon_garbage_mark(L, &garbage)); /* what is dead is left to scripts */
+  assert_true(garbage.going);
+}
+
+static unsigned begun;
+
+static void begins(void *arg) {
+  assert_ptr_equal(arg, &begun);
+  assert_false(garbage.going);
+  begun++;
+}
+
+static void who_wants_to_know_is_told_before(void **state) {
+  (void)state;
+  begun = 0;
+  garbage.begins = begins;
+  garbage.begins_arg = &begun;
+  peak(4, 100, 4);
+  assert_in_range(begun, 3, 40);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(small_heaps_may_grow, begin, end),
@@ -155,6 +208,8 @@ int main(void) {
     cmocka_unit_test_setup_teardown(endless_scripts_are_collected, begin, end),
     cmocka_unit_test_setup_teardown(ends_that_fail, begin, end),
     cmocka_unit_test_setup_teardown(what_was_large_is_small_again, begin, end),
+    cmocka_unit_test_setup_teardown(little_changes_while_what_is_alive_is_found, begin, end),
+    cmocka_unit_test_setup_teardown(who_wants_to_know_is_told_before, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

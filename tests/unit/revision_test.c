@@ -3,6 +3,7 @@
 #include "host_rig.h"
 
 #include "../../core/bind/load/pack.h"
+#include "../../core/bind/task/revision.h"
 #include "../../core/bind/task/share.h"
 
 /* Says its version and how often the device was run. */
@@ -346,6 +347,88 @@ static void only_checked(void **state) {
   host_rig_fini(&r);
 }
 
+/* With other jobs, which workers that come next will have: their migrate is tried all the same, on the states of these. */
+static void other_jobs_are_tried(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 5, "return { run = function(device, out, state) state.n = (state.n or 0) + 1 state.name = device.name out:gauge('one', state.n) end }");
+  host_rig_loop(&r, 0.15);
+  r.job.name = "other";
+#define OTHER(migrate) "return { migrate = function(s, old) " migrate " end, jobs = { other = { run = function(d, out) out:gauge('two', 1) end } } }"
+  prepare(&r, OTHER("assert(s.name ~= 'd4', 'not this one')"), 1);
+  expect(r.error, "p: d4: migrate: p.lua:1: not this one");
+  prepare(&r, OTHER("s.f = print"), 2);
+  expect(r.error, "holds a function");
+  prepare(&r, OTHER("assert(s.n and s.name and old == '0000000000000001') s.n = 'spoilt'"), 3); /* it is a copy */
+  assert_string_equal(r.error, "");
+  moon_host_prepare(r.host, plans_of(&r, OTHER("while true do end"), 5), 1, 4);
+  moon_host_prepare(r.host, plans_of(&r, OTHER(""), 6), 1, 5); /* one that was being looked at is given up */
+  for (int i = 0; i < 100 && r.prepared != 5; i++) { host_rig_loop(&r, 0.001); }
+  assert_string_equal(r.error, "");
+  moon_host_prepare(r.host, plans_of(&r, OTHER(""), 7), 1, 6);
+  r.job.name = "";
+  forget(&r);
+  host_rig_loop(&r, 0.15);
+  assert_null(strstr(r.out, "two"));
+  assert_in_range(count(r.out, "d4 one "), 1, 3);
+  assert_string_equal(r.log, "");
+  assert_int_equal(r.host->probes[0].versions == r.host->probes[0].current, 1); /* nothing of them is left */
+  host_rig_fini(&r);
+}
+
+static unsigned ways_back(const struct host_rig *r) {
+  unsigned n = 0;
+  for (uint32_t i = 0; i < r->host->cap_targets; i++) { n += r->host->targets[i] && r->host->targets[i]->devices[0].base_ref != LUA_NOREF; }
+  return n;
+}
+
+#define FROM(n) "return { migrate = function(s) s.from = " n " end, run = function(d, out, s) out:gauge('from', s.from) end }"
+
+/* However many devices had it: none of them is looked at in that moment, and those that run next find what they should. */
+static void the_end_of_a_trial_takes_its_time(void **state) {
+  (void)state;
+  struct host_rig r;
+  for (int back = 0; back < 2; back++) {
+    begin(&r, HOST_RIG_TARGETS, "return { run = function(d, out, s) s.from = 1 out:gauge('from', s.from) end }");
+    host_rig_loop(&r, 0.15);
+    prepare(&r, FROM("2"), 1);
+    put(&r, 1, 100);
+    host_rig_loop(&r, 0.15);
+    assert_int_equal(ways_back(&r), HOST_RIG_TARGETS);
+    forget(&r);
+    put(&r, back ? 0 : 1, back ? 0 : MOON_SHARE_FINAL);
+    assert_int_equal(ways_back(&r), HOST_RIG_TARGETS);
+    host_rig_loop(&r, 0.15);
+    assert_int_equal(ways_back(&r), 0);
+    assert_true(count(r.out, back ? " from 1\n" : " from 2\n") >= HOST_RIG_TARGETS);
+    assert_null(strstr(r.out, back ? " from 2\n" : " from 1\n"));
+    assert_string_equal(r.log, "");
+    host_rig_fini(&r);
+  }
+}
+
+/* One ends while the one before it does. */
+static void two_trials_end_at_once(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 3, "return { run = function(d, out, s) s.from = 1 out:gauge('from', s.from) end }");
+  host_rig_loop(&r, 0.15);
+  prepare(&r, FROM("2"), 1);
+  put(&r, 1, 100);
+  host_rig_loop(&r, 0.15);
+  prepare(&r, TICK("three"), 2);
+  put(&r, 1, MOON_SHARE_FINAL);
+  put(&r, 2, 100);
+  put(&r, 0, 0);
+  assert_int_equal(ways_back(&r), 0);
+  forget(&r);
+  host_rig_loop(&r, 0.15);
+  expect(r.out, "d1 from 2\n");
+  assert_null(strstr(r.out, "from 1"));
+  assert_null(strstr(r.out, "three"));
+  host_rig_fini(&r);
+}
+
 /* A new candidate takes the place of one on trial; the state is that before the first. */
 static void another_one_meanwhile(void **state) {
   (void)state;
@@ -356,7 +439,7 @@ static void another_one_meanwhile(void **state) {
   put(&r, 1, 100);
   host_rig_loop(&r, 0.15);
   expect(r.out, "d1 two 50\n");
-  prepare(&r, "return { migrate = function(s) s.n = s.n + 1000 end, run = function(d, out, s) out:gauge('three', s.n) end }", 2);
+  prepare(&r, "return { migrate = function(s) assert(s.n ~= 50) s.n = s.n + 1000 end, run = function(d, out, s) out:gauge('three', s.n) end }", 2);
   assert_string_equal(r.error, "");
   put(&r, 2, 100);
   host_rig_loop(&r, 0.15);
@@ -419,6 +502,7 @@ int main(void) {
     cmocka_unit_test(what_runs_ends_as_it_began), cmocka_unit_test(migrate_adapts), cmocka_unit_test(broken_ones_change_nothing),
     cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one),
     cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
+    cmocka_unit_test(other_jobs_are_tried), cmocka_unit_test(the_end_of_a_trial_takes_its_time), cmocka_unit_test(two_trials_end_at_once),
     cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,10 +104,37 @@ static void breakers(void **state) {
   end(TARGETS * 41);
 }
 
+/* The clock stands still while garbage is collected, so that a turn that looks for what is alive finds all of it. */
+static bool went_on;
+
+static void look_at_marking(struct host_rig *rig) {
+  look(rig);
+  went_on = went_on || rig->host->garbage.marking;
+}
+
+static void what_is_alive(void **state) {
+  (void)state;
+  begin();
+  r.on_turn = look_at_marking;
+  went_on = false;
+  assert_int_equal(host_rig_run(&r, "local kept, snmp = {}, require 'moonpoll'\n"
+                                    "return { run = function(device)\n"
+                                    "  for _ = 1, 32 do\n"
+                                    "    local t = {} for i = 1, 50 do t[i] = { i } end\n"
+                                    "    kept[#kept + 1] = t\n"
+                                    "    if #kept % 4 == 0 then assert(device:get '1.3.6.1.2.1.1.3.0') end\n"
+                                    "  end\n"
+                                    "end }"), MOON_OK);
+  assert_true(r.host->histograms->gc.n > 10);
+  assert_false(went_on);
+  assert_true(r.done);
+  host_rig_fini(&r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_that_start), cmocka_unit_test(answers), cmocka_unit_test(rows),
-    cmocka_unit_test(children), cmocka_unit_test(timers), cmocka_unit_test(breakers),
+    cmocka_unit_test(children), cmocka_unit_test(timers), cmocka_unit_test(breakers), cmocka_unit_test(what_is_alive),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

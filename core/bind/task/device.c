@@ -154,7 +154,7 @@ static int set_match(lua_State *L) {
   struct moon_task *t = d->probe->host->current;
   bool yes = lua_toboolean(L, 2);
   d->match = yes ? MOON_MATCH_YES : MOON_MATCH_NO;
-  d->match_boots = d->target->boots;
+  d->match_epoch = moon_device_epoch(d);
   if (!yes && t) { t->run->unmatched = true; }
   return 0;
 }
@@ -194,7 +194,7 @@ static int outdone(lua_State *L) {
 
 bool moon_device_push_match(lua_State *L, struct moon_device *d, const struct moon_revision *v) {
   struct moon_host *h = d->probe->host;
-  if (v->match == LUA_NOREF || (d->match == MOON_MATCH_YES && d->match_boots == d->target->boots)) { return false; }
+  if (v->match == LUA_NOREF || (d->match == MOON_MATCH_YES && d->match_epoch == moon_device_epoch(d))) { return false; }
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->matched_ref);
   lua_rawgeti(L, LUA_REGISTRYINDEX, v->match);
   lua_pushvalue(L, -3);

@@ -10,6 +10,7 @@
 #define LOOK_KB 4     /* allocated between two steps: one marks 16 KiB or sweeps 2,000 small objects, up to 100 us */
 #define AT_ONCE_KB 16 /* and never more than for so much, however much there was */
 #define SLACK_KB 2048 /* that one script may allocate before Lua collects by itself */
+#define MARK_US 250   /* of a turn, while what is alive is being found: of 25 MiB that is a quarter of a second */
 
 static int pause_of(int alive_kb) {
   int percent = alive_kb > 0 ? 100 + 100 * ROOM_KB / alive_kb : MOST;
@@ -22,7 +23,7 @@ static int slack_of(int kb) { return 100 * SLACK_KB / (kb > 0 ? kb : 1) + 1; }
 static void settle(lua_State *L, struct moon_garbage *g) {
   int kb = lua_gc(L, LUA_GCCOUNT, 0);
   int percent = pause_of(kb);
-  g->going = false;
+  g->going = g->marking = false;
   g->next_kb = kb > INT_MAX / MOST ? INT_MAX : kb * percent / 100;
   lua_gc(L, LUA_GCSETPAUSE, percent + slack_of(kb));
 }
@@ -50,9 +51,29 @@ static void set_slack(lua_State *L, int percent) {
   lua_gc(L, LUA_GCRESTART, -1);
 }
 
+/* An object nobody has, in a table that does not keep it: it is gone from there when all that is alive was found. [-0, +0, m] */
+static void put_sign(lua_State *L, const struct moon_garbage *g) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, g->sign_ref);
+  lua_newtable(L);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
+}
+
+static bool has_sign(lua_State *L, const struct moon_garbage *g) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, g->sign_ref);
+  lua_rawgeti(L, -1, 1);
+  bool has = !lua_isnil(L, -1);
+  lua_pop(L, 2);
+  return has;
+}
+
 /* What Lua would do by itself for what was allocated since the last step. [-0, +0, m] */
 static int step(lua_State *L) {
   struct moon_garbage *g = lua_touserdata(L, lua_upvalueindex(1));
+  if (!g->going) {
+    if (g->begins) { g->begins(g->begins_arg); }
+    put_sign(L, g);
+  }
   int kb = lua_gc(L, LUA_GCCOUNT, 0);
   int owed = g->going && kb > g->paid_kb ? kb - g->paid_kb : LOOK_KB;
   int paid = owed < AT_ONCE_KB ? owed : AT_ONCE_KB;
@@ -64,16 +85,46 @@ static int step(lua_State *L) {
     g->paid_kb = lua_gc(L, LUA_GCCOUNT, 0) - (owed - paid);
     g->next_kb = g->paid_kb + LOOK_KB;
     g->going = true;
+    g->marking = has_sign(L, g);
   }
   return 0;
 }
 
-void moon_garbage_step(lua_State *L, struct moon_garbage *g) {
+/* [-0, +0, m] */
+static int mark(lua_State *L) {
+  struct moon_garbage *g = lua_touserdata(L, lua_upvalueindex(1));
+  uint64_t until_us = g->clock_us(g->arg) + MARK_US;
+  bool over = false;
+  while ((g->marking = has_sign(L, g)) && !over && g->clock_us(g->arg) < until_us) { over = lua_gc(L, LUA_GCSTEP, LOOK_KB); }
+  if (over) {
+    settle(L, g);
+  } else {
+    g->paid_kb = lua_gc(L, LUA_GCCOUNT, 0);
+    g->next_kb = g->paid_kb + LOOK_KB;
+  }
+  return 0;
+}
+
+/* [-0, +0, -] */
+static void call(lua_State *L, struct moon_garbage *g, int ref) {
   uint64_t begun_us = g->clock_us(g->arg);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, g->step_ref);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
   if (lua_pcall(L, 0, 0, 0)) { lua_pop(L, 1); } /* a finalizer's error, or no memory for one: the next step goes on behind it */
   set_slack(L, g->going ? 100 : pause_of(lua_gc(L, LUA_GCCOUNT, 0)));
   moon_histogram_since(g->pauses, begun_us, g->clock_us(g->arg));
+}
+
+void moon_garbage_step(lua_State *L, struct moon_garbage *g) { call(L, g, g->step_ref); }
+
+bool moon_garbage_mark(lua_State *L, struct moon_garbage *g) {
+  if (g->marking) { call(L, g, g->mark_ref); }
+  return g->marking;
+}
+
+static int ref_to(lua_State *L, struct moon_garbage *g, lua_CFunction fn) {
+  lua_pushlightuserdata(L, g);
+  lua_pushcclosure(L, fn, 1);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void moon_garbage_setup(lua_State *L, struct moon_garbage *g, struct moon_histogram *pauses, uint64_t (*clock_us)(const void *arg),
@@ -85,9 +136,14 @@ void moon_garbage_setup(lua_State *L, struct moon_garbage *g, struct moon_histog
   lua_pushcclosure(L, collected, 1);
   lua_setfield(L, -2, "__gc");
   lua_rawset(L, LUA_REGISTRYINDEX);
-  lua_pushlightuserdata(L, g);
-  lua_pushcclosure(L, step, 1);
-  g->step_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  g->step_ref = ref_to(L, g, step);
+  g->mark_ref = ref_to(L, g, mark);
+  lua_createtable(L, 1, 0);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  g->sign_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_gc(L, LUA_GCSETSTEPMUL, STEP);
   settle(L, g);
   lua_gc(L, LUA_GCRESTART, -1);

@@ -148,7 +148,8 @@ static void put_state(lua_State *L, struct out *o, const struct moon_shelf *shel
 
 static void put_duty(lua_State *L, struct saving *s, struct moon_duty *d, bool first) {
   struct out *o = &s->out;
-  const struct moon_device *device = d->device;
+  struct moon_device *device = d->device;
+  moon_shift_settle(L, device);
   uint8_t n = !first || device->ref == LUA_NOREF ? 0 : device->base_ref == LUA_NOREF ? 1 : 2; /* a device's first duty has the state of all */
   put_u64(o, moon_sched_key(d));
   put_u64(o, d->due_us);

@@ -87,6 +87,12 @@ static void *allocate(void *arg, void *p, size_t old_n, size_t n) {
   return p;
 }
 
+bool moon_heap_hold(struct moon_heap *h, size_t n) {
+  if (h->account->alive + n > h->line && refuse(h, n)) { return false; }
+  h->account->alive += n;
+  return true;
+}
+
 lua_State *moon_heap_open(struct moon_heap *h, void (*crossed)(void *arg), void *arg) {
   *h = (struct moon_heap){.line = SIZE_MAX, .crossed = crossed, .arg = arg, .account = &h->own};
   moon_list_init(&h->accounts);

@@ -78,6 +78,10 @@ static inline void moon_heap_leave(struct moon_heap *h) { h->line = SIZE_MAX; }
 /* What is made from now on is a's; NULL: nobody's. */
 static inline void moon_heap_charge(struct moon_heap *h, struct moon_heap_account *a) { h->account = a ? a : &h->own; }
 
+/* n octets that the script has made elsewhere count as its own, until they are let go of. false: it may not have them, and was told. */
+bool moon_heap_hold(struct moon_heap *h, size_t n);
+static inline void moon_heap_let_go(struct moon_heap_account *a, size_t n) { a->alive -= n; }
+
 /* After crossed, between two instructions of L: collects garbage, unless that was found to be of no use before. Has the account
  * too much alive? Else it may go on to its limit. [-0, +0, m] */
 bool moon_heap_judge(struct moon_heap *h, lua_State *L);

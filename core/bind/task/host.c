@@ -66,7 +66,7 @@ static enum moon_err make_probes(struct moon_host *h) {
     uint32_t n = h->plan->probes[h->n_probes].n_jobs;
     enum moon_err e = moon_revision_first(h, p, &h->plan->probes[h->n_probes]);
     p->word = h->config.shares && h->n_probes < MOON_SHARES_MAX ? &h->config.shares[h->n_probes] : &h->own_share;
-    p->rearm = UINT32_MAX;
+    p->rearm = p->ending = UINT32_MAX;
     p->first_duty = (uint32_t)n_duties;
     p->order = moon_mem_array(n + 1u, sizeof *p->order);
     n_duties += n;
@@ -81,6 +81,8 @@ static enum moon_err make_probes(struct moon_host *h) {
   return MOON_OK;
 }
 
+static void collection_begins(void *host) { moon_task_trim(host); }
+
 static uint64_t clock_of(const void *engine) { return moon_engine_clock_us(engine); }
 
 /* Protected: all that can run out of memory or raise. True is left when every probe loads. */
@@ -93,6 +95,8 @@ static int open_lua(lua_State *L) {
   /* Compiled code cannot be stopped: no hook and no signal is seen in a compiled loop. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   moon_garbage_setup(L, &h->garbage, &h->histograms->gc, clock_of, h->engine);
+  h->garbage.begins = collection_begins;
+  h->garbage.begins_arg = h;
   h->values = moon_value_open(L, moon_embedded);
   moon_task_setup(h, L);
   moon_guard_setup(L, h);
@@ -138,6 +142,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   h->young = &h->runs;
   moon_list_init(&h->full);
   moon_list_init(&h->free_tasks);
+  moon_list_init(&h->bare_tasks);
   moon_list_init(&h->free_runs);
   moon_list_init(&h->free_sheets);
   moon_sched_init(h);
@@ -203,7 +208,9 @@ void moon_host_ready(struct moon_host *h) {
   moon_task_run_woken(h);
   moon_sched_start(h);
   moon_sched_rearm_some(h);
+  moon_revision_end_some(h);
   moon_revision_work(h);
+  if (h->garbage.marking && moon_garbage_mark(h->L, &h->garbage)) { moon_engine_kick(h->engine); }
   if (h->heap.cycles) { collect(h); }
 }
 

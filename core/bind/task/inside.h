@@ -37,6 +37,10 @@ struct moon_host_probe {
   uint64_t seen;               /* the word when last looked at */
   uint8_t percent;             /* of it */
   bool tried;                  /* some device may have gone over to the candidate */
+  bool ended_back;             /* of the trial that is being ended: devices go back */
+  uint32_t ended;              /* serial of its candidate */
+  uint32_t ending;             /* place of the target that is looked at for it next; UINT32_MAX: none */
+  uint32_t asked;              /* how often its devices are to be asked anew whose they are */
   uint32_t rearm;              /* place of the target whose duties are due at other times next; UINT32_MAX: none */
   uint32_t *order;             /* of jobs: by falling interval, so that what is chosen once a day is known before what polls it */
   struct moon_heap_account *memory; /* of Lua: what its runs and its file made */
@@ -53,7 +57,7 @@ struct moon_device {
   uint32_t serial;             /* of the version that is for */
   int base_ref;                /* while a candidate is on trial: the one of the version before, for the way back; LUA_NOREF: none */
   uint32_t base_serial;
-  uint32_t match_boots;        /* target->boots when match was asked */
+  uint32_t match_epoch;        /* moon_device_epoch when match was asked */
   uint32_t edition;            /* of the target, when its Lua table was filled in */
   uint8_t match;               /* enum moon_match */
   uint64_t pair;               /* of the pulse */
@@ -102,6 +106,8 @@ struct moon_prepare {
   uint32_t serial;
   uint32_t place;               /* of the target whose state is tried next */
   struct moon_revision *trying;  /* whose migrate is tried; NULL: none */
+  struct moon_host_probe *of;    /* whose states */
+  struct moon_host_probe aside;  /* of versions that are only looked at */
 };
 
 struct moon_host {
@@ -125,10 +131,14 @@ struct moon_host {
   struct moon_list woken;      /* tasks to resume in this turn */
   struct moon_list runs;       /* under way */
   struct moon_list full;       /* runs over, their record not taken yet */
-  struct moon_list free_tasks, free_runs, free_sheets;
+  struct moon_list free_tasks; /* with a coroutine, that of the last use first */
+  struct moon_list bare_tasks; /* without */
+  struct moon_list free_runs, free_sheets;
   struct moon_run_block *run_blocks; /* see run.c */
   uint32_t n_free_tasks, n_free_sheets;
+  uint32_t idle_tasks;         /* of free_tasks: nobody took them since the last collection of garbage began */
   uint32_t n_grouped;          /* of woken: by moon_task_wake_grouped */
+  uint32_t run_number;         /* of the run that began last */
 
   struct moon_task *current;   /* the one that runs now, or is about to */
   struct moon_task **tasks;    /* by slot */
@@ -173,9 +183,12 @@ struct moon_host {
   uint32_t started;            /* runs, in this turn */
   bool draining, blocked, done_said;
   bool rearming;               /* some probe has duties to be armed anew */
+  bool ending;                 /* some probe has a trial that is being ended */
   bool stopped;                /* a script was, in this batch: the sockets are looked at before more is run */
 };
 
+/* What was asked at another one is not known any more: the device restarted, or its group has other versions. */
+static inline uint32_t moon_device_epoch(const struct moon_device *d) { return d->target->boots + d->probe->asked; }
 static inline struct moon_host *moon_host_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
 static inline double moon_host_wall_s(const struct moon_host *h, uint64_t mono_us) { return (double)mono_us / 1e6 + h->clock_offset_s; }
 /* Formats at most 2,000 octets. */

@@ -68,7 +68,7 @@ bool moon_host_look(const struct moon_host *h, uint32_t place, bool alive, struc
 static const char *idle_because(const struct moon_device *d) {
   const struct moon_revision *v = moon_revision_of(d->probe, d);
   if (!moon_allow_target(v->plan, d->target->plan->name)) { return "its allow_targets leaves this device out"; }
-  if (d->match != MOON_MATCH_NO || d->serial != v->serial || d->match_boots != d->target->boots) { return NULL; }
+  if (d->match != MOON_MATCH_NO || d->serial != v->serial || d->match_epoch != moon_device_epoch(d)) { return NULL; }
   return v->plan->group ? "match says no, or another probe of its group has this device" : "its match says no";
 }
 

@@ -10,16 +10,11 @@
 #define SEEN_KEEP 1024 /* entries of the table that stay with a run */
 #define NUMBER_TEXT 32
 
-/* Userdata; the octets of the labels follow the array. */
-struct out {
-  uint64_t tag;         /* the host's seed, which no other userdata begins with: cheaper than comparing metatables */
-  struct moon_run *run;
-  uint64_t hash;        /* of the labels */
-  uint32_t generation;  /* of the run */
-  uint32_t set;         /* number of this label set in its run; 0: none */
-  uint32_t n;
-  struct moon_label labels[];
-};
+/* A table, with one thing in it: no userdata, all of which Lua looks at, one by one, at the end of each collection (those that nobody
+ * has any more, too). It is a light userdata, which scripts cannot make, and no state may hold: number of the run, number of the
+ * label set in it. What a script copies there is its own run all the same: no other is ever asked. */
+#define ID_AT 1
+_Static_assert((uint64_t)MOON_RUN_NUMBER_MAX << MOON_LABELS_BITS < UINT64_C(1) << 39, "more of a light userdata is not free");
 
 static inline uint64_t hash_octets(uint64_t hash, const char *p, size_t n) {
   uint64_t word;
@@ -35,30 +30,42 @@ static inline uint64_t hash_octets(uint64_t hash, const char *p, size_t n) {
   return hash ^ hash >> 29;
 }
 
-static struct out *check(lua_State *L) {
-  struct out *o = lua_touserdata(L, 1);
-  if (!o || lua_objlen(L, 1) < sizeof *o || o->tag != moon_host_of(L)->seed) {
+static __attribute__((noinline)) struct moon_run *refuse(lua_State *L, bool over) {
+  if (over) {
+    luaL_error(L, "the run of this out is over");
+  } else {
     luaL_argerror(L, 1, "an out expected: call its methods with a colon, out:gauge(...)");
-    return NULL;
   }
-  if (o->generation != o->run->generation || !o->run->duty) { luaL_error(L, "the run of this out is over"); }
-  return o;
+  return NULL;
 }
 
-static struct out *push(lua_State *L, struct moon_host *h, struct moon_run *r, uint32_t n, size_t octets) {
-  struct out *o = lua_newuserdata(L, sizeof *o + n * sizeof(struct moon_label) + octets);
-  o->tag = h->seed;
-  o->run = r;
-  o->hash = h->seed;
-  o->generation = r->generation;
-  o->set = 0;
-  o->n = n;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, h->out_meta);
+/* The run that calls, which this out is of, and the number of its label set: on a stack of so many. [-?, +?, e] */
+static inline struct moon_run *check(lua_State *L, struct moon_host *h, int top, uint32_t *set) {
+  if (!lua_istable(L, 1)) { return refuse(L, false); }
+  lua_settop(L, top);
+  lua_rawgeti(L, 1, ID_AT);
+  uintptr_t id = (uintptr_t)lua_touserdata(L, -1);
+  if (!id) { return refuse(L, false); }
+  *set = (uint32_t)id & MOON_LABELS_MAX;
+  return h->current && h->current->run->number == id >> MOON_LABELS_BITS ? h->current->run : refuse(L, true);
+}
+
+/* [-0, +1, m] */
+static void push(lua_State *L, const struct moon_run *r, uint32_t set) {
+  lua_createtable(L, 1, 0);
+  lua_pushlightuserdata(L, (void *)((uintptr_t)r->number << MOON_LABELS_BITS | set));
+  lua_rawseti(L, -2, ID_AT);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, r->host->out_meta);
   lua_setmetatable(L, -2);
-  return o;
 }
 
-void moon_out_push(lua_State *L, struct moon_run *r) { push(L, r->host, r, 0, 0); }
+void moon_out_push(lua_State *L, struct moon_run *r) { push(L, r, 0); }
+
+static struct moon_sheet *sheet_of(lua_State *L, struct moon_run *r) {
+  struct moon_sheet *s = r->sheet ? r->sheet : moon_run_sheet(r);
+  if (!s) { luaL_error(L, "not enough memory"); }
+  return s;
+}
 
 /* ---- labels ---- */
 
@@ -92,15 +99,34 @@ static struct moon_text label_text(lua_State *L, int idx, const char *key, char 
   return t;
 }
 
+/* They are memory of the probe: its number. [-0, +0, e] */
+static uint32_t add_set(lua_State *L, struct moon_run *r, struct moon_sheet *sheet, const struct moon_label *l, uint32_t n, uint64_t hash) {
+  struct moon_host *h = r->host;
+  size_t size = moon_labels_size(l, n);
+  uint32_t number = 0;
+  if (!moon_heap_hold(&h->heap, size)) {
+    lua_pushstring(L, h->guard.told); /* with its place */
+    lua_error(L);
+  }
+  enum moon_err e = moon_labels_add(&sheet->sets, l, n, hash, &number);
+  if (!e) { return number; }
+  moon_heap_let_go(h->heap.account, size);
+  luaL_error(L, e == MOON_E_LIMIT ? "more than %d label sets in one run" : "not enough memory", (int)MOON_LABELS_MAX);
+  return 0;
+}
+
 /* out:with { key = value, ... } [-0, +1, m e] */
 static int with(lua_State *L) {
-  struct out *o = check(L), *merged;
+  struct moon_host *h = moon_host_of(L);
+  uint32_t set = 0;
+  struct moon_run *r = check(L, h, 2, &set);
+  struct moon_sheet *sheet = sheet_of(L, r);
+  const struct moon_label_set *o = moon_labels_at(&sheet->sets, set);
   struct moon_label l[MOON_OUT_LABELS_MAX];
   char numbers[MOON_OUT_LABELS_MAX][NUMBER_TEXT];
   uint32_t n = 0;
-  size_t octets = 0;
   luaL_checktype(L, 2, LUA_TTABLE);
-  for (; n < o->n; n++) { l[n] = o->labels[n]; }
+  for (; o && n < o->n; n++) { l[n] = o->label[n]; }
   lua_pushnil(L);
   while (lua_next(L, 2)) {
     size_t key_n;
@@ -132,20 +158,13 @@ static int with(lua_State *L) {
     l[at] = new;
     lua_pop(L, 1); /* the strings stay in the table at 2 */
   }
-  for (uint32_t i = 0; i < n; i++) { octets += l[i].key.n + l[i].value.n; }
-  merged = push(L, moon_host_of(L), o->run, n, octets);
-  char *p = (char *)&merged->labels[n];
+  uint64_t hash = h->seed;
   for (uint32_t i = 0; i < n; i++) {
-    memcpy(p, l[i].key.p, l[i].key.n);
-    merged->labels[i].key = (struct moon_text){p, l[i].key.n};
-    p += l[i].key.n;
-    if (l[i].value.n) { memcpy(p, l[i].value.p, l[i].value.n); }
-    merged->labels[i].value = (struct moon_text){p, l[i].value.n};
-    p += l[i].value.n;
-    merged->hash = hash_octets(merged->hash, merged->labels[i].key.p, merged->labels[i].key.n);
-    merged->hash = hash_octets(merged->hash, merged->labels[i].value.p, merged->labels[i].value.n);
+    hash = hash_octets(hash, l[i].key.p, l[i].key.n);
+    hash = hash_octets(hash, l[i].value.p, l[i].value.n);
   }
-  if (n) { merged->set = ++o->run->next_labels; }
+  if (n) { set = add_set(L, r, sheet, l, n, hash); }
+  push(L, r, set);
   return 1;
 }
 
@@ -184,6 +203,8 @@ static enum added add(struct moon_seen *s, uint64_t v) {
 
 void moon_out_forget(struct moon_run *r) {
   if (!r->sheet) { return; }
+  moon_heap_let_go(r->duty->device->probe->memory, r->sheet->sets.octets);
+  moon_labels_clear(&r->sheet->sets);
   struct moon_seen *s = &r->sheet->seen;
   if (s->cap > SEEN_KEEP) {
     moon_mem_free(s->at);
@@ -218,8 +239,9 @@ static __attribute__((noinline)) int skip(lua_State *L, struct moon_run *r) {
 
 /* out:TYPE(name, value) [-0, +0, e] */
 static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
-  struct out *o = check(L);
-  struct moon_run *r = o->run;
+  struct moon_host *h = moon_host_of(L);
+  uint32_t set = 0;
+  struct moon_run *r = check(L, h, 3, &set);
   struct moon_sample s = {.type = (uint8_t)type};
   union moon_value_number v;
   size_t n;
@@ -266,17 +288,17 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
         default: return luaL_argerror(L, 3, texts ? "a number, string or boolean expected" : "a number expected");
       }
   }
-  struct moon_sheet *sheet = r->sheet ? r->sheet : moon_run_sheet(r);
-  if (!sheet) { return luaL_error(L, "not enough memory"); }
+  struct moon_sheet *sheet = sheet_of(L, r);
+  const struct moon_label_set *labels = moon_labels_at(&sheet->sets, set);
   if (!moon_limits_take(&r->left.samples)) { return moon_limits_raise(L, r->version->plan, "max_samples"); }
-  switch (add(&sheet->seen, hash_octets(o->hash, s.name.p, s.name.n))) {
+  switch (add(&sheet->seen, hash_octets(labels ? labels->hash : h->seed, s.name.p, s.name.n))) {
     case NEW: break;
     case KNOWN: return luaL_error(L, "%s: a sample of this name with the same labels was written before in this run", s.name.p);
     case FULL: return luaL_error(L, "not enough memory");
   }
-  if (o->set != sheet->labels) {
-    moon_record_labels(&sheet->record, o->labels, o->n);
-    sheet->labels = o->set;
+  if (set != sheet->labels) {
+    moon_record_labels(&sheet->record, labels ? labels->label : NULL, labels ? labels->n : 0);
+    sheet->labels = set;
   }
   s.time_s = time_of(r, sheet);
   moon_record_sample(&sheet->record, &s);
@@ -289,10 +311,13 @@ static int info(lua_State *L) { return sample(L, MOON_SAMPLE_INFO, true); }
 static int state(lua_State *L) { return sample(L, MOON_SAMPLE_STATE, true); }
 static int event(lua_State *L) { return sample(L, MOON_SAMPLE_EVENT, true); }
 
+/* __newindex [-0, +0, e] */
+static int no_field(lua_State *L) { return luaL_error(L, "an out has its methods, and no fields"); }
+
 void moon_out_setup(struct moon_host *h, lua_State *L) {
   static const luaL_Reg methods[] = {{"with", with}, {"counter", counter}, {"gauge", gauge}, {"info", info}, {"state", state},
                                      {"event", event}, {NULL, NULL}};
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 3);
   lua_createtable(L, 0, 6);
   for (const luaL_Reg *m = methods; m->name; m++) {
     lua_pushlightuserdata(L, h);
@@ -300,6 +325,8 @@ void moon_out_setup(struct moon_host *h, lua_State *L) {
     lua_setfield(L, -2, m->name);
   }
   lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, no_field);
+  lua_setfield(L, -2, "__newindex");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   h->out_meta = luaL_ref(L, LUA_REGISTRYINDEX);

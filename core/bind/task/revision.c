@@ -9,7 +9,10 @@
 #include "sched.h"
 #include "shift.h"
 
-#define WORK_US 1000 /* of one turn: what is prepared shares the loop with everybody */
+#define WORK_US 1000 /* of one turn: what is prepared shares the loop with everybody; */
+#define WORK_LEAST_US 250 /* where they leave nothing of it: the master does not wait for long */
+#define ENDED_A_TURN 1000u /* targets of a probe */
+#define ENDED_A_LOOK 64u /* at the clock */
 #define ERROR_MAX 1000
 
 /* ---- life ---- */
@@ -108,12 +111,37 @@ static bool same_intervals(const struct moon_revision *a, const struct moon_revi
   return true;
 }
 
+/* The next target of a trial that is over. */
+static void end_next(struct moon_host_probe *p) {
+  struct moon_host *h = p->host;
+  struct moon_host_target *t = h->targets[p->ending];
+  if (t) { moon_shift_settle(h->L, &t->devices[p - h->probes]); }
+  p->ending = p->ending + 1 < h->cap_targets ? p->ending + 1 : UINT32_MAX;
+}
+
+void moon_revision_end_some(struct moon_host *h) {
+  uint32_t left = ENDED_A_TURN;
+  if (!h->ending) { return; }
+  for (uint32_t i = 0; i < h->n_probes; i++) {
+    for (struct moon_host_probe *p = &h->probes[i]; p->ending != UINT32_MAX; end_next(p)) {
+      if (!left || (left % ENDED_A_LOOK == 0 && left < ENDED_A_TURN && moon_engine_spent(h->engine))) {
+        moon_engine_kick(h->engine);
+        return;
+      }
+      left--;
+    }
+  }
+  h->ending = false;
+}
+
 /* Nothing is on trial any more: what devices kept for the way back goes, or is what they have again. */
 static void end_trial(struct moon_host_probe *p, const struct moon_revision *was) {
-  struct moon_host *h = p->host;
-  for (uint32_t i = 0; i < h->cap_targets; i++) {
-    if (h->targets[i]) { moon_shift_end(h->L, &h->targets[i]->devices[p - h->probes], was != p->current); }
-  }
+  while (p->ending != UINT32_MAX) { end_next(p); } /* one ends before the one before it did: hardly ever */
+  p->ended = was->serial;
+  p->ended_back = was != p->current;
+  p->ending = p->host->cap_targets ? 0 : UINT32_MAX;
+  p->host->ending = true;
+  moon_engine_kick(p->host->engine);
 }
 
 /* Its prefixes may be others: who of its group has a device is asked again. */
@@ -121,10 +149,7 @@ static void ask_group(const struct moon_host_probe *p) {
   struct moon_host *h = p->host;
   for (uint32_t k = 0; k < h->n_probes && p->plan->group; k++) {
     const char *group = h->probes[k].plan->group;
-    if (!group || strcmp(group, p->plan->group) != 0) { continue; }
-    for (uint32_t i = 0; i < h->cap_targets; i++) {
-      if (h->targets[i]) { h->targets[i]->devices[k].match = MOON_MATCH_UNKNOWN; }
-    }
+    if (group && strcmp(group, p->plan->group) == 0) { h->probes[k].asked++; }
   }
 }
 
@@ -191,23 +216,31 @@ bool moon_revision_limits(struct moon_revision *v, const struct moon_plan_probe 
 
 /* ---- preparing ---- */
 
-/* By its name, with the same jobs; NULL: there is none such, and the plan is only looked at. */
-static struct moon_host_probe *owner_of(struct moon_host *h, const struct moon_plan_probe *plan) {
+static struct moon_host_probe *find_probe(struct moon_host *h, const char *name) {
   for (uint32_t i = 0; i < h->n_probes; i++) {
-    struct moon_host_probe *p = &h->probes[i];
-    if (strcmp(p->plan->name, plan->name) != 0 || p->plan->n_jobs != plan->n_jobs) { continue; }
-    for (uint32_t k = 0; k < plan->n_jobs; k++) {
-      if (strcmp(p->plan->jobs[k].name, plan->jobs[k].name) != 0) { return NULL; }
-    }
-    return p;
+    if (strcmp(h->probes[i].plan->name, name) == 0) { return &h->probes[i]; }
   }
   return NULL;
 }
 
+/* With others it is no version of the probe here: workers that come next have it, with the states of these. */
+static bool same_jobs(const struct moon_plan_probe *a, const struct moon_plan_probe *b) {
+  bool same = a->n_jobs == b->n_jobs;
+  for (uint32_t i = 0; same && i < a->n_jobs; i++) { same = strcmp(a->jobs[i].name, b->jobs[i].name) == 0; }
+  return same;
+}
+
+/* Looked at to the end: what was only looked at goes. */
+static void end_trying(struct moon_prepare *w) {
+  if (w->trying && w->trying->probe == &w->aside) { let_go(w->trying); }
+  w->trying = NULL;
+}
+
 static void forget_rest(struct moon_prepare *w) {
+  end_trying(w);
   for (; w->at < w->n; w->at++) { moon_plan_free(w->plans[w->at]); }
   moon_mem_free(w->plans);
-  *w = (struct moon_prepare){0};
+  *w = (struct moon_prepare){.aside = {.host = w->aside.host}};
 }
 
 static void over(struct moon_host *h, const char *error) {
@@ -229,8 +262,8 @@ static int load(lua_State *L) {
 static bool compile(struct moon_host *h, char *error) {
   struct moon_prepare *w = &h->prepare;
   struct moon_plan *plan = w->plans[w->at];
-  struct moon_host_probe spare = {.host = h}, *p = owner_of(h, &plan->probes[0]);
-  struct loading l = {.v = make(p ? p : &spare, &plan->probes[0], plan, w->serial), .error = error};
+  struct moon_host_probe *known = find_probe(h, plan->probes[0].name), *p = known && same_jobs(known->plan, &plan->probes[0]) ? known : &w->aside;
+  struct loading l = {.v = make(p, &plan->probes[0], plan, w->serial), .error = error};
   if (!l.v) {
     snprintf(error, ERROR_MAX, "%s: not enough memory", plan->probes[0].name);
     return false;
@@ -242,11 +275,13 @@ static bool compile(struct moon_host *h, char *error) {
     lua_pop(h->L, 1);
     l.good = false;
   }
-  if (p && l.good && l.v->migrate != LUA_NOREF) {
+  if (known && l.good && l.v->migrate != LUA_NOREF) {
     w->trying = l.v;
+    w->of = known;
     w->place = 0;
+  } else if (p == &w->aside) {
+    let_go(l.v);
   }
-  if (!p) { let_go(l.v); }
   return l.good;
 }
 
@@ -263,9 +298,9 @@ static bool try_next(struct moon_host *h, char *error) {
   struct moon_prepare *w = &h->prepare;
   struct moon_revision *v = w->trying;
   struct moon_host_target *target = w->place < h->cap_targets ? h->targets[w->place] : NULL;
-  if (w->place++ >= h->cap_targets) { w->trying = NULL; }
+  if (w->place++ >= h->cap_targets) { end_trying(w); }
   if (!target) { return true; }
-  struct trying t = {.v = v, .d = &target->devices[v->probe - h->probes]};
+  struct trying t = {.v = v, .d = &target->devices[w->of - h->probes]};
   if (!lua_cpcall(h->L, try_state, &t)) { return true; }
   snprintf(error, ERROR_MAX, "%s: %s: %s", v->plan->name, target->plan->name, lua_isstring(h->L, -1) ? lua_tostring(h->L, -1) : "migrate failed");
   lua_pop(h->L, 1);
@@ -276,7 +311,7 @@ void moon_revision_work(struct moon_host *h) {
   struct moon_prepare *w = &h->prepare;
   char error[ERROR_MAX];
   if (!w->plans) { return; }
-  uint64_t until = moon_engine_clock_us(h->engine) + WORK_US;
+  uint64_t until = moon_engine_clock_us(h->engine) + (moon_engine_spent(h->engine) ? WORK_LEAST_US : WORK_US);
   do {
     bool good = w->trying ? try_next(h, error) : w->at < w->n ? compile(h, error) : true;
     if (!good) {
@@ -293,7 +328,7 @@ void moon_revision_work(struct moon_host *h) {
 
 void moon_host_prepare(struct moon_host *h, struct moon_plan **plans, uint32_t n, uint32_t serial) {
   forget_rest(&h->prepare);
-  h->prepare = (struct moon_prepare){.plans = plans, .n = n, .serial = serial};
+  h->prepare = (struct moon_prepare){.plans = plans, .n = n, .serial = serial, .aside = {.host = h}};
   moon_engine_kick(h->engine);
 }
 
@@ -301,11 +336,12 @@ void moon_host_prepare(struct moon_host *h, struct moon_plan **plans, uint32_t n
 void moon_revision_begin(struct moon_host *h) {
   struct moon_prepare *w = &h->prepare;
   char error[ERROR_MAX];
-  *w = (struct moon_prepare){.plans = h->config.candidates, .n = h->config.n_candidates, .serial = h->config.candidates_serial};
+  *w = (struct moon_prepare){.plans = h->config.candidates, .n = h->config.n_candidates, .serial = h->config.candidates_serial,
+                              .aside = {.host = h}};
   h->config.candidates = NULL;
   while (w->at < w->n) {
     if (!compile(h, error)) { moon_host_log(h, MOON_LOG_ERROR, "%s", error); }
-    w->trying = NULL;
+    end_trying(w);
   }
   forget_rest(w);
 }

@@ -1,7 +1,7 @@
 /* revision: the code of a probe as a host has it. One is current; a candidate may be beside it, for a share of the devices (share.h).
  * Which one a run is of is chosen when it starts; it ends with the last run that is of it.
  *
- *   moon_host_prepare     candidates are compiled, a few milliseconds a turn, and their migrate is tried on a copy of every state
+ *   moon_host_prepare     candidates are compiled, a millisecond a turn, and their migrate is tried on a copy of every state
  *   the probe's word      a share of the devices has it; or all, for good; or it is dropped
  *   moon_revision_of       at the start of each run
  *
@@ -59,6 +59,8 @@ static inline const struct moon_plan_job *moon_revision_job(const struct moon_du
 static inline const char *moon_revision_name(const struct moon_duty *d) { return d->device->probe->current->jobs[d->index].name; }
 /* A part of what waits to be prepared; kicks the engine when there is more. Between turns of scripts. */
 void moon_revision_work(struct moon_host *h);
+/* Some of the devices of trials that are over: likewise. */
+void moon_revision_end_some(struct moon_host *h);
 /* config.candidates, at once; what does not load is told and left out. */
 void moon_revision_begin(struct moon_host *h);
 void moon_revision_stop_work(struct moon_host *h);

@@ -71,11 +71,13 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
     return false;
   }
   v->uses++;
+  h->run_number = h->run_number == MOON_RUN_NUMBER_MAX ? 1 : h->run_number + 1;
+  r->number = h->run_number;
   r->err = MOON_OK;
   r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->mute = r->handled = false;
   r->why_ref = LUA_NOREF;
   moon_limits_begin(&r->left, v->plan);
-  r->next_labels = r->skipped_nil = 0;
+  r->skipped_nil = 0;
   r->received_us = 0;
   r->started_us = moon_engine_now(h->engine);
   moon_histogram_since(&h->histograms->late, d->queued_us, r->started_us);
@@ -115,6 +117,7 @@ struct moon_sheet *moon_run_sheet(struct moon_run *r) {
 static void free_sheet(struct moon_sheet *s) {
   moon_record_fini(&s->record);
   moon_mem_free(s->seen.at);
+  moon_labels_fini(&s->sets);
   moon_mem_free(s);
 }
 
@@ -321,13 +324,12 @@ static void leave(struct moon_run *r) {
   moon_list_remove(&r->node);
 }
 
-/* The structure is free again; what scripts kept of the run is refused from now on. */
+/* The structure is free again. */
 static void release(struct moon_run *r) {
   struct moon_host *h = r->host;
   leave(r);
   luaL_unref(h->L, LUA_REGISTRYINDEX, r->why_ref);
   r->why_ref = LUA_NOREF;
-  r->generation++;
   give_back(r);
   if (r->duty) { moon_sched_handed(h, r->duty); }
   r->duty = NULL;

@@ -2,6 +2,7 @@
 #ifndef MOON_BIND_TASK_RUN_H
 #define MOON_BIND_TASK_RUN_H
 
+#include "labels.h"
 #include "limits.h"
 #include "task.h"
 #include "revision.h"
@@ -9,15 +10,18 @@
 /* Which samples a run has written: fingerprints of name and labels. */
 struct moon_seen { uint64_t *at; uint32_t n, cap; };
 
-/* What samples are written on. A run has one from its first sample on, so that those that only wait need none. */
+/* What samples are written on. A run has one from its first sample or label on, so that those that only wait need none. */
 struct moon_sheet {
   struct moon_list node;        /* in host->free_sheets */
   struct moon_record record;
   struct moon_seen seen;
   uint64_t wall_us;             /* a moment and what it is on the wall clock: that of the samples */
   double wall_s;
-  uint32_t labels;              /* label set written last; 0: none */
+  struct moon_labels sets;      /* made by out:with */
+  uint32_t labels;              /* the one written last; 0: none */
 };
+
+#define MOON_RUN_NUMBER_MAX ((1u << 22) - 1)
 
 struct moon_run {
   struct moon_host *host; /* what each request needs is in the first line of the cache */
@@ -26,7 +30,7 @@ struct moon_run {
   uint64_t pair;                /* of the pulse: the device's */
   uint64_t received_us;         /* last datagram for it; 0: none yet */
   struct moon_limits left;
-  uint32_t generation;          /* of this structure's use: what scripts keep of an earlier one is refused */
+  uint32_t number;              /* all runs are counted, from 1 to MOON_RUN_NUMBER_MAX: what scripts keep of another one is refused */
   uint8_t err;                  /* enum moon_err; MOON_E_PUBLIC_N: script error */
   bool timed_out : 1, cut : 1, unmatched : 1;
   bool handled : 1;             /* on_error has begun */
@@ -40,7 +44,6 @@ struct moon_run {
   uint64_t started_us;
   double started_s;
   struct moon_sheet *sheet;     /* NULL: nothing written yet */
-  uint32_t next_labels;
   uint32_t skipped_nil;
   uint32_t n_children;
   int why_ref;                  /* Lua ref: what it failed with, for on_error, which comes next; LUA_NOREF: nothing */

@@ -298,7 +298,7 @@ void moon_sched_start(struct moon_host *h) {
     struct moon_revision *v = moon_revision_of(device->probe, device);
     bool allowed = moon_allow_target(v->plan, device->target->plan->name);
     bool held = allowed && h->config.holds && h->config.holds(h->config.arg, v->plan, device->target->plan);
-    bool known = device->serial == v->serial && device->match_boots == device->target->boots;
+    bool known = device->serial == v->serial && device->match_epoch == moon_device_epoch(device);
     h->counters->runs_held += held;
     if (held || !allowed || (known && device->match == MOON_MATCH_NO)) {
       bool first = !d->ran;

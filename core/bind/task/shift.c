@@ -38,8 +38,9 @@ static void push_adapted(lua_State *L, int ref, const struct moon_revision *v) {
 }
 
 void moon_shift_try(lua_State *L, struct moon_device *d, struct moon_revision *v) {
+  moon_shift_settle(L, d);
   if (d->ref == LUA_NOREF) { return; }
-  push_adapted(L, d->ref, v);
+  push_adapted(L, d->base_ref == LUA_NOREF ? d->ref : d->base_ref, v); /* what is on trial now ends with this */
   lua_pop(L, 1);
 }
 
@@ -83,6 +84,7 @@ void moon_shift_restore(lua_State *L, struct moon_device *d, struct moon_revisio
 
 void moon_shift_enter(lua_State *L, struct moon_device *d, struct moon_revision *v) {
   bool trial = v != v->probe->current;
+  moon_shift_settle(L, d);
   if (d->serial == v->serial) { return; }
   if (d->ref == LUA_NOREF) { /* with nothing to come along: that is also what the way back leads to */
     moon_device_make(L, d, v->probe->current);
@@ -100,10 +102,11 @@ void moon_shift_enter(lua_State *L, struct moon_device *d, struct moon_revision 
   take(L, d, v->serial, trial);
 }
 
-void moon_shift_end(lua_State *L, struct moon_device *d, bool back) {
-  if (d->base_ref == LUA_NOREF) { return; }
-  moon_shelf_drop(L, &d->probe->host->shelf, back ? d->ref : d->base_ref);
-  if (back) {
+void moon_shift_settle(lua_State *L, struct moon_device *d) {
+  const struct moon_host_probe *p = d->probe;
+  if (d->base_ref == LUA_NOREF || p->ending == UINT32_MAX || d->serial != p->ended) { return; }
+  moon_shelf_drop(L, &p->host->shelf, p->ended_back ? d->ref : d->base_ref);
+  if (p->ended_back) {
     d->ref = d->base_ref;
     d->serial = d->base_serial;
     d->match = MOON_MATCH_UNKNOWN;

@@ -176,9 +176,10 @@ static struct moon_task *make(struct moon_host *h) {
 
 struct moon_task *moon_task_new(struct moon_run *r, bool main) {
   struct moon_host *h = r->host;
-  struct moon_list *n = moon_list_take(&h->free_tasks);
+  struct moon_list *n = moon_list_take(moon_list_empty(&h->free_tasks) ? &h->bare_tasks : &h->free_tasks);
   struct moon_task *t = n ? MOON_LIST_ENTRY(n, struct moon_task, node) : make(h);
   if (!t) { return NULL; }
+  if (t->co && --h->n_free_tasks < h->idle_tasks) { h->idle_tasks = h->n_free_tasks; }
   t->run = r;
   t->probe = r->duty->device->probe;
   t->main = main;
@@ -195,10 +196,24 @@ void moon_task_prepare(lua_State *L, struct moon_task *t) {
     lua_State *co = lua_newthread(L);
     t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
     t->co = co;
-  } else if (t->host->n_free_tasks) {
-    t->host->n_free_tasks--;
   }
   lua_checkstack(t->co, STACK_ROOM);
+}
+
+static void drop_coroutine(struct moon_task *t) {
+  luaL_unref(t->host->L, LUA_REGISTRYINDEX, t->ref);
+  t->ref = LUA_NOREF;
+  t->co = NULL;
+}
+
+void moon_task_trim(struct moon_host *h) {
+  for (; h->idle_tasks; h->idle_tasks--, h->n_free_tasks--) {
+    struct moon_task *t = MOON_LIST_ENTRY(h->free_tasks.prev, struct moon_task, node);
+    drop_coroutine(t);
+    moon_list_remove(&t->node);
+    moon_list_append(&h->bare_tasks, &t->node);
+  }
+  h->idle_tasks = h->n_free_tasks;
 }
 
 void moon_task_free(struct moon_task *t, bool reuse) {
@@ -214,9 +229,7 @@ void moon_task_free(struct moon_task *t, bool reuse) {
       lua_settop(t->co, 0);
       h->n_free_tasks++;
     } else {
-      luaL_unref(h->L, LUA_REGISTRYINDEX, t->ref);
-      t->ref = LUA_NOREF;
-      t->co = NULL;
+      drop_coroutine(t);
     }
   }
   if (!t->main) { t->run->n_children--; }
@@ -226,7 +239,7 @@ void moon_task_free(struct moon_task *t, bool reuse) {
   if (t->co) {
     moon_list_prepend(&h->free_tasks, &t->node);
   } else {
-    moon_list_append(&h->free_tasks, &t->node);
+    moon_list_prepend(&h->bare_tasks, &t->node);
   }
   h->counters->tasks_active--;
 }

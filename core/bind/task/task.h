@@ -41,7 +41,7 @@ struct moon_get {
 struct moon_rows;
 
 struct moon_task {
-  struct moon_list node;        /* in run->tasks or host->free_tasks */
+  struct moon_list node;        /* in run->tasks, host->free_tasks or ->bare_tasks */
   struct moon_list ready;       /* in host->woken, or alone */
   struct moon_list joiners;     /* tasks parked until this one is over */
   struct moon_host *host;
@@ -81,6 +81,8 @@ struct moon_task *moon_task_new(struct moon_run *r, bool main);
 void moon_task_prepare(lua_State *L, struct moon_task *t);
 /* Dropped wherever it is; who waits for it is not told. reuse: the coroutine ended well. */
 void moon_task_free(struct moon_task *t, bool reuse);
+/* Lets go of coroutines that nobody took since this was called last. */
+void moon_task_trim(struct moon_host *h);
 /* Runs it until it parks or ends, and deals with what became of it: the run may be over on return. Not from inside Lua. */
 void moon_task_run(struct moon_task *t);
 /* It is resumed by moon_task_run_woken, in this turn or the next. */
