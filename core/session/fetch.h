@@ -19,6 +19,9 @@ struct moon_cell {
 };
 
 struct moon_name { const uint8_t *oid; uint16_t len; }; /* content octets, borrowed */
+static inline bool moon_name_is(const struct moon_name *n, const uint8_t *oid, size_t len) {
+  return n->len == len && memcmp(n->oid, oid, len) == 0;
+}
 
 struct moon_fetch; /* opaque; heap through moon_mem */
 

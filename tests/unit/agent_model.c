@@ -85,6 +85,8 @@ static bool is_knob(const uint8_t *knob, size_t knob_len, const uint8_t *oid, si
   return knob && knob_len == n && memcmp(knob, oid, n) == 0;
 }
 
+static const uint8_t other[] = {0x2b, 6, 1, 9, 9};
+
 /* false: end of the MIB. */
 static bool successor(const struct agent *a, const struct moon_varbind *from, struct moon_varbind *out) {
   size_t at = find_from(a, from->oid, from->oid_len);
@@ -96,7 +98,6 @@ static bool successor(const struct agent *a, const struct moon_varbind *from, st
     at++;
   }
   if (at >= a->n) {
-    static const uint8_t other[] = {0x2b, 6, 1, 9, 9};
     *out = (struct moon_varbind){.oid = a->exception_nameless ? other : from->oid,
                                  .oid_len = a->exception_nameless ? (uint16_t)sizeof other : from->oid_len,
                                  .value = other,
@@ -186,6 +187,10 @@ static void fill_get(const struct agent *a, bool v1, const struct moon_varbind *
     r->vb[i].type = o ? o->type : MOON_NO_SUCH_INSTANCE;
     r->vb[i].value = o ? o->value : asked[i].oid;
     r->vb[i].value_len = o ? o->value_len : 0;
+    if (a->other_name) {
+      r->vb[i].oid = other;
+      r->vb[i].oid_len = sizeof other;
+    }
   }
   r->n = n;
   rotate(r->vb, r->n, a->rotate);
@@ -236,6 +241,9 @@ static size_t fit(struct agent *a, const struct moon_message *m, struct reply *r
     }
     r->status = 1;
     r->index = 0;
+  }
+  if (a->keeps_values) {
+    return write_reply(a, m, r, r->n, out, cap);
   }
   if (m->version == MOON_V1 || r->status != 1) {
     memcpy(r->vb, asked, n_asked * sizeof *asked);

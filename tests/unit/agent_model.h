@@ -40,6 +40,8 @@ struct agent {
   bool empty;                /* no varbinds */
   bool no_error_index;
   bool exception_nameless;   /* endOfMibView under another name than asked */
+  bool other_name;           /* what answers a GET has another name than asked */
+  bool keeps_values;         /* an answer with an error-status has the values all the same */
   bool missing_for_end;      /* noSuchInstance at the end of the MIB */
   uint32_t cut;              /* octets missing at the end of the datagram; its lengths stay */
   uint32_t cut_after;        /* only from this request on */

@@ -63,6 +63,11 @@ static void rows(void **state) {
         "d1 index=5 name=eth5 rx 5000\nd1 index=5 name=eth5 up 1000\nd1 keyed 2\nd1 rx5 5000\n");
 }
 
+#define ASK_UPTIME \
+  "return { run = function(device, out)\n" \
+  "  local v, err = device:get('1.3.6.1.2.1.1.3.0') out:state('err', v and tostring(v) or err.code)\n" \
+  "end }"
+
 static void exact(void **state) {
   struct host_rig r;
   (void)state;
@@ -75,6 +80,24 @@ static void exact(void **state) {
                                     "  out:counter('rounded', device:get('1.3.6.1.2.1.31.1.1.1.6.1'))\n"
                                     "end }"), MOON_OK);
   assert_string_equal(r.out, "d1 rx1 18446744073709551615\nd1 one 18446744073709551615\nd1 rounded 1.84467e+19\n");
+  host_rig_fini(&r);
+}
+
+/* What an answer says of itself comes before the number in it. */
+static void a_number_is_not_taken_at_its_word(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.model.status = 5;
+  r.model.status_index = 1;
+  r.model.keeps_values = true;
+  assert_int_equal(host_rig_run(&r, ASK_UPTIME), MOON_OK);
+  assert_string_equal(r.out, "d1 err gen_err\n");
+  host_rig_fini(&r);
+  host_rig_init(&r, 1);
+  r.model.other_name = true;
+  assert_int_equal(host_rig_run(&r, ASK_UPTIME), MOON_OK);
+  assert_string_equal(r.out, "d1 err decode\n");
   host_rig_fini(&r);
 }
 
@@ -488,6 +511,7 @@ int main(void) {
     cmocka_unit_test(get_others),
     cmocka_unit_test(rows),
     cmocka_unit_test(exact),
+    cmocka_unit_test(a_number_is_not_taken_at_its_word),
     cmocka_unit_test(children_run_side_by_side),
     cmocka_unit_test(child_errors_reach_the_waiter),
     cmocka_unit_test(children_are_bounded),

@@ -299,9 +299,28 @@ static int get_results(lua_State *L, struct moon_task *t) {
   return n;
 }
 
+/* A number by itself. */
+static int get_direct(struct moon_task *t) {
+  struct moon_get *g = &t->get;
+  const struct moon_outcome *o = g->outcome;
+  struct moon_reader r;
+  struct moon_varbind vb;
+  lua_Number n;
+  if (g->kind != GET || !g->shape->single || g->fetch || t->err || !o || o->err) { return -1; }
+  moon_reader_init(&r, o->pdu.varbinds, o->pdu.varbinds_len);
+  if (!moon_varbind_get(&r, &vb) || !moon_name_is(&g->shape->names[0], vb.oid, vb.oid_len)) { return -1; }
+  struct moon_cell c = {.value = vb.value, .value_len = vb.value_len, .type = vb.type, .received_us = o->received_us};
+  if (!moon_value_is_small(&c, &n)) { return -1; }
+  if (!g->query.context && moon_uptime_is(vb.oid, vb.oid_len)) { moon_query_uptime(g->query.target, &c); }
+  drop(t);
+  lua_settop(t->co, 0);
+  lua_pushnumber(t->co, n);
+  return 1;
+}
+
 static const struct moon_query *get_query(const struct moon_task *t) { return &t->get.query; }
 
-static const struct moon_wait getting = {get_start, get_results, drop, "request", get_query};
+static const struct moon_wait getting = {get_start, get_results, drop, get_direct, "request", get_query};
 
 static struct moon_task *begin(lua_State *L, struct moon_device *d) {
   struct moon_task *t = moon_task_check(L);

@@ -144,6 +144,7 @@ struct moon_host {
   struct moon_task **tasks;    /* by slot */
   uint32_t n_tasks, cap_tasks;
   int pump_ref;                /* protected function that resumes current, see task.c */
+  int entered;                 /* what lua_resume said of it; INT_MIN: it was not resumed yet */
   int ended;                   /* what became of it: enum moon_task_end */
   int matched_ref;             /* asks match, then runs */
   int print_ref;               /* what scripts have as print */

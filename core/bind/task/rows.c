@@ -246,7 +246,7 @@ static int wait_results(lua_State *L, struct moon_task *t) {
 
 static const struct moon_query *wait_query(const struct moon_task *t) { return &t->rows->query; }
 
-static const struct moon_wait waiting = {wait_start, wait_results, wait_cancel, "rows", wait_query};
+static const struct moon_wait waiting = {wait_start, wait_results, wait_cancel, NULL, "rows", wait_query};
 
 /* ---- what scripts call ---- */
 

@@ -1,5 +1,6 @@
 #include "task.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "../../base/mem.h"
@@ -7,6 +8,7 @@
 #include "../value/fault.h"
 #include "run.h"
 
+#define NOT_ENTERED INT_MIN
 #define STACK_ROOM 16       /* slots for what results() leaves on a coroutine */
 #define FREE_TASKS_MAX 4096 /* coroutines kept for later: some 1 KiB each */
 #define LIBRARY "@" MOON_TASK_LIBRARY
@@ -22,8 +24,8 @@ static inline size_t memory_limit(const struct moon_host *h, const struct moon_p
   return p->trusted || !p->memory_mb ? MOON_HEAP_UNLIMITED : ((size_t)p->memory_mb << 20) + (size_t)h->n_targets * MOON_MEMORY_TARGET;
 }
 
-/* The one place where Lua code of scripts is entered. [-n, +?, -] on t->co */
-static enum moon_task_end resume(struct moon_task *t, int n) {
+/* The one place where Lua code of scripts is entered: what lua_resume said. [-n, +?, -] on t->co */
+static int enter(struct moon_task *t, int n) {
   struct moon_host *h = t->host;
   h->counters->resumes++;
   t->wait = NULL;
@@ -33,6 +35,12 @@ static enum moon_task_end resume(struct moon_task *t, int n) {
   int how = lua_resume(t->co, n);
   moon_heap_leave(&h->heap);
   moon_pulse_leave(h->pulse);
+  return how;
+}
+
+/* What that means. [-0, +0, m] */
+static enum moon_task_end settle(struct moon_task *t, int how) {
+  struct moon_host *h = t->host;
   if (h->guard.armed) { how = moon_guard_disarm(h, t, how); }
   switch (how) {
     case LUA_YIELD: return t->wait ? MOON_TASK_PARKED : MOON_TASK_STRAY;
@@ -42,24 +50,53 @@ static enum moon_task_end resume(struct moon_task *t, int n) {
   }
 }
 
-/* Protected: values are made on L, where an error lands in the pcall of moon_task_run, and then moved. [-0, +0, m] */
-static int pump(lua_State *L) {
-  struct moon_host *h = moon_host_of(L);
-  struct moon_task *t = h->current;
-  int n;
+/* Makes what the task goes on with, on L, where an error lands in the pcall of pump_protected, and moves it. [-0, +0, m] */
+static int make_results(lua_State *L, struct moon_task *t) {
   if (t->fresh) {
     if (t->main) { moon_run_prepare(L, t); }
     t->fresh = false;
-    n = lua_gettop(t->co) - 1;
-  } else {
-    n = t->wait->results(L, t);
-    lua_settop(t->co, 0);
-    lua_checkstack(t->co, STACK_ROOM);
-    lua_xmove(L, t->co, n);
+    return lua_gettop(t->co) - 1;
   }
-  h->ended = (int)resume(t, n);
+  int n = t->wait->results(L, t);
+  lua_settop(t->co, 0);
+  lua_checkstack(t->co, STACK_ROOM);
+  lua_xmove(L, t->co, n);
+  return n;
+}
+
+/* Protected. [-0, +0, m] */
+static int pump(lua_State *L) {
+  struct moon_host *h = moon_host_of(L);
+  struct moon_task *t = h->current;
+  if (h->entered == NOT_ENTERED) { h->entered = enter(t, make_results(L, t)); }
+  h->ended = (int)settle(t, h->entered);
   if (h->ended != MOON_TASK_PARKED) { moon_run_task_ended(L, t, (enum moon_task_end)h->ended); }
   return 0;
+}
+
+/* [-0, +0, -] */
+static void pump_protected(lua_State *L, struct moon_task *t) {
+  struct moon_host *h = t->host;
+  h->ended = MOON_TASK_NOMEM;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, h->pump_ref);
+  if (lua_pcall(L, 0, 0, 0)) {
+    h->ended = MOON_TASK_NOMEM;
+    moon_run_broken(t->run, lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+}
+
+/* Most resumes need no protection: what they go on with is a number or nothing, and the next thing they do is wait. */
+static bool pump_direct(struct moon_task *t) {
+  struct moon_host *h = t->host;
+  h->entered = NOT_ENTERED;
+  if (t->fresh || !t->wait->direct) { return false; }
+  int n = t->wait->direct(t);
+  if (n < 0) { return false; }
+  h->entered = enter(t, n);
+  if (h->entered != LUA_YIELD || !t->wait || h->guard.armed) { return false; }
+  h->ended = MOON_TASK_PARKED;
+  return true;
 }
 
 static void wake_joiners(struct moon_task *t) {
@@ -85,14 +122,8 @@ void moon_task_run(struct moon_task *t) {
   t->woken_us = 0;
   h->current = t;
   moon_heap_charge(&h->heap, t->probe->memory);
-  h->ended = MOON_TASK_NOMEM;
   MOON_USDT2(resume, t, main);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, h->pump_ref);
-  if (lua_pcall(L, 0, 0, 0)) {
-    h->ended = MOON_TASK_NOMEM;
-    moon_run_broken(run, lua_tostring(L, -1));
-    lua_pop(L, 1);
-  }
+  if (!pump_direct(t)) { pump_protected(L, t); }
   h->current = NULL;
   moon_heap_charge(&h->heap, NULL);
   MOON_USDT2(yield, t, h->ended);
@@ -294,9 +325,14 @@ static int nothing(lua_State *L, struct moon_task *t) {
   return 0;
 }
 
+static int nothing_direct(struct moon_task *t) {
+  lua_settop(t->co, 0);
+  return 0;
+}
+
 static void sleep_cancel(struct moon_task *t) { moon_timer_stop(t->host->engine, &t->sleep.timer); }
 
-static const struct moon_wait sleeping = {sleep_start, nothing, sleep_cancel, "sleep", NULL};
+static const struct moon_wait sleeping = {sleep_start, nothing, sleep_cancel, nothing_direct, "sleep", NULL};
 
 /* snmp.sleep(seconds) [-0, +0, e] */
 static int sleep_(lua_State *L) {
@@ -348,7 +384,7 @@ static enum moon_err join_start(struct moon_task *t) {
 
 static void join_cancel(struct moon_task *t) { moon_list_remove(&t->joined.node); }
 
-static const struct moon_wait joining = {join_start, nothing, join_cancel, "child", NULL};
+static const struct moon_wait joining = {join_start, nothing, join_cancel, nothing_direct, "child", NULL};
 
 /* join(id): returns when that task is over. [-0, +0, e] */
 static int join(lua_State *L) {

@@ -22,6 +22,9 @@ struct moon_wait {
   int (*results)(lua_State *L, struct moon_task *t);
   /* The task is dropped: what start took is given back. Also after a start that failed, and after results. */
   void (*cancel)(struct moon_task *t);
+  /* The same where it takes no memory, so that nothing can fail: pushes it on t->co, which is empty and has room for one, and gives
+   * back likewise. Returns how many; -1: results has to do it, nothing was done. The function may be NULL. */
+  int (*direct)(struct moon_task *t);
   const char *what;             /* one word for people: "request", "rows", "sleep", "child" */
   /* What it asks while it waits; NULL: nothing. The function may be NULL. */
   const struct moon_query *(*query)(const struct moon_task *t);

@@ -71,9 +71,7 @@ enum moon_err moon_row_push(lua_State *L, const struct moon_shape *s, const stru
   return e;
 }
 
-static bool is_name(const struct moon_name *n, const struct moon_varbind *vb) {
-  return n->len == vb->oid_len && memcmp(n->oid, vb->oid, vb->oid_len) == 0;
-}
+static bool is_name(const struct moon_name *n, const struct moon_varbind *vb) { return moon_name_is(n, vb->oid, vb->oid_len); }
 
 static bool is_set(const uint64_t *bits, size_t i) { return bits[i / 64] >> i % 64 & 1; }
 

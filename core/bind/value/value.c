@@ -170,19 +170,26 @@ static inline uint32_t load(const uint8_t *p, uint32_t n) {
   return v;
 }
 
-enum moon_err moon_value_push(lua_State *L, const struct moon_cell *c, unsigned flags) {
+static inline bool is_small(const struct moon_cell *c, lua_Number *out) {
   uint32_t n = c->value_len, shift = 32 - 8 * n;
-  if (!c->err && n - 1 < 4) { /* what most values are, and all such fit */
-    switch (c->type) {
-    case MOON_INTEGER: lua_pushnumber(L, (int32_t)(load(c->value, n) << shift) >> shift); return MOON_OK;
-    case MOON_COUNTER32:
-    case MOON_GAUGE32:
-    case MOON_UINTEGER32: lua_pushnumber(L, load(c->value, n)); return MOON_OK;
-    case MOON_TIME_TICKS: lua_pushnumber(L, (lua_Number)load(c->value, n) / TIME_TICKS_A_S); return MOON_OK;
-    default: break;
-    }
+  if (c->err || n - 1 >= 4) { return false; }
+  switch (c->type) {
+  case MOON_INTEGER: *out = (int32_t)(load(c->value, n) << shift) >> shift; return true;
+  case MOON_COUNTER32:
+  case MOON_GAUGE32:
+  case MOON_UINTEGER32: *out = load(c->value, n); return true;
+  case MOON_TIME_TICKS: *out = (lua_Number)load(c->value, n) / TIME_TICKS_A_S; return true;
+  default: return false;
   }
-  return push_any(L, c, flags);
+}
+
+bool moon_value_is_small(const struct moon_cell *c, lua_Number *out) { return is_small(c, out); }
+
+enum moon_err moon_value_push(lua_State *L, const struct moon_cell *c, unsigned flags) {
+  lua_Number n;
+  if (!is_small(c, &n)) { return push_any(L, c, flags); }
+  lua_pushnumber(L, n);
+  return MOON_OK;
 }
 
 void moon_value_push_oid(lua_State *L, const uint8_t *oid, size_t n) {

@@ -38,6 +38,8 @@ void moon_value_push_library(lua_State *L);
 /* One value. Always pushes exactly one; nil with an error. cell->err is returned as it is; ill-typed content gives
  * MOON_E_LENGTH, MOON_E_RANGE, MOON_E_TAG. [-0, +1, m] */
 enum moon_err moon_value_push(lua_State *L, const struct moon_cell *c, unsigned flags);
+/* Is it a number of up to four octets, which most values are? Pushing that takes no memory. */
+bool moon_value_is_small(const struct moon_cell *c, lua_Number *out);
 /* Content octets of an OID as dotted text; nil when they are none. [-0, +1, m] */
 void moon_value_push_oid(lua_State *L, const uint8_t *oid, size_t n);
 /* uint64_t cdata. [-0, +1, m] */
