@@ -287,6 +287,29 @@ static void comes_while_on_trial(void **state) {
   host_rig_fini(&r);
 }
 
+#define DEEP(name) "return { run = function(device, out, state)\n" \
+  "  state.t = state.t or { n = 0 } state.t.n = state.t.n + 1 out:gauge('" name "', state.t.n) end }"
+
+/* What is on trial works on a copy, tables within tables too. */
+static void what_is_nested_is_a_copy_too(void **state) {
+  (void)state;
+  struct host_rig r;
+  char line[32];
+  begin(&r, 1, DEEP("one"));
+  host_rig_loop(&r, 0.25);
+  uint32_t before = count(r.out, "d1 one ");
+  prepare(&r, DEEP("two"), 1);
+  put(&r, 1, 100);
+  host_rig_loop(&r, 0.25);
+  snprintf(line, sizeof line, "d1 two %u\n", before + 2);
+  expect(r.out, line);
+  put(&r, 0, 0);
+  host_rig_loop(&r, 0.25);
+  snprintf(line, sizeof line, "d1 one %u\n", before + 1);
+  expect(r.out, line);
+  host_rig_fini(&r);
+}
+
 static void match_is_asked_again(void **state) {
   (void)state;
   struct host_rig r;
@@ -501,7 +524,7 @@ int main(void) {
     cmocka_unit_test(all_go_over), cmocka_unit_test(a_share_has_it_and_can_go_back), cmocka_unit_test(shares_grow),
     cmocka_unit_test(what_runs_ends_as_it_began), cmocka_unit_test(migrate_adapts), cmocka_unit_test(broken_ones_change_nothing),
     cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one),
-    cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
+    cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(what_is_nested_is_a_copy_too), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
     cmocka_unit_test(other_jobs_are_tried), cmocka_unit_test(the_end_of_a_trial_takes_its_time), cmocka_unit_test(two_trials_end_at_once),
     cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };

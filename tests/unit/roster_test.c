@@ -156,6 +156,25 @@ static void it_moves(void **state) {
   host_rig_fini(&r);
 }
 
+/* Of what another agent counted nothing is subtracted. */
+static void rates_begin_anew_where_it_moves(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 2, 1, "return { run = function(device, out)\n"
+                  "  for _, row in device:rows({ rx = '1.3.6.1.2.1.2.2.1.10' }, { rates = { rx = 'rate' } }) do\n"
+                  "    return out:info('rate', row.rate and 'there' or 'none')\n"
+                  "  end end }");
+  host_rig_loop(&r, 0.25);
+  expect(r.out, "d1 rate none\nd1 rate there\n");
+  struct moon_plan_target t = r.targets[1];
+  t.name = "d1";
+  forget(&r);
+  change(&r, &t, 1, NULL, 0);
+  host_rig_loop(&r, 0.25);
+  assert_memory_equal(r.out, "d1 rate none\nd1 rate there\n", 27);
+  host_rig_fini(&r);
+}
+
 /* What runs is dropped, and leaves no record. */
 static void goes_while_it_runs(void **state) {
   (void)state;
@@ -227,7 +246,7 @@ static void credentials_change(void **state) {
   list[1] = r.credentials[0];
   struct moon_plan c = r.plan;
   struct moon_plan_target t = r.targets[0];
-  const uint16_t both[] = {0, 1}, other[] = {0};
+  const uint16_t both[] = {0, 1}, other[] = {0}, second[] = {1};
   c.credentials = list;
   c.n_probes = 0;
   c.targets = &t;
@@ -238,6 +257,10 @@ static void credentials_change(void **state) {
   assert_int_equal(r.runs.runs_waiting, 0);
   host_rig_loop(&r, 0.15);
   assert_true(r.agents[0].requests > first);
+  t.credentials = second;
+  t.n_credentials = 1;
+  moon_host_change(r.host, &c); /* and again */
+  assert_int_equal(r.runs.runs_waiting, 0);
   memcpy(list[0].community, "secret", 6); /* not of this agent */
   t.credentials = other;
   t.n_credentials = 1;
@@ -352,7 +375,7 @@ int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(comes_and_goes), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
-    cmocka_unit_test(it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
+    cmocka_unit_test(it_moves), cmocka_unit_test(rates_begin_anew_where_it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
     cmocka_unit_test(a_device_kept_too_long_is_refused), cmocka_unit_test(credentials_change), cmocka_unit_test(intervals_change),
     cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
