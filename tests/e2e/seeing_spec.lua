@@ -276,4 +276,32 @@ describe("Tracepoints", function()
       for _, has in ipairs(list) do assert.equal(select(2, explained:gsub(",", "")) + 1, has, name) end
     end
   end)
+
+  it("tell bench/trace.bt what the worker counts", function()
+    if not next(places()) or os.execute "timeout 20 bpftrace -e 'BEGIN { exit(); }' >/dev/null 2>&1" ~= 0 then
+      return pending "no bpftrace, or a kernel that does not let it"
+    end
+    local agent, dir = t.agent(), t.path "run"
+    local p = t.start_poll { "tests/e2e/probes/ticks.lua", "--targets", agent:target "127.0.63.1", "-c", "public", "--every", "0.1", "-o", "null",
+      "--run-dir", dir }
+    local function count(n)
+      return t.wait_for("requests", 20, function()
+        local s = t.status(dir)
+        return s and s.counters.answered >= n and s
+      end)
+    end
+    local tracer = t.start { "bpftrace", "-p", tostring(count(1).workers[1].pid), "bench/trace.bt" }
+    t.wait_for("a line of it", 30, function() return tracer:stdout():find("@out: [1-9]") end)
+    local first = count(1).counters.answered
+    local last = count(first + 20).counters.answered
+    tracer:signal(2)
+    assert.equal(0, tracer:wait(20), tracer:stderr())
+    local most, rtts = count(1).counters.answered, 0
+    for n in tracer:stdout():match("\n@rtt_us: \n(.-)\n\n"):gmatch "[%])]%s+(%d+) |" do rtts = rtts + tonumber(n) end
+    assert.truthy(rtts >= last - first and rtts <= most, rtts .. " round trips")
+    assert.truthy(tonumber(tracer:stdout():match "\n@octets_out: (%d+)") >= 20 * rtts)
+    assert.truthy(tracer:stdout():find("\n@resume_us: \n%[", 1))
+    assert.equal(0, p:stop(10), p:stderr())
+    agent:stop()
+  end)
 end)
