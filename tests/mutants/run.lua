@@ -78,7 +78,7 @@ end
 local function run(name, tests)
   for _, t in ipairs(tests) do
     local stage, only = t:match "^(%w+)/(.+)$"
-    stage, only = stage or t, only or ""
+    stage, only = stage or t, only and t or "" -- by its whole name: out_test is not rollout_test
     if not sh("cd %s && B=%s/build/san ONLY=%s timeout 120 sh tests/run.sh %s >>%s/log/%s 2>&1", tree, absolute, only, stage, absolute, name) then
       return t
     end

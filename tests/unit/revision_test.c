@@ -5,6 +5,7 @@
 #include "../../core/bind/load/pack.h"
 #include "../../core/bind/task/revision.h"
 #include "../../core/bind/task/share.h"
+#include "../../core/bind/task/shift.h"
 
 /* Says its version and how often the device was run. */
 #define TICK(v)                                                                               \
@@ -407,12 +408,18 @@ static unsigned ways_back(const struct host_rig *r) {
 
 #define FROM(n) "return { migrate = function(s) s.from = " n " end, run = function(d, out, s) out:gauge('from', s.from) end }"
 
+static int enter(lua_State *L) {
+  struct moon_device *d = lua_touserdata(L, 1);
+  moon_shift_enter(L, d, d->probe->current);
+  return 0;
+}
+
 /* However many devices had it: none of them is looked at in that moment, and those that run next find what they should. */
 static void the_end_of_a_trial_takes_its_time(void **state) {
   (void)state;
   struct host_rig r;
   for (int back = 0; back < 2; back++) {
-    begin(&r, HOST_RIG_TARGETS, "return { run = function(d, out, s) s.from = 1 out:gauge('from', s.from) end }");
+    begin(&r, HOST_RIG_TARGETS, "return { run = function(d, out, s) s.from = s.from or 1 out:gauge('from', s.from) end }");
     host_rig_loop(&r, 0.15);
     prepare(&r, FROM("2"), 1);
     put(&r, 1, 100);
@@ -421,6 +428,8 @@ static void the_end_of_a_trial_takes_its_time(void **state) {
     forget(&r);
     put(&r, back ? 0 : 1, back ? 0 : MOON_SHARE_FINAL);
     assert_int_equal(ways_back(&r), HOST_RIG_TARGETS);
+    assert_int_equal(lua_cpcall(r.host->L, enter, &r.host->targets[0]->devices[0]), 0); /* the next run of the first */
+    assert_int_equal(ways_back(&r), HOST_RIG_TARGETS - 1);
     host_rig_loop(&r, 0.15);
     assert_int_equal(ways_back(&r), 0);
     assert_true(count(r.out, back ? " from 1\n" : " from 2\n") >= HOST_RIG_TARGETS);
