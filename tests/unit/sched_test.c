@@ -241,6 +241,21 @@ static void state_holds_plain_data_only(void **state) {
   }
 }
 
+static void a_state_that_cannot_be_kept_begins_anew(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.plan.once = false;
+  r.job.every_s = 0.1;
+  assert_int_equal(host_rig_start(&r, "local runs = 0 return { run = function(device, out, state)\n"
+                                      "  runs = runs + 1 out:gauge('run' .. runs, state.n or 0) state.n = runs\n"
+                                      "  if runs == 2 then state.f = print end end }"), MOON_OK);
+  host_rig_loop(&r, 0.55);
+  expect(r.out, "d1 run1 0\nd1 run2 1\nd1 run3 0\nd1 run4 3\n");
+  assert_int_equal(r.runs.script_errors, 1);
+  host_rig_fini(&r);
+}
+
 static void state_stays_per_device(void **state) {
   struct host_rig r;
   (void)state;
@@ -467,7 +482,7 @@ int main(void) {
     cmocka_unit_test(freed_in_the_middle),
     cmocka_unit_test(jobs_share_state_and_start_in_order),
     cmocka_unit_test(state_holds_plain_data_only),
-    cmocka_unit_test(state_stays_per_device),
+    cmocka_unit_test(a_state_that_cannot_be_kept_begins_anew), cmocka_unit_test(state_stays_per_device),
     cmocka_unit_test(cache_ends_by_time_and_reboot),
     cmocka_unit_test(matches_are_asked_once),
     cmocka_unit_test(credentials_are_tried_in_order),
