@@ -25,7 +25,6 @@ static const char usage[] =
   "%s\n"
   "  --run-dir DIR   where instances are looked for: $XDG_RUNTIME_DIR/moonpoll, /run/moonpoll for root, /tmp/moonpoll-UID\n"
   "  --pid PID       which one, when several run\n"
-  "  --json, --text  for programs, for people; text on a terminal, else JSON\n"
   "%s"
   "  --help          this text\n"
   "\n"
@@ -233,7 +232,10 @@ int moon_status_main(int argc, char **argv) {
         return 2;
       case 'h':
         printf(usage, argv[0], release ? " [PROBE [TARGET]]" : status_of ? " [TARGET]" : reloads ? " [--now] [PROBE]" : rolls ? " [PROBE]" : "", about(argv[0]),
-               reloads ? "  --now           new versions for all targets at once\n" : "", argv[0]);
+               reloads                                      ? "  --now           new versions for all targets at once\n"
+               : status_of || strcmp(argv[0], "tasks") == 0 ? "  --json, --text  for programs, for people; text on a terminal, else JSON\n"
+                                                            : "",
+               argv[0]);
         return fflush(stdout) ? MOON_EXIT_FAILED : MOON_EXIT_OK;
       default:
         fprintf(stderr, "moonpoll %s: %s: %s\n", argv[0], argv[optind - 1], c == ':' ? "needs a value" : "no such option");
