@@ -99,6 +99,15 @@ describe("moonpoll", function()
     fails({ "run", probe, "--targets", recording, "-n", "vlan-7", "-v2c", "-u", "ops" }, { "-u and what goes with it are of version 3" })
   end)
 
+  it("writes nothing into a run directory that somebody else made ready", function()
+    local dir = t.path "run"
+    if os.execute("mkdir -p " .. dir .. " && chown 65534 " .. dir .. " 2>/dev/null") ~= 0 then return pending "only root may give a directory away" end
+    local code, _, err = t.run { t.program, "run", probe, "--targets", "file:tests/recordings/small.snmprec", "--once", "-o", "null", "--run-dir", dir }
+    assert.equal(2, code)
+    assert.truthy(err:find(dir, 1, true) and err:find("Operation not permitted", 1, true), err)
+    assert.truthy(os.execute("rmdir " .. dir) == 0)
+  end)
+
   it("tells a wrong address and its place", function()
     fails({ "run", probe, "--targets", "127.0.0.1,bad host", "-c", "x" }, { "bad host" })
     local lines = t.write("targets.txt", "127.0.0.1\n\n# a comment\n127.0.0.2:port\n")
