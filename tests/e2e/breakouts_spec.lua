@@ -31,15 +31,8 @@ local function after(what, ...)
 end
 ]]
   local function culprit(target)
-    local text, lines = { HEAD }, {}
-    local at = select(2, HEAD:gsub("\n", ""))
-    for i, c in ipairs(cases) do
-      lines[i] = at + 1
-      text[#text + 1] = ("case[%d] = function(device, out) %s\nend\n"):format(i, c.costs and "" or c.code)
-      at = at + 2 + select(2, c.code:gsub("\n", ""))
-      lines[-i] = at
-    end
-    text[#text + 1] = ([[return { name = "culprit", every = %g, timeout = 5, limits = { max_requests = 300, max_rows = 2000, max_samples = 1000 },
+    local text, lines, at = rig.functions(HEAD, cases)
+    text = text .. ([[return { name = "culprit", every = %g, timeout = 5, limits = { max_requests = 300, max_rows = 2000, max_samples = 1000 },
       run = function(device, out)
       if device.host ~= %q then return end
       n = n + 1
@@ -51,7 +44,7 @@ end
       out:gauge("cases", n)
     end }]]):format(EVERY, target)
     lines.after = at + 8
-    return t.write("culprit.lua", table.concat(text)), lines
+    return t.write("culprit.lua", text), lines
   end
 
   local UNHARMED = [[

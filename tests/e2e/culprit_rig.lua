@@ -27,6 +27,20 @@ local NEIGHBOUR = [[
 local pair = {}
 pair.__index = pair
 
+--- The text of a probe that begins with `head`, which has a table `case`: each of the cases a function there, but for those that `costs`;
+-- and where each begins ([i]) and ends ([-i]), by line, and the last line of all.
+function _M.functions(head, cases)
+  local text, lines, at = { head }, {}, select(2, head:gsub("\n", ""))
+  for i, c in ipairs(cases) do
+    local code = c.costs and "" or c.code
+    lines[i] = at + 1
+    text[#text + 1] = ("case[%d] = function(device, out) %s\nend\n"):format(i, code)
+    at = at + 2 + select(2, code:gsub("\n", ""))
+    lines[-i] = at
+  end
+  return table.concat(text), lines, at
+end
+
 --- Starts both. probe: a file, whose run is about the device `bad` and gives a gauge "cases" when it is through.
 -- good: the other devices. unharmed: code of `function unharmed(device)`, which the neighbour calls; nil: none.
 function _M.start(probe, bad, good, unharmed)

@@ -16,15 +16,8 @@ describe("a script that does not end", function()
 
   -- A probe that is each case in turn, a run each, and the line each begins at.
   local function culprit(target)
-    local text, lines = { 'local snmp = require "moonpoll"', "local case, n = {}, 0" }, {}
-    local at = 2
-    for i, c in ipairs(cases) do
-      lines[i] = at + 1
-      text[#text + 1] = ("case[%d] = function(device, out) %s\nend"):format(i, c.code)
-      at = at + 2 + select(2, c.code:gsub("\n", ""))
-      lines[-i] = at
-    end
-    text[#text + 1] = ([[return { every = %g, timeout = 5, run = function(device, out)
+    local text, lines = rig.functions('local snmp = require "moonpoll"\nlocal case, n = {}, 0\n', cases)
+    text = text .. ([[return { every = %g, timeout = 5, run = function(device, out)
       if device.host ~= %q then return end
       n = n + 1
       if case[n] then
@@ -33,7 +26,7 @@ describe("a script that does not end", function()
       end
       out:gauge("cases", n)
     end }]]):format(EVERY, target)
-    return t.write("culprit.lua", table.concat(text, "\n") .. "\n"), lines
+    return t.write("culprit.lua", text .. "\n"), lines
   end
 
   it("is stopped within 50 ms of processor time, by its line, with the worker unharmed", function()
