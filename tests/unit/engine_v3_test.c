@@ -40,11 +40,7 @@ static struct secured all[N];
 static uint32_t n_all;
 static struct moon_credential credential;
 
-static uint64_t now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+static uint64_t now_us(void) { return world_clock_us(&w); }
 
 static void answer_now(void *arg) {
   struct secured *s = arg;
