@@ -428,8 +428,10 @@ static void modules_share_the_environment(void **state) {
                                     "return { run = function(device, out)\n"
                                     "  out:gauge('n', lib.twice(args.n)) out:gauge('shared', shared) out:state('name', lib.name)\n"
                                     "  local ok, e = pcall(require, 'self') out:state('self', e)\n"
+                                    "  ok, e = pcall(require, 'self') out:state('again', e)\n" /* as if for the first time */
                                     "end }"), MOON_OK);
-  assert_string_equal(r.out, "d1 n 42\nd1 shared 1\nd1 name lib.twice\nd1 self self.lua:1: module 'self' requires itself\n");
+  assert_string_equal(r.out, "d1 n 42\nd1 shared 1\nd1 name lib.twice\nd1 self self.lua:1: module 'self' requires itself\n"
+                             "d1 again self.lua:1: module 'self' requires itself\n");
   host_rig_fini(&r);
 }
 

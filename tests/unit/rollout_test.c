@@ -218,6 +218,33 @@ static void a_lost_worker(void **unused) {
   end(&r);
 }
 
+/* The same code with other intervals, or beside another probe, is not what is on trial. */
+static void the_same_trial(void **unused) {
+  struct moon_plan_job often = job, short_ = job;
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, N, NULL);
+  prepare(&r, 7, 2, false);
+  struct moon_plan_probe probes[2] = {probe("p", 7), probe("q", 2)};
+  struct moon_plan fresh = *r.m.plan;
+  uint32_t code[] = {0, 1};
+  const struct moon_change c = {.was = r.m.plan, .now = &fresh, .code = code, .n_code = 1};
+  fresh.probes = probes;
+  assert_true(moon_turnover_is_on_trial(&r.m, &c));
+  probes[0].jobs = &often;
+  assert_true(moon_turnover_is_on_trial(&r.m, &c));
+  often.every_s = 10;
+  assert_false(moon_turnover_is_on_trial(&r.m, &c));
+  probes[0].jobs = &short_;
+  short_.timeout_s = 10;
+  assert_false(moon_turnover_is_on_trial(&r.m, &c));
+  probes[0] = probe("p", 8);
+  assert_false(moon_turnover_is_on_trial(&r.m, &c));
+  probes[0] = probe("p", 7);
+  assert_false(moon_turnover_is_on_trial(&r.m, &(struct moon_change){.was = r.m.plan, .now = &fresh, .code = code, .n_code = 2}));
+  end(&r);
+}
+
 /* Its files are as before, or other probes came: nobody has it any more. */
 static void ended_by_others(void **unused) {
   struct rig r;
@@ -292,6 +319,6 @@ static int drop(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(few_targets_at_once), cmocka_unit_test(from_step_to_step), cmocka_unit_test(back),
-                                     cmocka_unit_test(a_lost_worker), cmocka_unit_test(ended_by_others), cmocka_unit_test(another_master)};
+                                     cmocka_unit_test(a_lost_worker), cmocka_unit_test(the_same_trial), cmocka_unit_test(ended_by_others), cmocka_unit_test(another_master)};
   return cmocka_run_group_tests(tests, make, drop);
 }
