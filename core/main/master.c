@@ -149,7 +149,7 @@ static void on_signals(struct moon_master *m) {
     } else if (info.ssi_signo == SIGUSR2) {
       moon_crew_replace(m);
     } else if (info.ssi_signo == SIGHUP) {
-      moon_reload_ask(&m->reload, NULL, false);
+      m->notify.asked = moon_reload_ask(&m->reload, NULL, false);
     }
   }
   reap(m);
@@ -169,7 +169,8 @@ static void reload(struct moon_master *m, const char *words, struct moon_print *
   int n = sscanf(words, "%s %s", first, second);
   bool now = n > 0 && strcmp(first, "--now") == 0;
   const char *probe = now ? (n > 1 ? second : NULL) : n > 0 ? first : NULL;
-  moon_print_printf(answer, "%u", moon_reload_ask(&m->reload, probe, now));
+  m->notify.asked = moon_reload_ask(&m->reload, probe, now);
+  moon_print_printf(answer, "%u", m->notify.asked);
 }
 
 static void on_command(void *arg, const char *command, struct moon_print *answer) {

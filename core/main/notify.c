@@ -42,9 +42,10 @@ static bool say_reloading(uint64_t now_us) {
   return say(text);
 }
 
-static bool say_reloaded(const struct moon_reload *r) {
+/* asked: somebody waits for it. */
+static bool say_reloaded(const struct moon_reload *r, bool asked) {
   char text[sizeof r->said + 64];
-  int n = snprintf(text, sizeof text, "READY=1\nSTATUS=%s", r->failed ? "not reloaded: " : "reloaded: ");
+  int n = snprintf(text, sizeof text, "%sSTATUS=%s", asked ? "READY=1\n" : "", r->failed ? "not reloaded: " : "reloaded: ");
   (void)snprintf(text + n, sizeof text - (size_t)n, "%s", r->said);
   for (char *p = text + n; *p; p++) {
     if ((unsigned char)*p < ' ') { *p = ' '; } /* what a file says begins no line */
@@ -69,13 +70,16 @@ uint64_t moon_notify_tick(struct moon_notify *n, bool working, bool stopping, co
     n->ready = working && say("READY=1");
     again = !n->ready;
   } else {
-    if (n->reload != r->asked && say_reloading(now_us)) {
-      n->reload = r->asked;
+    if (n->told != n->asked && say_reloading(now_us)) {
+      n->told = n->asked;
       n->reloading = true;
     }
-    bool over = n->reload == r->asked && r->done == r->asked;
-    if (n->reloading && over) { n->reloading = !say_reloaded(r); }
-    again = n->reload != r->asked || (n->reloading && over);
+    bool over = r->done != n->done && (!n->reloading || (int32_t)(r->done - n->told) >= 0);
+    if (over && say_reloaded(r, n->reloading)) {
+      n->done = r->done;
+      n->reloading = over = false;
+    }
+    again = over || n->told != n->asked;
   }
   uint64_t next = now_us + AGAIN_US;
   return again && next < n->alive_us ? next : n->alive_us;

@@ -2,7 +2,8 @@
  * Without one nothing is said.
  *
  *   all workers poll                      READY=1
- *   something is to be read again         RELOADING=1, with the time; at its end READY=1, and STATUS= with what became of it
+ *   a reload was asked for                RELOADING=1, with the time; READY=1 when it is over
+ *   one is over, asked for or not         STATUS= with what became of it
  *   a stop began                          STOPPING=1
  *   half of WATCHDOG_USEC is over         WATCHDOG=1
  *
@@ -14,7 +15,8 @@
 
 struct moon_notify {
   uint64_t alive_us;      /* when it is to hear of us again; UINT64_MAX: never */
-  uint32_t reload;        /* number of the last one it was told of */
+  uint32_t asked;         /* number of the last reload that somebody asked for; whoever takes such a wish sets it */
+  uint32_t told, done;    /* numbers of those that it was told the begin, the end of */
   bool ready, reloading, stopping; /* was told */
 };
 

@@ -135,19 +135,27 @@ describe("moonpoll run,", function()
       p:signal(1)
       local began = over "reloaded: targets: 2, of them new: 0"
       assert.is_true(began >= asked and began <= t.now(), began)
-      -- By itself.
+      -- By itself: nobody waits for that.
       write(hosts(5))
-      over "reloaded: targets: 5, of them new: 3"
+      m.wait("^STATUS=reloaded: targets: 5, of them new: 3", last + 1)
       assert.equal(5, t.status(p.dir).devices)
-      -- What goes wrong; nothing of it begins a line.
-      local config = t.write("broken.lua", "return {}")
+      assert.is_nil(m.find("READY", last + 1) or m.find("RELOADING", last + 1))
+      -- Another wish while one is under way: it is over when both are.
+      local config = t.write("slow.lua", "local from = os.clock() while os.clock() < from + 0.2 do end return {}")
       assert.equal(0, p:stop(10), p:stderr())
       m.close()
       m = manager()
       p = start("NOTIFY_SOCKET=" .. m.name, ticks, "--targets", file, "--config", config)
       m.wait "READY"
       polls(p)
-      last = 1
+      p:signal(1)
+      local _, i = m.wait("RELOADING", 2)
+      p:signal(1)
+      m.wait("READY", select(2, m.wait("RELOADING", i + 1)))
+      t.sleep(0.6)
+      assert.is_nil(m.find "^STATUS")
+      -- What goes wrong; nothing of it begins a line.
+      last = #m.heard
       local f = assert(io.open(config, "wb"))
       f:write "error('no\\nMAINPID=1')"
       f:close()
