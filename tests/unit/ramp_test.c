@@ -74,6 +74,32 @@ static void test_a_busy_agent_is_not_a_silent_one(void **state) {
   }
 }
 
+/* An answer every two milliseconds of agents that live: they are waited for. */
+static void test_few_answers_of_those_who_live(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  uint64_t now = 0, heard = 0;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, now, 0);
+  for (int i = 0; i < 60; i++) {
+    moon_ramp_look(&r, now += 2 * MOON_RAMP_LOOK_US, ++heard, r.level, 0);
+    assert_int_equal(r.level, MOON_RAMP_FIRST);
+  }
+  moon_ramp_begin(&r, now, heard); /* of agents that do not, they are not */
+  for (int i = 0; i < 25; i++) { moon_ramp_look(&r, now += 2 * MOON_RAMP_LOOK_US, ++heard, r.level, r.level); }
+  assert_int_equal(r.level, 2 * MOON_RAMP_FIRST);
+}
+
+/* The machine did something else meanwhile: that nobody looked is no silence. */
+static void test_a_late_look(void **state) {
+  (void)state;
+  struct moon_ramp r;
+  moon_ramp_init(&r);
+  moon_ramp_begin(&r, 0, 0);
+  moon_ramp_look(&r, 60000, 1000, r.level, r.level);
+  assert_int_equal(r.level, MOON_RAMP_FIRST);
+}
+
 /* What answers came before does not make a silence shorter. */
 static void test_the_last_who_answer_leave_their_places_to_silent_ones(void **state) {
   (void)state;
@@ -207,6 +233,8 @@ int main(void) {
     cmocka_unit_test(test_far_agents_get_many),
     cmocka_unit_test(test_nobody_answers_yet),
     cmocka_unit_test(test_a_busy_agent_is_not_a_silent_one),
+    cmocka_unit_test(test_few_answers_of_those_who_live),
+    cmocka_unit_test(test_a_late_look),
     cmocka_unit_test(test_the_last_who_answer_leave_their_places_to_silent_ones),
     cmocka_unit_test(test_places_held_by_silent_agents),
     cmocka_unit_test(test_many_become_few_where_they_gain_nothing),
