@@ -263,6 +263,76 @@ static int teardown(void **state) {
   return 0;
 }
 
+/* The same message with the length of its first header in a form that is read piece by piece. */
+static size_t spelled_out(const uint8_t *p, size_t n, size_t header, uint32_t len, uint8_t *out) {
+  const uint8_t long_header[6] = {0x30, 0x84, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+  memcpy(out, long_header, sizeof long_header);
+  memcpy(out + sizeof long_header, p + header, n - header);
+  return n - header + sizeof long_header;
+}
+
+static void assert_same_pdu(const struct moon_pdu *a, const struct moon_pdu *b, ptrdiff_t shift) {
+  assert_ptr_equal(a->varbinds + shift, b->varbinds);
+  assert_int_equal(a->varbinds_len, b->varbinds_len);
+  assert_int_equal(a->request_id, b->request_id);
+  assert_int_equal(a->error_status, b->error_status);
+  assert_int_equal(a->error_index, b->error_index);
+  assert_int_equal(a->type, b->type);
+}
+
+/* Both are in memory of exactly their octets. */
+static void assert_read_alike(const uint8_t *p, size_t n, size_t header, uint32_t len) {
+  struct moon_peek peek[2] = {{0}};
+  struct moon_message m[2] = {{0}};
+  uint8_t *one = malloc(n), *two = malloc(n - header + 6);
+  assert_true(one && two);
+  memcpy(one, p, n);
+  size_t n_two = spelled_out(p, n, header, len, two);
+  ptrdiff_t shift = two + 6 - (one + header);
+  assert_int_equal(moon_message_peek(one, n, &peek[0]), moon_message_peek(two, n_two, &peek[1]));
+  assert_memory_equal(&peek[0], &peek[1], sizeof peek[0]);
+  enum moon_err e = moon_message_decode(one, n, &m[0]);
+  assert_int_equal(e, moon_message_decode(two, n_two, &m[1]));
+  if (!e) {
+    assert_int_equal(m[0].version, m[1].version);
+    assert_int_equal(m[0].trailing, m[1].trailing);
+    assert_int_equal(m[0].is_trap_v1, m[1].is_trap_v1);
+    assert_ptr_equal(m[0].community + shift, m[1].community);
+    assert_int_equal(m[0].community_len, m[1].community_len);
+    if (!m[0].is_trap_v1) { assert_same_pdu(&m[0].pdu, &m[1].pdu, shift); }
+  }
+  free(one);
+  free(two);
+}
+
+/* What is read at a glance is what is read piece by piece: each octet of the headers anything, each length, each end. */
+static void at_a_glance(void **state) {
+  static const size_t counts[] = {0, 1, 6, 9, 20};
+  uint8_t buf[1024];
+  size_t n;
+  (void)state;
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+    uint8_t *p = message(buf, sizeof buf, 1, MOON_PDU_RESPONSE, 0x12345678, counts[i], &n);
+    size_t header = p[1] < 0x80 ? 2 : p[1] == 0x81 ? 3 : 4;
+    uint32_t len = (uint32_t)(n - header);
+    for (size_t cut = 0; cut <= n - header; cut++) { assert_read_alike(p, n - cut, header, len); }
+    for (size_t at = header; at < header + 48 && at < n; at++) {
+      uint8_t was = p[at];
+      for (unsigned v = 0; v < 256; v++) {
+        p[at] = (uint8_t)v;
+        assert_read_alike(p, n, header, len);
+      }
+      p[at] = was;
+    }
+    uint8_t *last = &p[header - 1], was = *last; /* octet of the length */
+    for (unsigned v = 0; v < (header == 2 ? 0x80u : 256u); v++) {
+      *last = (uint8_t)v;
+      assert_read_alike(p, n, header, header == 4 ? (uint32_t)p[2] << 8 | v : v);
+    }
+    *last = was;
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(there_and_back),
@@ -272,6 +342,7 @@ int main(void) {
     cmocka_unit_test(traps_of_v1_have_no_id),
     cmocka_unit_test(what_cannot_be_written),
     cmocka_unit_test(copied_headers),
+    cmocka_unit_test(at_a_glance),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
