@@ -160,7 +160,9 @@ static void coroutines_that_nobody_needs_go(void **state) {
   r.job.every_s = 10;
   assert_int_equal(host_rig_start(&r, "local snmp = require 'moonpoll' local began = snmp.now()\n"
                                       "return { run = function(device)\n"
-                                      "  if snmp.now() - began < 1 then snmp.sleep(2) end\n"
+                                      "  local seconds = snmp.now() - began\n"
+                                      "  if seconds < 1 then snmp.sleep(2) end\n"
+                                      "  if seconds < 4 then return end\n"
                                       "  local t = {} for i = 1, 3000 do t[i] = { i } end\n"
                                       "end }"), MOON_OK);
   host_rig_loop(&r, 1);

@@ -7,10 +7,11 @@
 #define ROOM_KB (24 * 1024)
 #define MOST 400
 #define LEAST 150
-#define LOOK_KB 4     /* allocated between two steps: one marks 16 KiB or sweeps 2,000 small objects, up to 100 us */
+#define LOOK_KB 4     /* allocated between two steps: one marks 16 KiB or sweeps 2,000 small objects, 100 us, or 300 where all of them are far */
 #define AT_ONCE_KB 16 /* and never more than for so much, however much there was */
+#define OWED_KB 64    /* what is more than so much is a debt, which turns work off */
 #define SLACK_KB 2048 /* that one script may allocate before Lua collects by itself */
-#define MARK_US 250   /* of a turn, while what is alive is being found: of 25 MiB that is a quarter of a second */
+#define TURN_US 250   /* of a turn: what is alive of 25 MiB is found in a quarter of a second */
 
 static int pause_of(int alive_kb) {
   int percent = alive_kb > 0 ? 100 + 100 * ROOM_KB / alive_kb : MOST;
@@ -24,6 +25,7 @@ static void settle(lua_State *L, struct moon_garbage *g) {
   int kb = lua_gc(L, LUA_GCCOUNT, 0);
   int percent = pause_of(kb);
   g->going = g->marking = false;
+  g->debt_kb = 0;
   g->next_kb = kb > INT_MAX / MOST ? INT_MAX : kb * percent / 100;
   lua_gc(L, LUA_GCSETPAUSE, percent + slack_of(kb));
 }
@@ -76,6 +78,10 @@ static int step(lua_State *L) {
   }
   int kb = lua_gc(L, LUA_GCCOUNT, 0);
   int owed = g->going && kb > g->paid_kb ? kb - g->paid_kb : LOOK_KB;
+  if (owed > OWED_KB) {
+    g->debt_kb += owed - OWED_KB;
+    owed = OWED_KB;
+  }
   int paid = owed < AT_ONCE_KB ? owed : AT_ONCE_KB;
   g->going = true;
   if (lua_gc(L, LUA_GCSTEP, paid)) {
@@ -91,11 +97,14 @@ static int step(lua_State *L) {
 }
 
 /* [-0, +0, m] */
-static int mark(lua_State *L) {
+static int work(lua_State *L) {
   struct moon_garbage *g = lua_touserdata(L, lua_upvalueindex(1));
-  uint64_t until_us = g->clock_us(g->arg) + MARK_US;
+  uint64_t until_us = g->clock_us(g->arg) + TURN_US;
   bool over = false;
-  while ((g->marking = has_sign(L, g)) && !over && g->clock_us(g->arg) < until_us) { over = lua_gc(L, LUA_GCSTEP, LOOK_KB); }
+  while (((g->marking = has_sign(L, g)) || g->debt_kb > 0) && !over && g->clock_us(g->arg) < until_us) {
+    over = lua_gc(L, LUA_GCSTEP, LOOK_KB);
+    g->debt_kb -= g->debt_kb < LOOK_KB ? g->debt_kb : LOOK_KB;
+  }
   if (over) {
     settle(L, g);
   } else {
@@ -116,9 +125,8 @@ static void call(lua_State *L, struct moon_garbage *g, int ref) {
 
 void moon_garbage_step(lua_State *L, struct moon_garbage *g) { call(L, g, g->step_ref); }
 
-bool moon_garbage_mark(lua_State *L, struct moon_garbage *g) {
-  if (g->marking) { call(L, g, g->mark_ref); }
-  return g->marking;
+void moon_garbage_turn(lua_State *L, struct moon_garbage *g) {
+  if (moon_garbage_is_behind(g)) { call(L, g, g->work_ref); }
 }
 
 static int ref_to(lua_State *L, struct moon_garbage *g, lua_CFunction fn) {
@@ -137,7 +145,7 @@ void moon_garbage_setup(lua_State *L, struct moon_garbage *g, struct moon_histog
   lua_setfield(L, -2, "__gc");
   lua_rawset(L, LUA_REGISTRYINDEX);
   g->step_ref = ref_to(L, g, step);
-  g->mark_ref = ref_to(L, g, mark);
+  g->work_ref = ref_to(L, g, work);
   lua_createtable(L, 1, 0);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");

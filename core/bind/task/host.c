@@ -195,6 +195,11 @@ void moon_host_free(struct moon_host *h) {
   moon_mem_free(h);
 }
 
+static void work_off(struct moon_host *h) {
+  moon_garbage_turn(h->L, &h->garbage);
+  if (moon_garbage_is_behind(&h->garbage)) { moon_engine_kick(h->engine); }
+}
+
 /* Some of what stopped scripts left. */
 static void collect(struct moon_host *h) {
   uint64_t begun_us = moon_engine_clock_us(h->engine);
@@ -210,7 +215,7 @@ void moon_host_ready(struct moon_host *h) {
   moon_sched_rearm_some(h);
   moon_revision_end_some(h);
   moon_revision_work(h);
-  if (h->garbage.marking && moon_garbage_mark(h->L, &h->garbage)) { moon_engine_kick(h->engine); }
+  if (moon_garbage_is_behind(&h->garbage)) { work_off(h); }
   if (h->heap.cycles) { collect(h); }
 }
 

@@ -186,6 +186,7 @@ struct moon_host {
   bool rearming;               /* some probe has duties to be armed anew */
   bool ending;                 /* some probe has a trial that is being ended */
   bool stopped;                /* a script was, in this batch: the sockets are looked at before more is run */
+  bool stepped;                /* garbage was collected since somebody looked at the clock: that may have taken long */
 };
 
 /* What was asked at another one is not known any more: the device restarted, or its group has other versions. */

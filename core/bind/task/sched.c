@@ -288,7 +288,8 @@ void moon_sched_start(struct moon_host *h) {
   uint32_t passed = 0;
   h->stopped = false;
   while (!moon_list_empty(&h->due) && has_room(h)) {
-    bool look = h->started && h->started % STARTS_A_LOOK == 0;
+    bool look = h->started && (h->started % STARTS_A_LOOK == 0 || h->stepped);
+    if (look) { h->stepped = false; }
     if (h->started == STARTS_A_TURN || passed == PASSED_A_TURN || h->stopped || (look && moon_engine_spent(h->engine))) {
       moon_engine_kick(h->engine);
       break;

@@ -1,9 +1,9 @@
 /* shelf: where the Lua tables of devices stand, many of which live as long as their target.
  *
  * At the end of a collection Lua looks again at every entry of each table that came to hold something new meanwhile, and at all that
- * is new in it, at one go. The registry always did: with 50,000 devices in it that was a pause of 10 ms, without them it is 7
- * (bench/reload.sh 1000 100). What is put into a function's upvalues is looked at there and then, as part of the steps of the
- * collection: so boards are functions, which nobody calls. */
+ * is new in it, at one go. The registry always did: with 50,000 devices in it that was 3 ms of a pause (bench/reload.sh 1000 100).
+ * What is put into a function's upvalues is looked at there and then, as part of the steps of the collection: so boards are functions,
+ * which nobody calls. */
 #ifndef MOON_BIND_TASK_SHELF_H
 #define MOON_BIND_TASK_SHELF_H
 

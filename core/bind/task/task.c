@@ -128,7 +128,7 @@ void moon_task_run(struct moon_task *t) {
   moon_heap_charge(&h->heap, NULL);
   MOON_USDT2(yield, t, h->ended);
   if (begun_us) { moon_histogram_since(&h->histograms->resume, begun_us, moon_engine_clock_us(h->engine)); }
-  moon_garbage_look(L, &h->garbage);
+  if (moon_garbage_look(L, &h->garbage)) { h->stepped = true; }
   if (h->ended == MOON_TASK_PARKED) {
     t->parked_us = moon_engine_now(h->engine);
     t->err = t->wait->start(t);
@@ -158,7 +158,10 @@ void moon_task_run_woken(struct moon_host *h) {
   uint32_t left = GROUP;
   while (!h->stopped && left && (n = moon_list_take(&now))) {
     moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready));
-    if (!--left && !moon_list_empty(&now) && !moon_engine_spent(h->engine)) { left = GROUP; }
+    left--;
+    if ((left && !h->stepped) || moon_list_empty(&now)) { continue; }
+    h->stepped = false;
+    left = moon_engine_spent(h->engine) ? 0 : GROUP;
   }
   if (moon_list_empty(&now)) { return; }
   while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
