@@ -2,6 +2,8 @@
 #include "failmem.h"
 #include "host_rig.h"
 
+#include "../../core/bind/task/look.h"
+
 #define TICK                                                                                  \
   "return { run = function(device, out, state)\n"                                              \
   "  state.n = (state.n or 0) + 1\n"                                                           \
@@ -53,6 +55,27 @@ static void comes_and_goes(void **state) {
   }
   assert_int_equal(r.runs.runs_skipped, 0);
   assert_string_equal(r.log, "");
+  host_rig_fini(&r);
+}
+
+/* By name, or by a whole address. */
+static void found_by_what_people_say(void **state) {
+  (void)state;
+  struct host_rig r;
+  char address[MOON_ADDR_TEXT_MAX];
+  begin(&r, 3, 3, TICK);
+  assert_int_equal(moon_host_find(r.host, "d2", 0), 1);
+  assert_int_equal(moon_host_find(r.host, "d2", 2), UINT32_MAX);
+  assert_int_equal(moon_host_find(r.host, NULL, 2), 2);
+  assert_int_equal(moon_host_find(r.host, "d", 0), UINT32_MAX);
+  moon_addr_format(&r.targets[2].addr, address, sizeof address);
+  assert_int_equal(moon_host_find(r.host, address, 0), 2);
+  *strchr(address, ':') = 0;
+  assert_int_equal(moon_host_find(r.host, address, 1), 1); /* any port of it */
+  address[strlen(address) - 1] = 0;
+  assert_int_equal(moon_host_find(r.host, address, 0), UINT32_MAX);
+  change(&r, NULL, 0, D2, 1);
+  assert_int_equal(moon_host_find(r.host, "d2", 0), UINT32_MAX);
   host_rig_fini(&r);
 }
 
@@ -374,7 +397,7 @@ static void without_memory(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(comes_and_goes), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
+    cmocka_unit_test(comes_and_goes), cmocka_unit_test(found_by_what_people_say), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
     cmocka_unit_test(it_moves), cmocka_unit_test(rates_begin_anew_where_it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
     cmocka_unit_test(a_device_kept_too_long_is_refused), cmocka_unit_test(credentials_change), cmocka_unit_test(intervals_change),
     cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
