@@ -239,6 +239,7 @@ describe("The log", function()
 end)
 
 describe("Tracepoints", function()
+  lazy_teardown(t.cleanup)
   -- Name to the list of how many arguments each place has, from the program's notes.
   local function places()
     local pipe = io.popen("readelf -n " .. t.program .. " 2>/dev/null")
