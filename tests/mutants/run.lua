@@ -60,7 +60,7 @@ local tree = dir .. "/tree"
 local log = dir .. "/log"
 
 -- What is the same keeps its time, which is that of its last restoring: what was built of a bug is built again.
-assert(sh("mkdir -p %s %s && rm -rf %s/tests && cp -a tests %s/", tree, log, tree, tree))
+assert(sh("mkdir -p %s %s && rm -rf %s/tests %s/bench && cp -a tests bench scripts %s/", tree, log, tree, tree, tree))
 assert(sh("find Makefile core lua -type f | while read -r f; do cmp -s $f %s/$f || { mkdir -p $(dirname %s/$f) && cp $f %s/$f; } || exit 1; done",
   tree, tree, tree))
 local absolute = io.popen("cd " .. dir .. " && pwd"):read "*l"
