@@ -167,7 +167,7 @@ static uint32_t most_worth(const struct candidates *k) {
 }
 
 /* The same as fill() while no column has ended and all names fit a request: only the reply's room counts. */
-static size_t fill_plain(const struct candidates *k, uint32_t reps, uint32_t most, size_t room, bool cut, struct moon_plan *p) {
+static size_t fill_plain(const struct candidates *k, uint32_t reps, uint32_t most, size_t room, struct moon_plan *p) {
   size_t reply = 0;
   uint32_t n = 0;
   bool all_begun = true;
@@ -175,7 +175,7 @@ static size_t fill_plain(const struct candidates *k, uint32_t reps, uint32_t mos
   for (; n < most; n++) {
     const struct moon_column *c = &k->columns[k->order[n]];
     size_t more = (size_t)reps * c->eighths;
-    if (n && reply + more > room && (!cut || reply >= room)) {
+    if (n && reply + more > room) {
       break;
     }
     reply += more;
@@ -196,7 +196,7 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
   bool all_begun = true;
   most = most < limits->columns ? most : limits->columns;
   if (!k->known && k->ask <= limits->ask) {
-    return fill_plain(k, reps, most, room, limits->cut, p);
+    return fill_plain(k, reps, most, room, p);
   }
   for (const uint8_t *at = k->order, *end = at + k->n; at < end && n < most; at++) {
     const struct moon_column *c = &k->columns[*at];
@@ -208,7 +208,7 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
     }
     size_t more = (size_t)reps * c->eighths;
     ask += moon_ask_cost(moon_column_name_len(c, &c->last));
-    if (n && ((reply + more > room && (!limits->cut || reply >= room)) || ask > limits->ask)) {
+    if (n && (reply + more > room || ask > limits->ask)) {
       break;
     }
     reply += more;
@@ -230,24 +230,14 @@ static size_t all(const struct candidates *k, uint32_t reps, const struct moon_p
   return fits ? reps * k->row : 0;
 }
 
-/* All that is left of all columns, where it fits one reply: some are asked beyond their end, but no request is left to make.
- * Those furthest behind come first, so what a reply that is cut has no room for lies behind the last varbind that counts. */
+/* All that is left of all columns, where it fits one reply: some are asked beyond their end, but no request is left to make. */
 static bool take_rest(const struct candidates *k, uint32_t worthy, const struct moon_plan_limits *limits, struct moon_plan *p) {
-  size_t row = 0, counts = 0;
-  if (!k->known || k->ask > limits->ask || k->n > limits->columns || worthy > limits->reps || (size_t)k->n * worthy > limits->varbinds ||
-      (worthy - 1) * k->row > 8 * limits->reply) {
+  if (!k->known || worthy * k->row > 8 * limits->reply || k->ask > limits->ask || k->n > limits->columns || worthy > limits->reps ||
+      (size_t)k->n * worthy > limits->varbinds) {
     return false;
   }
   p->guessed = false;
-  for (uint16_t i = 0; i < k->n; i++) {
-    const struct moon_column *c = &k->columns[k->order[i]];
-    row += c->eighths;
-    counts = worth(k, c) == worthy || !limits->cut ? row : counts;
-    p->guessed |= !c->begun;
-  }
-  if ((worthy - 1) * k->row + counts > 8 * limits->reply) {
-    return false;
-  }
+  for (uint16_t i = 0; i < k->n; i++) { p->guessed |= !k->columns[k->order[i]].begun; }
   memcpy(p->column, k->order, k->n);
   p->n = k->n;
   p->reps = (uint16_t)worthy;

@@ -64,10 +64,6 @@ return {
   { name = "a password of seven characters is taken", file = "core/wire/keys.c", tests = { "unit/keys_test" },
     from = "if (n < MOON_PASSWORD_MIN ||", to = "if (n + 1 < MOON_PASSWORD_MIN ||" },
   -- session
-  { name = "too big by the limit it was told is too big for the agent", file = "core/session/walk.c", tests = { "unit/walk_test" },
-    from = "    moon_manner_uncut(&w->manner, w->target);\n    return;\n", to = "" },
-  { name = "the agent is told less than it has to take", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
-    from = "return most > MOON_V3_SIZE_MIN ? most : MOON_V3_SIZE_MIN;", to = "return most;" },
   { name = "what is left at the end is asked in two", file = "core/session/plan.c", tests = { "unit/plan_test" },
     from = "  if (take_rest(&k, worthy, limits, p)) {", to = "  if (take_rest(&k, worthy, limits, p) && p->n == 0) {" },
   { name = "a first walk leaves room for the longest engine id", file = "core/session/manner.c", tests = { "unit/sealed_test", "unit/trust_test" },
