@@ -50,18 +50,9 @@ static bool insert(uint8_t *order, uint16_t n, const struct moon_column *columns
   return true;
 }
 
-/* Columns up to the first that is behind the one before it: from there on the end of the reply was cut off. */
-static uint16_t uncut(const struct moon_plan *p, const struct moon_column *columns) {
-  uint16_t n = 1;
-  while (n < p->n && moon_index_compare(&columns[p->column[n]].last, &columns[p->column[n - 1]].last) >= 0) {
-    n++;
-  }
-  return n;
-}
-
 /* The order of the plan before with those that were asked at its end, if that is what they moved to: so it is in tables
- * without holes. Those that the end of the reply was cut off of have an item less and go before the others, or to where they
- * belong. Of those not asked nothing changed. false: the columns have to be put in order anew. */
+ * without holes. Those that the end of the reply was cut off of have an item less and go to where they belong. Of those not
+ * asked nothing changed. false: the columns have to be put in order anew. */
 static bool rotate(struct candidates *k, const struct moon_plan *before, const struct moon_column *columns, uint16_t n) {
   uint16_t rest = (uint16_t)(n - before->n);
   uint32_t moves = 2u * n; /* more is not the end of a reply */
@@ -70,9 +61,7 @@ static bool rotate(struct candidates *k, const struct moon_plan *before, const s
   }
   begin(k, columns);
   memcpy(k->order, before->column + before->n, rest);
-  uint16_t whole = uncut(before, columns), cut = (uint16_t)(before->n - whole);
-  memcpy(k->order + rest, before->column + whole, cut);
-  memcpy(k->order + rest + cut, before->column, whole);
+  memcpy(k->order + rest, before->column, before->n);
   const struct moon_index *last = rest ? &columns[k->order[rest - 1]].last : NULL;
   for (uint16_t i = rest; i < n; i++) {
     const struct moon_column *c = &columns[k->order[i]];
@@ -85,29 +74,12 @@ static bool rotate(struct candidates *k, const struct moon_plan *before, const s
       return false;
     }
   }
-  k->n = n;
-  k->row = before->rest_row;
-  k->ask = before->rest_ask;
-  for (uint16_t i = 0; i < before->n; i++) { /* the others are as they were, and in no cache */
-    const struct moon_column *c = &columns[before->column[i]];
+  for (; k->n < n; k->n++) {
+    const struct moon_column *c = &columns[k->order[k->n]];
     k->row += c->eighths;
     k->ask += moon_ask_cost(moon_column_name_len(c, &c->last));
   }
   return true;
-}
-
-/* For the plan that follows: the order, and what the columns not asked take. */
-static void keep_order(const struct candidates *k, struct moon_plan *p) {
-  size_t row = k->row, ask = k->ask;
-  for (uint16_t i = 0; i < p->n; i++) {
-    const struct moon_column *c = &k->columns[p->column[i]];
-    row -= c->eighths;
-    ask -= moon_ask_cost(moon_column_name_len(c, &c->last));
-  }
-  memcpy(p->column + p->n, k->order + p->n, (size_t)k->n - p->n);
-  p->n_order = k->n;
-  p->rest_row = (uint32_t)row;
-  p->rest_ask = (uint32_t)ask;
 }
 
 /* Live columns, the furthest behind first, without those far ahead. */
@@ -230,21 +202,6 @@ static size_t all(const struct candidates *k, uint32_t reps, const struct moon_p
   return fits ? reps * k->row : 0;
 }
 
-/* All that is left of all columns, where it fits one reply: some are asked beyond their end, but no request is left to make. */
-static bool take_rest(const struct candidates *k, uint32_t worthy, const struct moon_plan_limits *limits, struct moon_plan *p) {
-  if (!k->known || worthy * k->row > 8 * limits->reply || k->ask > limits->ask || k->n > limits->columns || worthy > limits->reps ||
-      (size_t)k->n * worthy > limits->varbinds) {
-    return false;
-  }
-  p->guessed = false;
-  for (uint16_t i = 0; i < k->n; i++) { p->guessed |= !k->columns[k->order[i]].begun; }
-  memcpy(p->column, k->order, k->n);
-  p->n = k->n;
-  p->reps = (uint16_t)worthy;
-  p->octets = (uint32_t)(worthy * k->row / 8);
-  return true;
-}
-
 /* 1 2 3 .. 8 10 12 .. 16 20 24 .. 32 40 ..: fine where it matters */
 static uint32_t step(uint32_t reps) { return reps < 8 ? reps + 1 : reps + (1u << (29 - __builtin_clz(reps))); }
 
@@ -299,9 +256,6 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
   size_t room = 8 * limits->reply / first->eighths;
   uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds;
   uint32_t worthy = most_worth(&k), filled = 0;
-  if (take_rest(&k, worthy, limits, p)) {
-    return;
-  }
   max = room < max ? (uint32_t)room : max;
   max = worthy < max ? worthy : max;
   max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;
@@ -310,6 +264,7 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
     fill(&k, chosen, limits, p);
   }
   if (k.n == n && !k.known) {
-    keep_order(&k, p);
+    memcpy(p->column + p->n, k.order + p->n, (size_t)n - p->n);
+    p->n_order = n;
   }
 }

@@ -64,8 +64,6 @@ return {
   { name = "a password of seven characters is taken", file = "core/wire/keys.c", tests = { "unit/keys_test" },
     from = "if (n < MOON_PASSWORD_MIN ||", to = "if (n + 1 < MOON_PASSWORD_MIN ||" },
   -- session
-  { name = "what is left at the end is asked in two", file = "core/session/plan.c", tests = { "unit/plan_test" },
-    from = "  if (take_rest(&k, worthy, limits, p)) {", to = "  if (take_rest(&k, worthy, limits, p) && p->n == 0) {" },
   { name = "a first walk leaves room for the longest engine id", file = "core/session/manner.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "    m->room += m->overhead - overhead;\n", to = "" },
   { name = "a cut message of SNMPv3 is told to be of another kind", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },

@@ -18,7 +18,7 @@ static const uint8_t root[] = {0x2b, 6, 1, 2, 1, 2, 2, 1, 7};
 
 struct table {
   struct moon_column columns[COLUMNS];
-  struct moon_item queues[1 << MOON_COLUMN_BITS][COLUMNS];
+  struct moon_item queues[COLUMNS][MOON_COLUMN_QUEUE];
   struct moon_chunk *chunk; /* octet i is the index of row i */
   uint16_t n;
 };
@@ -32,7 +32,7 @@ static void table_init(struct table *t, uint16_t n, uint16_t octets) {
     t->chunk->octets[i] = i;
   }
   for (uint16_t i = 0; i < n; i++) {
-    moon_column_init(&t->columns[i], root, sizeof root, &t->queues[0][i], COLUMNS, MOON_COLUMN_BITS);
+    moon_column_init(&t->columns[i], root, sizeof root, t->queues[i]);
     t->columns[i].eighths = (uint16_t)(8 * octets);
   }
 }
@@ -160,31 +160,12 @@ static void the_order_that_is_kept_is_the_one_made_anew(void **state) {
   }
 }
 
-/* The last request is one: columns that are nearly over are asked with the others, beyond their end. */
-static void what_is_left_is_asked_in_one(void **state) {
-  struct table t;
-  (void)state;
-  for (int fits = 0; fits < 2; fits++) {
-    struct moon_plan_limits limits = room((size_t)(3 * 31 - !fits) * OCTETS, 4);
-    struct moon_plan p = {.n = 0};
-    table_init(&t, COLUMNS, OCTETS);
-    for (uint16_t i = 0; i < COLUMNS; i++) {
-      for (int rows = i < 10 ? 24 : i < 14 ? 22 : i < 30 ? 23 : 24; rows > 0; rows--) { put(&t, &t.columns[i]); }
-      t.columns[i].over = i < 10;
-    }
-    fresh(&t, &limits, &p); /* left with the end: 3 of 4 columns, 2 of 16, 1 of 11 */
-    assert_true(fits == (p.reps == 3 && p.n == 31));
-    table_fini(&t);
-  }
-}
-
 #define TEST(f) cmocka_unit_test(f)
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(many_columns_are_asked_for_as_many_repetitions_as_wanted),
     TEST(where_they_would_not_fill_a_reply_nothing_is_wanted),
     TEST(the_order_that_is_kept_is_the_one_made_anew),
-    TEST(what_is_left_is_asked_in_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
