@@ -28,7 +28,8 @@ struct moon_rows {
   struct moon_query query;
   struct moon_task *waiter;    /* parked until there is a row; NULL: nobody */
   struct moon_rates *rates;
-  struct moon_row row;         /* the next one, when have */
+  struct moon_row row;         /* the next one, when have: lent by walk, or in kept */
+  struct moon_cell *kept;      /* NULL: nothing is */
   double gap_s;
   uint32_t max_rows, given;
   int rate_keys;               /* Lua ref: names of the rates */
@@ -41,6 +42,38 @@ struct moon_rows {
   bool used_up;                /* err: the run has no request left */
 };
 
+static void forget_row(struct moon_rows *w) {
+  w->have = false;
+  moon_mem_free(w->kept);
+  w->kept = NULL;
+}
+
+/* Its script has a turn to wait until it gets the row, and the next answer is here: the walk lends its rows no longer than that. */
+static void keep_row(struct moon_rows *w) {
+  if (!w->have || w->kept) { return; }
+  const struct moon_cell *from = w->row.cells;
+  uint16_t n = w->columns->n;
+  size_t octets = n * sizeof *from + w->row.index_len;
+  for (uint16_t i = 0; i < n; i++) { octets += from[i].value_len; }
+  struct moon_cell *to = moon_mem_alloc(octets);
+  if (!to) {
+    w->have = false;
+    w->err = MOON_E_NOMEM;
+    return;
+  }
+  uint8_t *at = (uint8_t *)&to[n];
+  if (w->row.index_len) { memcpy(at, w->row.index, w->row.index_len); }
+  w->row.index = at;
+  at += w->row.index_len;
+  for (uint16_t i = 0; i < n; i++) {
+    to[i] = from[i];
+    to[i].value = at;
+    if (from[i].value_len) { memcpy(at, from[i].value, from[i].value_len); }
+    at += from[i].value_len;
+  }
+  w->row.cells = w->kept = to;
+}
+
 static void close_(struct moon_rows *w) {
   moon_query_cancel(&w->query);
   moon_walk_free(w->walk);
@@ -52,7 +85,7 @@ static void close_(struct moon_rows *w) {
   w->heads = NULL;
   moon_index_list_fini(&w->only);
   w->waiter = NULL;
-  w->have = false;
+  forget_row(w);
   moon_list_remove(&w->node);
 }
 
@@ -112,6 +145,7 @@ static bool ready(struct moon_rows *w) {
 static void on_done(struct moon_query *q, const struct moon_outcome *o) {
   struct moon_rows *w = MOON_LIST_ENTRY(q, struct moon_rows, query);
   if (o->rtt_us || !o->err) { moon_run_heard(w->run, o->received_us); }
+  keep_row(w);
   moon_walk_feed(w->walk, o);
   advance(w);
   if (w->waiter && ready(w)) {
@@ -234,9 +268,10 @@ static int give(lua_State *L, lua_State *of, struct moon_rows *w) {
   if (!ready(w)) { return -1; }
   if (!w->have) { return w->used_up ? push_limit(L, of, w, "max_requests") : push_end(L, w); }
   if (!moon_limits_take(&w->run->left.rows)) { return push_limit(L, of, w, "max_rows"); }
-  w->have = false;
   if (!w->begun) { begin(w); }
-  return push_row(L, w);
+  int n = push_row(L, w);
+  forget_row(w);
+  return n;
 }
 
 static int wait_results(lua_State *L, struct moon_task *t) {
