@@ -534,7 +534,7 @@ return {
   { name = "after a trial that failed there is none for seconds", file = "core/bind/task/ramp.c", tests = { "unit/ramp_test" },
     from = "r->held_us = now_us + r->hold_us;", to = "r->held_us = now_us + 100 * r->hold_us;" },
   { name = "a row that waits is lent from what the next answer replaces", file = "core/bind/task/rows.c", tests = { "unit/turn_test" },
-    from = "  keep_row(w);\n", to = "" },
+    from = "if (!w->have || w->kept) { return; }", to = "return;" },
   { name = "seeing: each device of a site has its line", file = "core/bind/task/calm.c", tests = { "unit/cause_test" },
     from = "  if (first) { return true; }\n", to = "  return true;\n" },
   { name = "seeing: a worker that stands still is waited for", file = "core/main/inquiry.h", tests = { "e2e/seeing_spec" },
