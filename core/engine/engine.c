@@ -14,6 +14,8 @@
 #define RECEIVE_US 2000 /* of a turn: then what is here waits, so that what is due is not kept waiting for long */
 #define TURN_US 3000
 #define LOOK 16u        /* datagrams between two looks at the clock: scripts run for each of them, 10 us or a lot more */
+#define COLD_US 200     /* of sleep: others had the processor, of what is kept of each request little is in its cache */
+#define AHEAD_FROM 8u   /* datagrams: fewer are not worth looking ahead */
 #define ERRORS_PER_TURN 8
 #define DROPS_US 1000000
 #define SMALLEST_CHARGE 512 /* octets of receive buffer that the smallest datagram takes, or more */
@@ -372,8 +374,11 @@ static void complete_ready(struct moon_engine *e) {
 static bool match_inbox(struct moon_engine *e) {
   struct moon_inbox *in = &e->inbox;
   uint32_t begun = in->at;
+  bool ahead = e->cold && in->n - in->at >= AHEAD_FROM;
+  if (ahead) { moon_ahead_begin(e); }
   while (in->at < in->n) {
     uint32_t i = in->at++;
+    if (ahead) { moon_ahead_of(e, i); }
     moon_match_datagram(e, in->vec[i].iov_base, in->header[i].msg_len, &in->from[i]);
     if (in->at % LOOK == 0 && in->at < in->n && taken_us(e) >= RECEIVE_US) { break; }
   }
@@ -487,6 +492,7 @@ void moon_engine_turn(struct moon_engine *e) {
   e->in_turn = e->ready_ahead = true;
   e->again = false;
   e->turn_us = e->now_us = start_us;
+  e->cold = start_us - e->rest_us >= COLD_US;
   bool due = moon_wheel_next_us(&e->wheel) <= start_us;
   bool empty = receive_all(e, due);
   if (e->streams_fd >= 0 && (e->streams_due || due || !e->io)) { moon_streams_turn(e); }
@@ -499,7 +505,8 @@ void moon_engine_turn(struct moon_engine *e) {
   bool fresh = moon_launch_all(e);
   e->counters->turns++;
   e->counters->timers = e->wheel.n;
-  moon_histogram_since(&e->histograms->turn, start_us, fresh ? e->now_us : moon_engine_clock_us(e));
+  e->rest_us = fresh ? e->now_us : moon_engine_clock_us(e);
+  moon_histogram_since(&e->histograms->turn, start_us, e->rest_us);
   e->in_turn = false;
   tell_loop(e);
 }

@@ -19,6 +19,9 @@
 struct moon_engine; /* opaque */
 struct moon_trust_record;
 
+/* *o and what it lends are valid during the call. May submit and cancel, may not free the engine. */
+typedef void moon_done(void *arg, const struct moon_outcome *o);
+
 struct moon_engine_config {
   uint32_t max_in_flight;     /* requests on the wire: 10,000 */
   uint32_t max_waiting;       /* requests taken but not yet on the wire, whole engine: 100,000; beyond it submit says MOON_E_BUDGET */
@@ -39,6 +42,9 @@ struct moon_engine_config {
   /* Something an operator should know, at most once per peer and cause: quirks, kernel gave a smaller buffer, drops.
    * peer may be NULL. text is one line, lent. May be NULL. */
   void (*notice)(void *arg, void *peer_user, const char *text);
+  /* An answer is next but few to be dealt with, of a request submitted with these: what done will read may be brought into the
+   * cache. Called with step 0, then 1, a few answers apart, so that each may go by what the one before brought. May be NULL. */
+  void (*ahead)(moon_done *done, void *done_arg, unsigned step);
   /* Called in every turn after completions and before timers expire: the host starts what became ready. May be NULL. */
   void (*ready)(void *arg);
   /* An agent of SNMPv3 is about to be asked for the first time: true: *out is what was kept of the agent at addr. May be NULL. */
@@ -127,8 +133,6 @@ MOON_API enum moon_err moon_peer_reply(struct moon_peer *p, const uint8_t *octet
 /* Slot and generation: what may be kept across a wait. {0, 0} is nobody's. */
 struct moon_ticket { uint32_t slot, generation; };
 
-/* *o and what it lends are valid during the call. May submit and cancel, may not free the engine. */
-typedef void moon_done(void *arg, const struct moon_outcome *o);
 
 /* Takes the request; it leaves at the end of this turn or when windows allow. request is borrowed until done or cancel.
  * deadline_us: the latest moment for a verdict (0: only (retries + 1) * timeout); past it the verdict is timeout.

@@ -69,6 +69,8 @@ struct moon_peers {
 
 #define MOON_STENCILS 8u
 
+#define MOON_AHEAD_STEPS 3u
+
 struct moon_engine {
   uint64_t now_us;           /* never goes back */
   uint64_t due_us;           /* what is due by then expires: no later than now_us */
@@ -84,6 +86,8 @@ struct moon_engine {
   uint64_t paced_us;         /* packets_per_s is used up until then; 0 */
   uint64_t told_us;          /* what the loop was last asked for */
   uint64_t turn_us;          /* when this turn began */
+  uint64_t rest_us;          /* when the last one was over */
+  bool cold;                 /* the process slept before this turn */
   uint64_t unread_us;        /* timers up to then wait for what is unread in the sockets; 0: they do not wait */
   uint32_t first_socket;     /* that this turn reads from */
   bool in_turn;
@@ -105,6 +109,7 @@ struct moon_engine {
   struct moon_socket *socket[2 * (2 + MOON_SOURCES_MAX)]; /* IPv4, IPv6, then sources and spares as they came */
   uint32_t n_sockets, n_sources;
   struct moon_inbox inbox;
+  struct moon_slot *ahead[MOON_BATCH]; /* of each datagram in the inbox: of which request; NULL: of none. See ahead.c */
   struct moon_list replies;  /* struct moon_local_reply: on their way inside the process */
   size_t reply_octets;       /* of them */
   uint8_t *local_room;       /* MOON_DATAGRAM_MAX octets for requests to them; NULL: there are none yet */
@@ -190,6 +195,12 @@ void moon_local_fini(struct moon_engine *e);
 
 /* Send what is due, as far as windows, rates and the kernel allow. True: now_us is the time after that. */
 bool moon_launch_all(struct moon_engine *e);
+
+/* Before the datagrams of a batch are matched, and before each of them: what dealing with those after it reads is brought into the
+ * cache, a step further with each, as where something is stands in what the step before it brought. Agents 20 ms away, 1,000 requests
+ * at once: 1.19 times the processor time of the floor instead of 1.25 (pairs in one run, bench/collector.sh). */
+void moon_ahead_begin(struct moon_engine *e);
+void moon_ahead_of(struct moon_engine *e, uint32_t i);
 
 /* One datagram. */
 void moon_match_datagram(struct moon_engine *e, const uint8_t *p, size_t n, const union moon_sockaddr *from);

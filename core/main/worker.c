@@ -287,6 +287,7 @@ static enum moon_err start(struct worker *w) {
   e.histograms = &w->c->block->histograms;
   e.notice = notice;
   e.ready = ready;
+  e.ahead = moon_host_ahead;
   e.recall = recall;
   e.learned = learned;
   e.arg = w;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../../base/cache.h"
 #include "../../session/ask.h"
 #include "../value/assign.h"
 #include "../value/options.h"
@@ -13,6 +14,7 @@
 enum { GET, GET_RAW, GET_NEXT, GET_BULK, SET };
 
 #define BULK_REPETITIONS 10
+#define CO_OCTETS 256 /* of a coroutine, with the beginning of its stack, which follows as a rule */
 
 static unsigned exact(lua_State *L, int idx) {
   lua_getfield(L, idx, "exact");
@@ -35,6 +37,7 @@ static unsigned check_exact(lua_State *L, int arg) {
 static struct moon_task *task_of(struct moon_query *q) { return MOON_LIST_ENTRY(q, struct moon_task, get.query); }
 
 static enum moon_err ask_next(struct moon_task *t);
+static void get_done(struct moon_query *q, const struct moon_outcome *o);
 
 /* Came all that was asked? Counted by lengths alone: an agent may leave out what it does not like. */
 static bool whole(const struct moon_pdu *pdu, uint16_t n) {
@@ -46,6 +49,21 @@ static bool whole(const struct moon_pdu *pdu, uint16_t n) {
     found++;
   }
   return !r.err && found >= n;
+}
+
+/* What asks is a task as good as always: what lies around the query of a walk is fetched for nothing. */
+void moon_host_ahead(moon_done *done, void *arg, unsigned step) {
+  struct moon_query *q = moon_query_of(done, arg);
+  if (!q) { return; }
+  const struct moon_task *t = task_of(q);
+  if (step == 0) {
+    moon_cache_fetch(t, sizeof *t);
+  } else if (step == 1) {
+    moon_cache_fetch(q->target, sizeof *q->target + sizeof q->target->devices[0]);
+    if (q->done != get_done) { return; }
+    moon_cache_fetch(t->run, MOON_CACHE_LINE);
+    moon_cache_fetch(t->co, CO_OCTETS);
+  }
 }
 
 /* What has to be asked for in parts: tooBig, a varbind blamed (v1 noSuchName), varbinds missing, silence maybe. */

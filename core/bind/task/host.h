@@ -86,6 +86,8 @@ MOON_API enum moon_err moon_host_new(const struct moon_host_config *c, struct mo
 MOON_API void moon_host_free(struct moon_host *h);
 /* To be called by the engine's ready hook: starts runs that are due, resumes what was woken. */
 MOON_API void moon_host_ready(struct moon_host *h);
+/* To be called by the engine's ahead hook: of requests of any host of the engine, and of others. */
+MOON_API void moon_host_ahead(moon_done *done, void *arg, unsigned step);
 MOON_API void moon_host_output_ready(struct moon_host *h);
 /* Start nothing new; runs under way may finish until deadline_us, then they are cancelled; done is called.
  * Again: another deadline. */

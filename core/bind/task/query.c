@@ -71,6 +71,8 @@ enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct
   return e;
 }
 
+struct moon_query *moon_query_of(moon_done *done, void *arg) { return done == on_done ? arg : NULL; }
+
 const struct moon_context *moon_query_context(struct moon_host *h, const char *name, size_t n) {
   struct moon_context *c = h->contexts;
   while (c && (c->len != n || memcmp(c->octets, name, n) != 0)) { c = c->next; }

@@ -42,6 +42,8 @@ void moon_query_free_contexts(struct moon_host *h);
 /* Embedded, zero-initialised. Sends; the rest as moon_engine_submit. */
 enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct moon_host_target *t, const struct moon_request *r,
                                moon_query_done *done);
+/* The query that was submitted with these; NULL: it was not one. */
+struct moon_query *moon_query_of(moon_done *done, void *arg);
 /* done is not called any more. Harmless when nothing is out. */
 void moon_query_cancel(struct moon_query *q);
 /* Pushes the err of a query that ended in e; o may be NULL (not asked). oid, detail: what it is about, or NULL. [-0, +1, m] */
