@@ -1,4 +1,4 @@
---- Applies each bug of mutants.lua by itself to a copy of the tree, builds what its tests need, and runs them: one has to
+--- Applies each bug of mutants.lua, that is of bugs/, by itself to a copy of the tree, builds what its tests need, and runs them: one has to
 -- fail. A bug that no test sees, that does not apply or does not compile fails the whole.
 --   luajit tests/mutants/run.lua DIR [WORD]      only those with WORD in their name
 --   luajit tests/mutants/run.lua --check         only tells those that no longer fit the tree

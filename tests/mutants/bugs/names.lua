@@ -1,0 +1,21 @@
+--- Bugs for core/names, see mutants.lua.
+return {
+  { name = "a text may end behind the block", file = "core/names/file.c", tests = { "unit/names_test" },
+    from = "if (m->h.texts.n - at - 3 < len || p[at + 2 + len] != 0)", to = "if (p[at + 2 + len] != 0)" },
+  { name = "a parent may be any node", file = "core/names/file.c", tests = { "unit/names_test" },
+    from = ".parent = r.parent < i ? r.parent : MOON_MIB_NONE,", to = ".parent = r.parent," },
+  { name = "the node before is taken for the one above", file = "core/names/file.c", tests = { "unit/names_test" },
+    from = "if (len && moon_oid_under(p, len, oid, n)) { return i; }", to = "if (len) { return i; }" },
+  { name = "AUGMENTS forgets IMPLIED", file = "core/names/block.c", tests = { "unit/names_test" },
+    from = "nodes[i].flags |= nodes[found].flags & MOON_MIB_IMPLIED;", to = "" },
+  { name = "another module takes over an OID", file = "core/names/set.c", tests = { "unit/names_test" },
+    from = "!same_text(moon_mib_module_name(r.mib, r.node.module), moon_mib_module_name(out->mib, out->node.module))) {", to = "false) {" },
+  { name = "a fixed string in an index has a length in front", file = "core/names/print.c", tests = { "unit/names_test" },
+    from = "head = implied || fixed ? 0 : 1, len", to = "head = implied ? 0 : 1, len" },
+  { name = "an address of any size is one of its type", file = "core/names/print.c", tests = { "unit/names_test" },
+    from = "if (type < 1 || type > 4 || n != sizes[type]) { return false; }", to = "if (type < 1 || type > 4) { return false; }" },
+  { name = "the range of an index is not looked at", file = "core/names/resolve.c", tests = { "unit/names_test" },
+    from = "if (v >= low && v <= high) { return true; }", to = "return true;" },
+  { name = "a point one digit off", file = "core/names/hint.c", tests = { "unit/names_test" },
+    from = "if (shift < n) { moon_out_put(out, digits, n - shift); }", to = "if (shift < n) { moon_out_put(out, digits, n - shift - 1); }" },
+}
