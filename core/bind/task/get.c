@@ -202,24 +202,13 @@ static int push_row(lua_State *L, struct moon_task *t) {
 
 static int push_raw(lua_State *L, struct moon_task *t) {
   struct moon_get *g = &t->get;
-  const struct moon_shape *s = g->shape;
-  size_t blame;
+  size_t blame = 0;
   enum moon_err e = moon_fetch_err(g->fetch, &blame);
-  if (e) { return push_failed(L, t, e, blame); }
-  const struct moon_cell *cells = moon_fetch_cells(g->fetch);
-  if (!s->single) { lua_createtable(L, 0, s->n); }
-  for (size_t i = 0; i < s->n; i++) {
-    struct moon_cell c = cells[i];
-    if (c.err == MOON_E_MISSING) {
-      c.err = MOON_OK;
-      c.type = MOON_NO_SUCH_OBJECT;
-    }
-    if (!s->single) { moon_shape_push_key(L, s, i); }
-    e = moon_value_push_raw(L, s->names[i].oid, s->names[i].len, &c, g->flags);
-    if (s->single) { return e ? push_failed(L, t, e, i) : 1; }
-    lua_rawset(L, -3);
+  if (!e) {
+    e = moon_row_push_raw(L, g->shape, moon_fetch_cells(g->fetch), g->flags);
+    blame = 0;
   }
-  return 1;
+  return e ? push_failed(L, t, e, blame) : 1;
 }
 
 /* What followed each name; a single one as `oid, value`. */

@@ -75,21 +75,8 @@ static int push_row(lua_State *L, const struct moon_ask *q) {
 }
 
 static int push_raw(lua_State *L, const struct moon_ask *q) {
-  const struct moon_shape *s = q->shape;
-  const struct moon_cell *cells = moon_fetch_cells(q->fetch);
-  if (!s->single) { lua_createtable(L, 0, s->n); }
-  for (size_t i = 0; i < s->n; i++) {
-    struct moon_cell c = cells[i];
-    if (c.err == MOON_E_MISSING) {
-      c.err = MOON_OK;
-      c.type = MOON_NO_SUCH_OBJECT;
-    }
-    if (!s->single) { moon_shape_push_key(L, s, i); }
-    enum moon_err e = moon_value_push_raw(L, s->names[i].oid, s->names[i].len, &c, q->flags);
-    if (s->single) { return e ? push_failed(L, q, e, &q->last, i) : 1; }
-    lua_rawset(L, -3);
-  }
-  return 1;
+  enum moon_err e = moon_row_push_raw(L, q->shape, moon_fetch_cells(q->fetch), q->flags);
+  return e ? push_failed(L, q, e, &q->last, 0) : 1;
 }
 
 /* What followed each name; a single one as `oid, value`. */

@@ -156,3 +156,19 @@ enum moon_err moon_row_push_pdu(lua_State *L, const struct moon_shape *s, const 
   lua_replace(L, -2);
   return first;
 }
+
+enum moon_err moon_row_push_raw(lua_State *L, const struct moon_shape *s, const struct moon_cell *cells, unsigned flags) {
+  if (!s->single) { lua_createtable(L, 0, s->n); }
+  for (size_t i = 0; i < s->n; i++) {
+    struct moon_cell c = cells[i];
+    if (c.err == MOON_E_MISSING) {
+      c.err = MOON_OK;
+      c.type = MOON_NO_SUCH_OBJECT;
+    }
+    if (!s->single) { moon_shape_push_key(L, s, i); }
+    enum moon_err e = moon_value_push_raw(L, s->names[i].oid, s->names[i].len, &c, flags);
+    if (s->single) { return e; }
+    lua_rawset(L, -3);
+  }
+  return MOON_OK;
+}
