@@ -63,7 +63,7 @@ static void refused6(void **state) {
   struct agent *a = world_agent(&w, "::1");
   if (!a) {
     world_fini(&w);
-    skip();
+    skip(); /* this host has no IPv6 */
   }
   struct moon_addr nobody = world_nobody("::1");
   struct moon_peer *dead = world_peer_at(&w, &nobody), *alive = world_peer(&w, a);
@@ -123,7 +123,7 @@ static void icmp_of_an_older_try(void **state) {
   w.until = NULL;
   if (send_port_unreachable(world_port(&w), &a->addr, a->ids[0])) {
     world_fini(&w);
-    skip();
+    skip(); /* raw sockets are for root */
   }
   world_pass(&w, 0.01);
   assert_int_equal(w.c.icmp, 1);
@@ -157,7 +157,7 @@ static void icmp_without_id(void **state) {
   world_pass(&w, 0.02);
   if (send_port_unreachable(world_port(&w), &a->addr, 0)) {
     world_fini(&w);
-    skip();
+    skip(); /* raw sockets are for root */
   }
   world_pass(&w, 0.02);
   assert_int_equal(w.c.icmp, 1);

@@ -22,7 +22,7 @@ static void ask_answer(const char *ip) {
   struct agent *a = world_agent(&w, ip);
   if (!a) {
     world_fini(&w);
-    skip();
+    skip(); /* this host has no such address: no IPv6 */
   }
   struct moon_peer *p = world_peer(&w, a);
   struct asked *q = world_ask(&w, p);
