@@ -39,7 +39,7 @@ return {
     from = "m->boots == now->boots && ", to = "" },
   { name = "an agent believes any digest", file = "core/agent/authority.c", tests = { "unit/envelope_test" },
     from = "*why = e ? MOON_REFUSE_DIGEST : is_in_window", to = "*why = is_in_window" },
-  { name = "an agent keeps the keys of its last engine id", file = "core/agent/authority.c", tests = { "unit/envelope_test" },
+  { name = "an agent keeps the keys of its last engine id", file = "core/agent/authority.c", tests = { "unit/envelope_faults_test" },
     from = "if (k->engine != now->engine) {", to = "if (k->engine > UINT64_MAX - 1) {" },
   { name = "boots of the last one are forgotten at a reboot", file = "core/agent/authority.c", tests = { "unit/envelope_test" },
     from = "  boots += at.boots;\n", to = "" },
