@@ -1,88 +1,91 @@
 #include "watchdog.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <time.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define UNKNOWN_JOIN 1
-#elif defined(__has_feature)
-#define UNKNOWN_JOIN __has_feature(thread_sanitizer)
-#else
-#define UNKNOWN_JOIN 0
-#endif
+/* What the handlers are about; written before they are there. */
+static struct {
+  const struct moon_watchdog *w;
+  pthread_t thread;
+  clockid_t clock;   /* its processor time */
+  uint64_t since_ns; /* the resume in the pulse was seen first */
+} watched;
+static uint64_t asked, asked_since_ns; /* written before SIGURG is sent */
 
-/* What the handler is about; written before the signal is sent. */
-static const struct moon_watchdog *watching;
-static uint64_t asked, asked_since_ns;
-
-static uint64_t clock_ns(clockid_t clock) {
-  struct timespec t;
-  if (clock_gettime(clock, &t)) { return 0; }
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void on_signal(int number) {
+/* In the watched thread. */
+static void on_asked(int number) {
   int saved = errno;
-  const struct moon_watchdog *w = __atomic_load_n(&watching, __ATOMIC_ACQUIRE);
   (void)number;
-  if (w) { w->stop(w->arg, moon_pulse_load(&asked), moon_pulse_load(&asked_since_ns)); }
+  watched.w->stop(watched.w->arg, moon_pulse_load(&asked), moon_pulse_load(&asked_since_ns));
   errno = saved;
 }
 
-static void look(const struct moon_watchdog *w, pthread_t thread, clockid_t clock, uint64_t *since_ns) {
-  struct moon_pulse *p = w->pulse;
+static void look(void) {
+  struct moon_pulse *p = watched.w->pulse;
+  struct timespec t;
   uint64_t resume = moon_pulse_load(&p->resume);
-  if (!(resume & 1)) { return; }
-  uint64_t now = clock_ns(clock);
+  if (!(resume & 1) || clock_gettime(watched.clock, &t)) { return; }
+  uint64_t now_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
   if (p->held != resume) {
-    *since_ns = now;
+    watched.since_ns = now_ns;
     moon_pulse_store(&p->held_us, 0);
     moon_pulse_store(&p->held, resume);
     return;
   }
-  uint64_t held_us = (now - *since_ns) / 1000;
+  uint64_t held_us = (now_ns - watched.since_ns) / 1000;
   moon_pulse_store(&p->held_us, held_us);
-  if (held_us < w->limit_ms * UINT64_C(1000)) { return; }
+  if (held_us < watched.w->limit_ms * UINT64_C(1000)) { return; }
   moon_pulse_store(&asked, 0); /* none, while the two do not belong together */
-  moon_pulse_store(&asked_since_ns, *since_ns);
+  moon_pulse_store(&asked_since_ns, watched.since_ns);
   moon_pulse_store(&asked, resume);
-  pthread_kill(thread, SIGURG);
+  pthread_kill(watched.thread, SIGURG);
 }
 
-/* 0: it has ended; ETIMEDOUT. Thread sanitizers before LLVM 15 do not know the call that does it. */
-static int join_until(pthread_t thread, const struct timespec *until) {
-#if UNKNOWN_JOIN
-  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, until, NULL);
-  return pthread_tryjoin_np(thread, NULL) ? ETIMEDOUT : 0;
-#else
-  return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, until);
-#endif
+/* In the first thread, which does nothing but wait. */
+static void on_tick(int number) {
+  int saved = errno;
+  (void)number;
+  look();
+  errno = saved;
 }
 
-void moon_watchdog_join(pthread_t thread, const struct moon_watchdog *w) {
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-  struct timespec until;
+static void tick_every_ms(long ms) {
+  struct itimerval t = {{0, ms * 1000}, {0, ms * 1000}};
+  setitimer(ITIMER_PROF, &t, NULL);
+}
+
+/* SIGPROF for this thread alone: threads that begin while it is blocked, and theirs, have it blocked. */
+static void block(int how, int number) {
   sigset_t set;
-  clockid_t clock;
-  uint64_t since_ns = 0;
-  sigemptyset(&action.sa_mask);
   sigemptyset(&set);
-  sigaddset(&set, SIGURG);
-  pthread_sigmask(SIG_BLOCK, &set, NULL); /* not in this thread */
-  __atomic_store_n(&watching, w, __ATOMIC_RELEASE);
-  if (sigaction(SIGURG, &action, NULL) || pthread_getcpuclockid(thread, &clock)) {
-    pthread_join(thread, NULL);
-    return;
+  sigaddset(&set, number);
+  pthread_sigmask(how, &set, NULL);
+}
+
+int moon_watchdog_run(const struct moon_watchdog *w, size_t stack_octets, void *(*work)(void *arg), void *arg) {
+  struct sigaction on = {.sa_handler = on_asked, .sa_flags = SA_RESTART};
+  pthread_attr_t attr;
+  sigemptyset(&on.sa_mask);
+  watched.w = w;
+  sigaction(SIGURG, &on, NULL);
+  block(SIG_BLOCK, SIGPROF);
+  pthread_attr_init(&attr);
+  int err = pthread_attr_setstacksize(&attr, stack_octets);
+  if (!err) { err = pthread_create(&watched.thread, &attr, work, arg); }
+  pthread_attr_destroy(&attr);
+  if (err) { return err; }
+  block(SIG_BLOCK, SIGURG); /* it is for the other thread */
+  if (!pthread_getcpuclockid(watched.thread, &watched.clock)) {
+    on.sa_handler = on_tick;
+    sigaction(SIGPROF, &on, NULL);
+    block(SIG_UNBLOCK, SIGPROF);
+    tick_every_ms(MOON_WATCHDOG_TICK_MS);
   }
-  do {
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += MOON_WATCHDOG_TICK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-      until.tv_nsec -= 1000000000L;
-      until.tv_sec++;
-    }
-    look(w, thread, clock, &since_ns);
-  } while (join_until(thread, &until) == ETIMEDOUT);
-  __atomic_store_n(&watching, NULL, __ATOMIC_RELEASE);
+  pthread_join(watched.thread, NULL);
+  tick_every_ms(0);
+  block(SIG_BLOCK, SIGPROF); /* of one that is on its way nobody is killed */
+  return 0;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -398,18 +397,12 @@ int moon_worker_run(const struct moon_worker_config *c) {
   struct worker w = {.c = c, .watch = {.pulse = &c->block->pulse, .limit_ms = least_cpu_ms(c->plan), .stop = stop_resume}};
   w.watch.arg = &w;
   keep_to_cpu(c);
-  pthread_attr_t attr;
-  pthread_t thread;
   mallopt(M_ARENA_MAX, 1); /* one thread works: a second arena would only cost memory */
-  pthread_attr_init(&attr);
-  int err = pthread_attr_setstacksize(&attr, STACK_OCTETS);
-  if (!err) { err = pthread_create(&thread, &attr, engine_thread, &w); }
-  pthread_attr_destroy(&attr);
+  int err = moon_watchdog_run(&w.watch, STACK_OCTETS, engine_thread, &w);
   if (err) {
     errno = err;
     moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread, whose stack takes %u MB of address space: %m", c->slot, STACK_OCTETS >> 20);
     return MOON_WORKER_FAILED;
   }
-  moon_watchdog_join(thread, &w.watch);
   return w.status;
 }

@@ -136,7 +136,7 @@ static void desk(void **state) {
 
 /* ---- pulse */
 
-enum { LIMIT_MS = 15, LONG = 5, SHORT = 2000 };
+enum { LIMIT_MS = 15, LONG = 5, SHORT = 2000, STACK_OCTETS = 1 << 20 };
 
 static struct moon_pulse pulse;
 static uint64_t stopped; /* the resume that was */
@@ -175,10 +175,8 @@ static void *count_wrongs(void *arg) {
 
 static void watchdog(void **state) {
   struct moon_watchdog w = {.pulse = &pulse, .limit_ms = LIMIT_MS, .stop = stop};
-  pthread_t engine;
   (void)state;
-  assert_int_equal(pthread_create(&engine, NULL, count_wrongs, NULL), 0);
-  moon_watchdog_join(engine, &w);
+  assert_int_equal(moon_watchdog_run(&w, STACK_OCTETS, count_wrongs, NULL), 0);
   assert_int_equal(wrongs, 0);
   assert_int_equal(pulse.resume, 2 * (LONG + SHORT));
   assert_true(stopped > 0);
