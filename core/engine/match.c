@@ -116,11 +116,11 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   moon_engine_verdict(e, s, v, &o);
 }
 
-/* The request an ICMP error is about: by the id it quotes, or the one to that address that has waited longest. *older: an
- * earlier try of it. */
+/* The request an ICMP error is about: by the id it quotes, or of those to that address the one that has waited longest without any;
+ * when all had one, it is about a later try of the first. *older: an earlier try of it. */
 static struct moon_slot *blamed(struct moon_engine *e, const struct moon_icmp *icmp, bool *older) {
   struct moon_try *t;
-  struct moon_slot *s;
+  struct moon_slot *s, *first = NULL;
   *older = false;
   if (icmp->id) {
     if (moon_flight_find(&e->flight, icmp->id, &t, &s) != MOON_FIND_LIVE) { return NULL; }
@@ -132,8 +132,9 @@ static struct moon_slot *blamed(struct moon_engine *e, const struct moon_icmp *i
   for (struct moon_list *node = p->flying.next; node != &p->flying; node = node->next) {
     s = MOON_LIST_ENTRY(node, struct moon_slot, node);
     if (!s->x.icmp) { return s; }
+    if (!first) { first = s; }
   }
-  return NULL;
+  return first;
 }
 
 void moon_match_errors(struct moon_engine *e, struct moon_socket *sock) {

@@ -171,6 +171,32 @@ static void icmp_without_id(void **state) {
   world_fini(&w);
 }
 
+/* The second try of the same request has its own. */
+static void icmp_without_id_again(void **state) {
+  (void)state;
+  world_init(&w, NULL);
+  w.policy.timeout_us = 60 * 1000000u; /* not what it ends by */
+  struct agent *a = world_agent(&w, "127.4.1.1");
+  a->silent = true;
+  struct asked *q = world_ask(&w, world_peer(&w, a));
+  world_pass(&w, 0.02);
+  if (send_port_unreachable(world_port(&w), &a->addr, 0)) {
+    world_fini(&w);
+    skip(); /* raw sockets are for root */
+  }
+  w.until = second_try;
+  assert_true(world_run(&w, 5));
+  w.until = NULL;
+  assert_int_equal(w.c.icmp, 1);
+  assert_int_equal(q->dones, 0);
+  send_port_unreachable(world_port(&w), &a->addr, 0);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.icmp, 2);
+  assert_int_equal(w.c.icmp_stray, 0);
+  assert_int_equal(q->err, MOON_E_REFUSED);
+  world_fini(&w);
+}
+
 static bool first_icmp(struct world *x) { return x->c.icmp >= 1; }
 /* The agent restarts: refused ends the try, not the request. */
 static void refused_then_back(void **state) {
@@ -220,6 +246,7 @@ int main(void) {
     cmocka_unit_test(refused_among_many),
     cmocka_unit_test(refused6),
     cmocka_unit_test(icmp_without_id),
+    cmocka_unit_test(icmp_without_id_again),
     cmocka_unit_test(icmp_of_an_older_try),
     cmocka_unit_test(refused_then_back),
     cmocka_unit_test(not_sent),

@@ -1,5 +1,7 @@
 --- Bugs for core/engine, see mutants.lua.
 return {
+  { name = "an ICMP error of the second try is nobody's where no id is quoted", file = "core/engine/match.c", tests = { "unit/engine_icmp_test" },
+    from = "  return first;\n", to = "  return first ? NULL : first;\n" },
   { name = "a cut message of SNMPv3 is told to be of another kind", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },
     from = "bool unread = sealed && s->x.refused == MOON_E_DECODE;", to = "bool unread = false;" },
   { name = "everybody finds out for himself", file = "core/engine/peer.c", tests = { "unit/engine_v3_test" },
