@@ -1,6 +1,5 @@
-# make           build/moonpoll, the libraries and the Lua module
-# make demo      installs what is missing, builds, polls agents for a moment
-# make test      installs what the tests need and runs them
+# make           build/moonpoll, the libraries and the Lua module; make demo installs what is missing, builds, polls agents for a moment
+# make test      installs what the tests need and runs them; it builds on all processors unless -j says otherwise
 # V=1 shows the commands; O=DIR builds elsewhere; SAN=1 with address and undefined behaviour sanitizers; CC=clang.
 # All targets: all deps test-deps test test-unit test-lua test-nginx test-e2e test-long soak tsan fuzz coverage mutants bench demo doc install install-nginx clean
 
@@ -57,6 +56,7 @@ ENGINE_A = $(B)/libmoonpoll-engine.a
 OUT = $(CORE_A) $(B)/libmoonpoll.so $(ENGINE_A) $(B)/libmoonpoll-engine.so $(if $(VALUE_O),$(B)/lib/moonpoll/core.so) \
   $(if $(wildcard core/main/main.c),$(B)/moonpoll)
 TEST_ENV = B="$(B)" CC="$(CC)"
+BUILD = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 all: $(OUT)
 	@:
@@ -114,19 +114,19 @@ test-build: all $(UNIT) $(FUZZ)
 bench-build: all $(BENCH)
 fuzz-build: $(FUZZ)
 test: test-deps
-	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint threads"
+	@$(BUILD) SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint threads"
 test-unit:
-	@$(MAKE) --no-print-directory SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz"
+	@$(BUILD) SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz"
 test-nginx soak: test-deps
 test-lua test-nginx test-e2e soak:
-	@$(MAKE) --no-print-directory SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=$(@:test-%=%)
+	@$(BUILD) SAN=1 all && $(MAKE) --no-print-directory SAN=1 test-run RUN=$(@:test-%=%)
 test-long: test
 	@$(MAKE) --no-print-directory SAN=1 test-run RUN=long
 test-run:
 	@$(TEST_ENV) sh tests/run.sh $(RUN)
-tsan: ; @$(MAKE) --no-print-directory SAN=tsan all && B="$(O)/santsan" CC="$(CC)" sh tests/threads.sh seeing_spec process_spec reload_spec replace_spec rollout_spec engines_spec
+tsan: ; @+$(BUILD) SAN=tsan all && B="$(O)/santsan" CC="$(CC)" sh tests/threads.sh seeing_spec process_spec reload_spec replace_spec rollout_spec engines_spec
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-build && sh tests/fuzz.sh $(O)/sanfuzz $(FUZZ_SECONDS)
+	@+$(BUILD) CC=clang SAN=fuzz fuzz-build && sh tests/fuzz.sh $(O)/sanfuzz $(FUZZ_SECONDS)
 coverage:
 	@sh tests/coverage.sh $(O)/coverage
 mutants:
@@ -135,7 +135,7 @@ bench: bench-build
 	@for b in $(BENCH); do echo "== $${b##*/}"; $$b || exit 1; done
 demo:
 	@sh tests/deps.sh build demo
-	@$(MAKE) --no-print-directory all && B="$(B)" sh tests/demo.sh
+	@+$(BUILD) all && B="$(B)" sh tests/demo.sh
 
 install: all
 	@B="$(B)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" VERSION="$(VERSION)" ABI="$(ABI)" sh tests/install.sh
