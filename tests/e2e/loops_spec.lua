@@ -4,7 +4,7 @@ local t = require "e2e.helper"
 local rig = require "e2e.culprit_rig"
 local cases = require "e2e.loops"
 
-local EVERY = 0.4
+local EVERY = 0.2
 
 describe("a script that does not end", function()
   local agent
