@@ -89,8 +89,37 @@ static void without_memory(void **state) {
   host_rig_fini(&r);
 }
 
+/* What a script leaves in its state, and where its version stands, however its runs end. */
+static void whatever_scripts_leave(void **state) {
+  static const char *const scripts[] = {
+    "return { run = function(device, out, state) state.n, device[3] = 1, nil end }",
+    "return { run = function(device, out, state) state.n, device[3] = 1, {} end }",
+    "return { run = function(device, out, state) state.me = state end }",
+    "return { run = function(device, out, state) state.me = state error('failed') end }",
+    "local snmp = require 'moonpoll' return { run = function(device, out, state) state.f, state.me = print, state snmp.sleep(20) end }",
+    "return { match = function(device) device.state.me = device.state return false end, run = function() end }"};
+  (void)state;
+  for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+    struct host_rig r;
+    uint8_t *p = NULL;
+    size_t n = 0;
+    host_rig_init(&r, 1);
+    assert_int_equal(host_rig_run(&r, scripts[i]), MOON_OK);
+    assert_int_equal(moon_host_save(r.host, &p, &n), MOON_OK);
+    assert_int_equal(count(r.log, "its state is nested too deep") + count(r.log, "its state holds a function"), i >= 2);
+    host_rig_fini(&r);
+    host_rig_init(&r, 1);
+    assert_int_equal(host_rig_start(&r, SCRIPT), MOON_OK);
+    moon_handover_restore(r.host, p, n);
+    r.done = true;
+    host_rig_fini(&r);
+    moon_mem_free(p);
+  }
+}
+
 int main(void) {
   failmem_install();
-  const struct CMUnitTest tests[] = {cmocka_unit_test(goes_on), cmocka_unit_test(whatever_comes), cmocka_unit_test(without_memory)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(goes_on), cmocka_unit_test(whatever_comes),
+                                     cmocka_unit_test(whatever_scripts_leave), cmocka_unit_test(without_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,12 @@ void moon_device_put_version(lua_State *L, const char *text) {
   lua_rawseti(L, -2, VERSION_AT);
 }
 
-void moon_device_push_version(lua_State *L, int idx) { lua_rawgeti(L, idx, VERSION_AT); }
+void moon_device_push_version(lua_State *L, int idx) {
+  lua_rawgeti(L, idx, VERSION_AT);
+  if (lua_type(L, -1) == LUA_TSTRING) { return; }
+  lua_pop(L, 1);
+  lua_pushliteral(L, "");
+}
 
 struct moon_device *moon_device_check(lua_State *L, int arg) {
   struct moon_host *h = moon_host_of(L);
@@ -99,10 +104,20 @@ struct moon_device *moon_device_check(lua_State *L, int arg) {
   return d;
 }
 
+/* What stands at [2] of a device asked in a context, which is its upvalue: nothing that a script can make, and none of the light
+ * userdata that it may find elsewhere. */
+static int of_context(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
 const struct moon_context *moon_device_context(lua_State *L, int arg) {
+  const struct moon_context *c = NULL;
   lua_rawgeti(L, arg, 2);
-  const struct moon_context *c = lua_touserdata(L, -1);
-  c = lua_islightuserdata(L, -1) ? c : NULL;
+  if (lua_tocfunction(L, -1) == of_context && lua_getupvalue(L, -1, 1)) {
+    c = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+  }
   lua_pop(L, 1);
   return c;
 }
@@ -115,7 +130,7 @@ static int version(lua_State *L) {
   return 1;
 }
 
-/* context(device, name): what stands at [2] of a device asked in this context; nil: too many [-0, +1, e] */
+/* context(device, name): what stands at [2] of a device asked in this context [-0, +1, e] */
 static int context(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
   size_t n;
@@ -124,6 +139,7 @@ static int context(lua_State *L) {
   const struct moon_context *c = moon_query_context(d->probe->host, name, n);
   if (!c) { return luaL_error(L, "with: too many contexts"); }
   lua_pushlightuserdata(L, (void *)(uintptr_t)c);
+  lua_pushcclosure(L, of_context, 1);
   return 1;
 }
 

@@ -13,7 +13,7 @@ void moon_device_push(lua_State *L, struct moon_device *d);
 void moon_device_make(lua_State *L, struct moon_device *d, const struct moon_revision *v);
 /* Of the table at the top. [-0, +0, m] */
 void moon_device_put_version(lua_State *L, const char *text);
-/* The text of the version that the table at idx was made for. [-0, +1, -] */
+/* The text of the version that the table at idx was made for; "" where a script put something else there. [-0, +1, m] */
 void moon_device_push_version(lua_State *L, int idx);
 /* Does match have to be asked before the run function at the top of the stack? Then replaces it by what asks:
  * matched, match, run. [-1, +3 | +0, m] */
