@@ -46,6 +46,36 @@ static void get_others(void **state) {
         "d1 next 1.3.6.1.2.1.1.5.0=core\nd1 raw noSuchInstance\nd1 two string1000\nd1 bulk 3eth3\nd1 past missing\nd1 walked 20\n");
 }
 
+/* Of names of which one is met with silence the others are given, and which it was. */
+static void raw_of_what_is_not_answered(void **state) {
+  static const uint8_t name[] = {0x2b, 6, 1, 2, 1, 1, 5, 0};
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.model.broken = name;
+  r.model.broken_len = sizeof name;
+  r.model.broken_silent = true;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll' return { run = function(device, out)\n"
+                                    "  snmp.spawn(function() for i = 1, 40 do device:get('1.3.6.1.2.1.1.3.0') snmp.sleep(0.05) end end)\n"
+                                    "  local rows, err, part = device:get_raw{ a = '1.3.6.1.2.1.1.1.0', b = '1.3.6.1.2.1.1.5.0', c = '1.3.6.1.2.1.1.99.0' }\n"
+                                    "  out:state('rows', tostring(rows)) out:state('err', err.code .. ' ' .. err.oid)\n"
+                                    "  out:state('part', part.a.value .. ' ' .. tostring(part.b) .. ' ' .. part.c.type)\n"
+                                    "end }"), MOON_OK);
+  assert_string_equal(r.out, "d1 rows nil\nd1 err timeout 1.3.6.1.2.1.1.5.0\nd1 part model nil noSuchInstance\n");
+  host_rig_fini(&r);
+}
+
+/* Other light userdata is no context: scripts find some. */
+static void a_context_is_not_made_up(void **state) {
+  (void)state;
+  gives("return { run = function(device, out)\n"
+        "  local other = { device[1], out[1] }\n"
+        "  out:gauge('get', device.get(other, '1.3.6.1.2.1.1.3.0'))\n"
+        "  for _, v in device.walk(other, '1.3.6.1.2.1.1.5') do out:info('walk', v) end\n"
+        "end }",
+        "d1 get 1000\nd1 walk core\n");
+}
+
 static void rows(void **state) {
   (void)state;
   gives("local columns = { name = '1.3.6.1.2.1.2.2.1.2', oper = '1.3.6.1.2.1.2.2.1.8', rx = '1.3.6.1.2.1.2.2.1.10' }\n"
@@ -511,6 +541,8 @@ int main(void) {
     cmocka_unit_test(get_one),
     cmocka_unit_test(get_row),
     cmocka_unit_test(get_others),
+    cmocka_unit_test(raw_of_what_is_not_answered),
+    cmocka_unit_test(a_context_is_not_made_up),
     cmocka_unit_test(rows),
     cmocka_unit_test(exact),
     cmocka_unit_test(a_number_is_not_taken_at_its_word),

@@ -202,13 +202,12 @@ static int push_row(lua_State *L, struct moon_task *t) {
 
 static int push_raw(lua_State *L, struct moon_task *t) {
   struct moon_get *g = &t->get;
-  size_t blame = 0;
+  size_t blame = SIZE_MAX;
   enum moon_err e = moon_fetch_err(g->fetch, &blame);
-  if (!e) {
-    e = moon_row_push_raw(L, g->shape, moon_fetch_cells(g->fetch), g->flags);
-    blame = 0;
-  }
-  return e ? push_failed(L, t, e, blame) : 1;
+  if (e) { return push_failed(L, t, e, blame); }
+  e = moon_row_push_raw(L, g->shape, moon_fetch_cells(g->fetch), g->flags, &blame);
+  if (!e) { return 1; }
+  return g->shape->single ? push_failed(L, t, e, blame) : push_partial(L, t, e, blame);
 }
 
 /* What followed each name; a single one as `oid, value`. */

@@ -75,8 +75,10 @@ static int push_row(lua_State *L, const struct moon_ask *q) {
 }
 
 static int push_raw(lua_State *L, const struct moon_ask *q) {
-  enum moon_err e = moon_row_push_raw(L, q->shape, moon_fetch_cells(q->fetch), q->flags);
-  return e ? push_failed(L, q, e, &q->last, 0) : 1;
+  size_t blame = SIZE_MAX;
+  enum moon_err e = moon_row_push_raw(L, q->shape, moon_fetch_cells(q->fetch), q->flags, &blame);
+  if (!e) { return 1; }
+  return q->shape->single ? push_failed(L, q, e, &q->last, blame) : push_partial(L, q, e, blame);
 }
 
 /* What followed each name; a single one as `oid, value`. */

@@ -157,7 +157,8 @@ enum moon_err moon_row_push_pdu(lua_State *L, const struct moon_shape *s, const 
   return first;
 }
 
-enum moon_err moon_row_push_raw(lua_State *L, const struct moon_shape *s, const struct moon_cell *cells, unsigned flags) {
+enum moon_err moon_row_push_raw(lua_State *L, const struct moon_shape *s, const struct moon_cell *cells, unsigned flags, size_t *blame) {
+  enum moon_err first = MOON_OK;
   if (!s->single) { lua_createtable(L, 0, s->n); }
   for (size_t i = 0; i < s->n; i++) {
     struct moon_cell c = cells[i];
@@ -167,8 +168,16 @@ enum moon_err moon_row_push_raw(lua_State *L, const struct moon_shape *s, const 
     }
     if (!s->single) { moon_shape_push_key(L, s, i); }
     enum moon_err e = moon_value_push_raw(L, s->names[i].oid, s->names[i].len, &c, flags);
+    if (e && !first) {
+      first = e;
+      *blame = i;
+    }
     if (s->single) { return e; }
+    if (!c.type) { /* of what was not answered there is nothing to show */
+      lua_pop(L, 1);
+      lua_pushnil(L);
+    }
     lua_rawset(L, -3);
   }
-  return MOON_OK;
+  return first;
 }

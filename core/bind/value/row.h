@@ -18,8 +18,8 @@ enum moon_err moon_row_push_keyed(lua_State *L, const struct moon_shape *s, int 
 /* Straight from the Response to a GET of s. Names are checked; out of order or duplicate ones are matched by OID, foreign ones
  * left out. MOON_E_DECODE with *blame SIZE_MAX: the list is cut or none of it was asked for. Else as moon_row_push. */
 enum moon_err moon_row_push_pdu(lua_State *L, const struct moon_shape *s, const struct moon_pdu *pdu, unsigned flags, size_t *blame);
-/* What get_raw shows of cells in the order of s->names: { oid =, type =, value = } by key, or that of a single one, whose error is
- * returned; other errors are in what is shown. Always pushes one value. [-0, +1, m] */
-enum moon_err moon_row_push_raw(lua_State *L, const struct moon_shape *s, const struct moon_cell *cells, unsigned flags);
+/* What get_raw shows of cells in the order of s->names: { oid =, type =, value = } by key, or that of a single one. What was not answered
+ * is left out. Always pushes one value; the first error is returned, with its index in *blame. [-0, +1, m] */
+enum moon_err moon_row_push_raw(lua_State *L, const struct moon_shape *s, const struct moon_cell *cells, unsigned flags, size_t *blame);
 
 #endif
