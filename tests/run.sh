@@ -8,7 +8,8 @@
 #   soak  tests/e2e/load_soak_spec.lua for an hour, or $MOON_SOAK_SECONDS
 #   nginx tests/nginx/*_spec.lua, and tests/lua/*_spec.lua once more, inside nginx
 #   threads tests/threads.sh
-# ONLY=word runs only the programs with that word in their name. Three programs run at once: most of them wait. JOBS=1: one after the other.
+# ONLY=word runs only the programs with that word in their name. Three specs run at once, as most of them wait, and beside them what only
+# computes, one after the other. JOBS=1: all one after the other.
 # A spec that judges by time has a line "-- Alone: why" and runs behind the others, with none beside it.
 set -u
 : "${B:=build/san}" "${CC:=gcc}" "${ONLY:=}" "${JOBS:=3}"
@@ -62,7 +63,7 @@ export CMOCKA_MESSAGE_OUTPUT=TAP
 export UBSAN_OPTIONS=print_stacktrace=1
 export MOONPOLL="$B/moonpoll"
 export LUA_PATH="$PWD/lua/?.lua;$PWD/lua/?/init.lua;$PWD/tests/?.lua;;" LUA_CPATH="$B/lib/?.so;;"
-: >"$log/list" >"$log/alone"
+: >"$log/list" >"$log/busy" >"$log/alone"
 
 # tap NAME SECONDS CMD...: one more to run.
 tap() {
@@ -73,6 +74,12 @@ tap() {
   } >>"$log/$list"
 }
 list=list
+
+busy_tap() {
+  list=busy
+  tap "$@"
+  list=list
+}
 
 busted_tap() { # NAME SECONDS FILE [VAR=VALUE...]
   name=$1 limit=$2 file=$3
@@ -88,13 +95,13 @@ for stage in "$@"; do
       for t in tests/unit/*_test.c; do
         [ -e "$t" ] || continue
         t=$(basename "$t" .c)
-        tap "unit/$t" 120 "$B/unit/$t"
+        busy_tap "unit/$t" 120 "$B/unit/$t"
       done ;;
     fuzz)
       for t in tests/fuzz/*_fuzz.c; do
         [ -e "$t" ] || continue
         t=$(basename "$t" .c)
-        tap "fuzz/$t" 60 "$B/fuzz/$t" "tests/fuzz/corpus/${t%_fuzz}"
+        busy_tap "fuzz/$t" 60 "$B/fuzz/$t" "tests/fuzz/corpus/${t%_fuzz}"
       done ;;
     lua)
       # The sanitized module needs its runtime loaded first; LeakSanitizer does not see into LuaJIT's memory.
@@ -124,8 +131,8 @@ for stage in "$@"; do
       for t in tests/nginx/*_spec.lua; do
         busted_tap "nginx/$(basename "$t" .lua)" 240 "$t" NGINX_PRELOAD="$preload"
       done ;;
-    lint) tap lint 120 sh tests/lint.sh ;;
-    threads) tap threads 120 sh tests/threads.sh ;;
+    lint) busy_tap lint 120 sh tests/lint.sh ;;
+    threads) busy_tap threads 120 sh tests/threads.sh ;;
     long)
       for t in tests/long/*.sh; do
         [ -e "$t" ] || continue
@@ -141,10 +148,18 @@ for stage in "$@"; do
     *) echo "run.sh: no stage $stage"; exit 2 ;;
   esac
 done
-xargs -r -P "$JOBS" -L 1 sh tests/run.sh --one <"$log/list"
-xargs -r -L 1 sh tests/run.sh --one <"$log/alone"
+run() { xargs -r -P "$1" -L 1 sh tests/run.sh --one <"$log/$2"; }
+if [ "$JOBS" -eq 1 ] || [ ! -s "$log/list" ]; then
+  run "$JOBS" busy
+  run "$JOBS" list
+else
+  run 1 busy &
+  run "$JOBS" list
+  wait
+fi
+run 1 alone
 # A program without figures is one more failure.
-counts=$(cat "$log"/*.sum 2>/dev/null | awk -v programs="$(cat "$log/list" "$log/alone" | wc -l)" '{p += $1; f += $2} END{printf "%d %d", p, f + programs - NR}')
+counts=$(cat "$log"/*.sum 2>/dev/null | awk -v programs="$(cat "$log/list" "$log/busy" "$log/alone" | wc -l)" '{p += $1; f += $2} END{printf "%d %d", p, f + programs - NR}')
 passed=${counts% *} failed=${counts#* }
 [ "$failed" -eq 0 ] || echo "failed in:$(awk '$2{printf " %s", $3}' "$log"/*.sum) (logs in ${log#"$PWD"/})"
 echo "$passed passed, $failed failed"
