@@ -31,6 +31,25 @@ static void get_row(void **state) {
         "d1 up 1000\nd1 name core\nd1 err missing\nd1 nil nil\n");
 }
 
+/* Whatever the version: what is not there is left out of a row, and is an error by itself. */
+static void row_of_one_name(void **state) {
+  (void)state;
+  for (int v1 = 0; v1 < 2; v1++) {
+    struct host_rig r;
+    host_rig_init(&r, 1);
+    if (v1) { r.credentials[0].version = MOON_V1; }
+    assert_int_equal(host_rig_run(&r, "return { run = function(device, out)\n"
+                                      "  local row, err = device:get{ none = '1.3.6.1.2.1.1.99.0' }\n"
+                                      "  out:state('row', type(row)) out:state('err', tostring(err)) out:state('none', row and tostring(row.none))\n"
+                                      "  row, err = device:get('1.3.6.1.2.1.1.99.0') out:state('one', tostring(row) .. ' ' .. err.code)\n"
+                                      "  row = device:get_raw{ none = '1.3.6.1.2.1.1.99.0' } out:state('raw', row.none.type)\n"
+                                      "end }"), MOON_OK);
+    expect(r.out, "d1 row table\nd1 err nil\nd1 none nil\nd1 one nil missing\n");
+    expect(r.out, v1 ? "d1 raw noSuchObject\n" : "d1 raw noSuchInstance\n");
+    host_rig_fini(&r);
+  }
+}
+
 static void get_others(void **state) {
   (void)state;
   gives("return { run = function(device, out)\n"
@@ -540,6 +559,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(get_one),
     cmocka_unit_test(get_row),
+    cmocka_unit_test(row_of_one_name),
     cmocka_unit_test(get_others),
     cmocka_unit_test(raw_of_what_is_not_answered),
     cmocka_unit_test(a_context_is_not_made_up),

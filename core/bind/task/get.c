@@ -287,6 +287,9 @@ static int get_results(lua_State *L, struct moon_task *t) {
   int n;
   if (t->err) {
     n = push_failed(L, t, t->err, SIZE_MAX);
+  } else if (o && o->err == MOON_E_MISSING && g->kind == GET && !g->shape->single && !g->fetch) {
+    lua_newtable(L); /* a row of one name: v1 tells so what v2 tells by an exception */
+    n = 1;
   } else if (o && o->err && !g->fetch) {
     n = push_failed(L, t, o->err, o->error_index ? o->error_index - 1u : SIZE_MAX);
   } else {
