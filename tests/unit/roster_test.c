@@ -257,6 +257,44 @@ static void a_device_kept_too_long_is_refused(void **state) {
   host_rig_fini(&r);
 }
 
+/* In the middle of a walk of it, of a request to it: by a run of another target that kept it. */
+static void a_device_goes_while_another_asks_it(void **state) {
+  static const char *const ASKS[] = {
+    "for _ in kept:walk '1.3.6.1.4.1.99999' do n = n + 1 if n == 3 then snmp.sleep(0.1) end end",
+    "snmp.sleep(0.01) kept:get '1.3.6.1.2.1.1.3.0'"};
+  (void)state;
+  for (unsigned i = 0; i < 4; i++) { /* it goes, or it moves */
+    struct host_rig r;
+    char script[500], oid[64];
+    host_rig_init(&r, 3);
+    for (unsigned k = 1; k <= 300; k++) {
+      snprintf(oid, sizeof oid, "1.3.6.1.4.1.99999.%u", k);
+      host_rig_set(&r, oid, MOON_INTEGER, k);
+    }
+    snprintf(script, sizeof script, "local snmp = require 'moonpoll' local kept return { run = function(device, out)\n"
+             "  if device.name == 'd2' then kept = device return end\n"
+             "  local n = 0 while not kept do snmp.sleep(0.01) end %s\n"
+             "end }", ASKS[i % 2]);
+    r.plan.once = false;
+    r.plan.n_targets = 2;
+    r.job.timeout_s = 0; /* nothing else would end it */
+    r.plan.policy.timeout_us = 1000000;
+    assert_int_equal(host_rig_start(&r, script), MOON_OK);
+    r.agents[1].silent = i % 2 == 1;
+    host_rig_loop(&r, 0.05);
+    assert_int_equal(r.runs.runs_active, 1);
+    struct moon_plan_target t = r.targets[2];
+    t.name = "d2";
+    change(&r, i < 2 ? NULL : &t, i >= 2, D2, i < 2);
+    assert_int_equal(r.last.err, MOON_E_CANCELLED);
+    assert_int_equal(r.runs.runs_cancelled, 1);
+    expect(r.log, "warn: p: d1: cancelled: it asked a device of another target, and targets change\n");
+    host_rig_loop(&r, 0.3);
+    assert_int_equal(r.runs.runs_active, 0);
+    host_rig_fini(&r);
+  }
+}
+
 static void credentials_change(void **state) {
   (void)state;
   struct host_rig r;
@@ -399,7 +437,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(comes_and_goes), cmocka_unit_test(found_by_what_people_say), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
     cmocka_unit_test(it_moves), cmocka_unit_test(rates_begin_anew_where_it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
-    cmocka_unit_test(a_device_kept_too_long_is_refused), cmocka_unit_test(credentials_change), cmocka_unit_test(intervals_change),
+    cmocka_unit_test(a_device_kept_too_long_is_refused),
+    cmocka_unit_test(a_device_goes_while_another_asks_it), cmocka_unit_test(credentials_change), cmocka_unit_test(intervals_change),
     cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

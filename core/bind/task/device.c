@@ -101,6 +101,7 @@ struct moon_device *moon_device_check(lua_State *L, int arg) {
     if (d && h->current && h->current->probe != d->probe) { d = NULL; }
   }
   if (!d) { luaL_argerror(L, arg, "a device expected: call its methods with a colon, device:get(...)"); }
+  if (h->current && h->current->run->pair != d->pair) { h->current->run->guest = true; }
   return d;
 }
 

@@ -223,7 +223,10 @@ void moon_host_output_ready(struct moon_host *h) { moon_sched_output_ready(h); }
 
 void moon_host_drain(struct moon_host *h, uint64_t deadline_us) { moon_sched_drain(h, deadline_us); }
 
-void moon_host_change(struct moon_host *h, const struct moon_plan *change) { moon_roster_change(h, change); }
+void moon_host_change(struct moon_host *h, const struct moon_plan *change) {
+  if (change->n_targets || change->n_gone) { moon_run_cancel_guests(h); }
+  moon_roster_change(h, change);
+}
 
 void moon_host_notice(void *host, void *peer_user, const char *text) {
   const struct moon_host_target *t = peer_user;

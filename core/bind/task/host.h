@@ -101,8 +101,8 @@ MOON_API enum moon_err moon_host_save(struct moon_host *h, uint8_t **p, size_t *
 MOON_API void moon_host_stop_resume(struct moon_host *h, uint64_t resume, uint64_t since_ns);
 /* What is not as the plan says any more: targets that are new or others by their name, names of those that are gone, the credentials
  * they all have, limits and policy; its probes, if there are any, for the intervals of their jobs. All others go on untouched. A target
- * that went has its runs dropped; one that is somewhere else now begins anew but for its state. What cannot be done is told through
- * log. Borrowed during the call; not with plan->once; not from inside a turn. */
+ * that went has its runs dropped; one that is somewhere else now begins anew but for its state; runs that had to do with devices of other
+ * targets than their own are cancelled. What cannot be done is told through log. Borrowed during the call; not with plan->once; not from inside a turn. */
 MOON_API void moon_host_change(struct moon_host *h, const struct moon_plan *change);
 /* Candidates, for the probes of their names: compiled and checked a part a turn, then config.prepared is called. A name that is not
  * there, or that has other jobs, is only checked. What was still being prepared is given up. Takes plans, each with one probe, and the array. */

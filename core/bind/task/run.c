@@ -74,7 +74,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   h->run_number = h->run_number == MOON_RUN_NUMBER_MAX ? 1 : h->run_number + 1;
   r->number = h->run_number;
   r->err = MOON_OK;
-  r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->mute = r->handled = false;
+  r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->mute = r->handled = r->guest = false;
   r->why_ref = LUA_NOREF;
   moon_limits_begin(&r->left, v->plan);
   r->skipped_nil = 0;
@@ -297,6 +297,17 @@ void moon_run_cancel(struct moon_run *r) {
   r->err = MOON_E_CANCELLED;
   r->cut = true;
   moon_run_end(r);
+}
+
+void moon_run_cancel_guests(struct moon_host *h) {
+  for (struct moon_list *n = h->runs.next, *next; n != &h->runs; n = next) {
+    struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
+    next = n->next;
+    if (!r->guest) { continue; }
+    r->err = MOON_E_CANCELLED;
+    say_failed(r, "cancelled: it asked a device of another target, and targets change");
+    moon_run_cancel(r);
+  }
 }
 
 void moon_run_drop(struct moon_run *r) {

@@ -37,6 +37,7 @@ struct moon_run {
   bool mute : 1;                /* it waited for so long for a first datagram that it holds no place, see sched.c */
   bool quiet : 1;               /* it was told that no more lines of it are logged */
   bool silence : 1;             /* a script was told that the agent did not answer */
+  bool guest : 1;               /* it had to do with a device that is not its own: a script may keep them */
   struct moon_list node;        /* in host->runs, ->full or ->free_runs */
   struct moon_list tasks;       /* the main one first */
   struct moon_list walks;       /* struct moon_rows */
@@ -60,7 +61,9 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
 void moon_run_end(struct moon_run *r);
 /* From outside: a stop. */
 void moon_run_cancel(struct moon_run *r);
-/* The same, and there is no record: its target is gone. */
+/* Targets are about to go or to move: runs that had to do with devices of others are cancelled, which may be among them. */
+void moon_run_cancel_guests(struct moon_host *h);
+/* The same as cancel, and there is no record: its target is gone. */
 void moon_run_drop(struct moon_run *r);
 /* Offers a record again that was not taken. false: still no room. */
 bool moon_run_offer(struct moon_run *r);
