@@ -5,9 +5,7 @@
 
 O ?= build
 B = $(O)$(if $(SAN),/san$(patsubst 1,,$(SAN)))
-ifeq ($(origin CC),default)
-CC = gcc
-endif
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 V ?= 0
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -114,7 +112,8 @@ test-build: all $(UNIT) $(FUZZ)
 bench-build: all $(BENCH)
 fuzz-build: $(FUZZ)
 test: test-deps
-	@$(BUILD) SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint threads"
+	@sh tests/deps.sh npm & $(BUILD) SAN=1 test-build || { wait; exit 2; }; wait $$! && \
+	  $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz lua nginx e2e lint threads"
 test-unit:
 	@$(BUILD) SAN=1 test-build && $(MAKE) --no-print-directory SAN=1 test-run RUN="unit fuzz"
 test-nginx soak: test-deps

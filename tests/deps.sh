@@ -1,11 +1,13 @@
 #!/bin/sh
-# deps.sh build|test...: installs what a fresh Debian 12 lacks for building (and testing), and says what. Asks nothing.
+# deps.sh build|test|npm...: installs what a fresh Debian 12 lacks for building (and testing), and says what. Asks nothing.
 # "a|b" is met by either. Both LuaJITs of Debian will do; they exclude each other, so what is there is kept.
 set -eu
 build="gcc libc6-dev pkg-config libluajit2-5.1-dev|libluajit-5.1-dev luajit2|luajit libev-dev libc-ares-dev libssl-dev libjansson-dev libsmi2-dev"
 test="libcmocka-dev lua-busted lua-check lua-cjson snmpd snmp smitools g++ iproute2"
-# npm's net-snmp judges too, where npm is: 350 packages of Debian are too much to ask of people, not of a machine.
-if [ -n "${CI:-}" ] && ! command -v npm >/dev/null; then test="$test nodejs npm"; fi
+# npm's net-snmp judges too, where npm is: 350 packages of Debian are too much to ask of people, not of a machine. They take as long as
+# building does, so make test installs them meanwhile.
+npm=
+if [ -n "${CI:-}" ] && ! command -v npm >/dev/null; then npm="nodejs npm"; fi
 # nginx's module of Lua goes with the one LuaJIT alone, and would take the other away.
 if [ "$(dpkg-query -W -f '${db:Status-Status}' libluajit-5.1-2 2>/dev/null)" != installed ]; then test="$test nginx libnginx-mod-http-lua"; fi
 want=
@@ -13,10 +15,12 @@ for set in "$@"; do
   case $set in
     build) want="$want $build" ;;
     test) want="$want $test" ;;
+    npm) want="$want $npm" ;;
     demo) ;; # what is built is all it needs
     *) echo "deps.sh: no set $set" >&2; exit 2 ;;
   esac
 done
+[ -n "$want" ] || exit 0
 have() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || {
   echo "deps: this is no Debian; needed here under their names elsewhere:$want"
