@@ -2,12 +2,15 @@
 
 #define BITS 8
 #define MASK (MOON_WHEEL_PLACES - 1)
-#define ASKED_AFTER 8 /* timers */
+#define ASKED_AFTER 8  /* timers that ran */
+#define MOVED_AFTER 1024 /* or moved, some 50 ns each */
 #define FARTHEST ((UINT64_C(1) << (BITS * MOON_WHEEL_LEVELS)) - 1)
 
 void moon_wheel_init(struct moon_wheel *w, uint64_t now_us) {
   w->tick = now_us / MOON_TICK_US;
   w->n = 0;
+  w->level = 0;
+  moon_list_init(&w->moving);
   memset(w->map, 0, sizeof w->map);
   for (size_t i = 0; i < MOON_WHEEL_LEVELS * MOON_WHEEL_PLACES; i++) { moon_list_init(&w->place[i]); }
 }
@@ -29,7 +32,7 @@ static void unlink_timer(struct moon_wheel *w, struct moon_timer *t) {
   struct moon_list *next = t->node.next;
   moon_list_remove(&t->node);
   if (next->next != next) { return; }
-  /* The only node that is alone and was linked to is a list head: of a place, or of the timers being run. */
+  /* The only node that is alone and was linked to is a list head: of a place, or of timers that are run or move. */
   if (next >= w->place && next < w->place + MOON_WHEEL_LEVELS * MOON_WHEEL_PLACES) {
     size_t i = (size_t)(next - w->place), at = i & MASK;
     w->map[i / MOON_WHEEL_PLACES][at / 64] &= ~(UINT64_C(1) << (at % 64));
@@ -84,14 +87,36 @@ static unsigned distance(const uint64_t *map, unsigned from) {
   return 0;
 }
 
-static void cascade(struct moon_wheel *w) {
-  for (unsigned level = 1; level < MOON_WHEEL_LEVELS; level++) {
-    size_t at = (size_t)(w->tick >> (BITS * level)) & MASK;
-    struct moon_list due, *node;
-    take(w, level, at, &due);
-    while ((node = moon_list_take(&due))) { put(w, MOON_LIST_ENTRY(node, struct moon_timer, node), w->tick); }
-    if (at) { return; }
+/* What the places of higher levels that time came to hold moves down. false: there was enough of it, and more is left. */
+static bool cascade(struct moon_wheel *w, bool (*enough)(const void *arg), const void *arg) {
+  unsigned moved = 0;
+  for (;;) {
+    struct moon_list *node;
+    while ((node = moon_list_take(&w->moving))) {
+      put(w, MOON_LIST_ENTRY(node, struct moon_timer, node), w->tick);
+      if (++moved % MOVED_AFTER == 0 && enough && enough(arg)) { return false; }
+    }
+    if (!w->level) { return true; }
+    size_t at = (size_t)(w->tick >> (BITS * w->level)) & MASK;
+    take(w, w->level, at, &w->moving);
+    w->level = at || w->level + 1 == MOON_WHEEL_LEVELS ? 0 : w->level + 1;
   }
+}
+
+static bool is_moving(const struct moon_wheel *w) { return w->level || !moon_list_empty(&w->moving); }
+
+/* To the next tick that there may be something to do in, up to now; false: there is none. */
+static bool go_on(struct moon_wheel *w, uint64_t now) {
+  unsigned at = (unsigned)w->tick & MASK, ahead = distance(w->map[0], at);
+  uint64_t step = MOON_WHEEL_PLACES - at; /* to the next cascade */
+  if (ahead && ahead < step) { step = ahead; }
+  if (!w->n || w->tick + step > now) {
+    if (w->tick < now) { w->tick = now; }
+    return false;
+  }
+  w->tick += step;
+  if (((unsigned)w->tick & MASK) == 0) { w->level = 1; }
+  return true;
 }
 
 void moon_wheel_expire(struct moon_wheel *w, uint64_t now_us) { moon_wheel_expire_some(w, now_us, NULL, NULL); }
@@ -99,21 +124,9 @@ void moon_wheel_expire(struct moon_wheel *w, uint64_t now_us) { moon_wheel_expir
 void moon_wheel_expire_some(struct moon_wheel *w, uint64_t now_us, bool (*enough)(const void *arg), const void *arg) {
   unsigned run = 0;
   uint64_t now = now_us / MOON_TICK_US;
-  while (w->tick < now) {
-    if (!w->n) {
-      w->tick = now;
-      return;
-    }
-    unsigned at = (unsigned)w->tick & MASK, ahead = distance(w->map[0], at);
-    uint64_t step = MOON_WHEEL_PLACES - at; /* to the next cascade */
-    if (ahead && ahead < step) { step = ahead; }
-    if (w->tick + step > now) {
-      w->tick = now;
-      return;
-    }
-    w->tick += step;
-    at = (unsigned)w->tick & MASK;
-    if (at == 0) { cascade(w); }
+  while (is_moving(w) || go_on(w, now)) {
+    if (!cascade(w, enough, arg)) { return; }
+    unsigned at = (unsigned)w->tick & MASK;
     if (!(w->map[0][at / 64] >> (at % 64) & 1)) { continue; }
     struct moon_list due, *node;
     take(w, 0, at, &due);
@@ -130,6 +143,7 @@ void moon_wheel_expire_some(struct moon_wheel *w, uint64_t now_us, bool (*enough
 
 uint64_t moon_wheel_next_us(const struct moon_wheel *w) {
   if (!w->n) { return UINT64_MAX; }
+  if (is_moving(w)) { return w->tick * MOON_TICK_US; }
   uint64_t best = UINT64_MAX;
   for (unsigned level = 0; level < MOON_WHEEL_LEVELS; level++) {
     uint64_t turn = w->tick >> (BITS * level);

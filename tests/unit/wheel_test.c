@@ -180,6 +180,54 @@ static void restart_from_inside(void **state) {
   assert_int_equal(wheel.n, 1);
 }
 
+static size_t n_moving(void) {
+  size_t n = 0;
+  for (const struct moon_list *l = wheel.moving.next; l != &wheel.moving; l = l->next) { n++; }
+  return n;
+}
+
+static bool at_once(const void *arg) {
+  (*(unsigned *)(uintptr_t)arg)++;
+  return true;
+}
+
+/* All of a far place are due in the same minute: they move down a thousand in a call, and time waits for the last of them. */
+static void many_move_down(void **state) {
+  enum { N = 10000 };
+  static struct probe p[N];
+  unsigned asked = 0, calls = 0;
+  (void)state;
+  memset(p, 0, sizeof p);
+  uint64_t begin_us = (wheel.tick / 65536 + 2) * 65536 * MS;
+  for (size_t i = 0; i < N; i++) {
+    moon_timer_init(&p[i].t, note, &p[i]);
+    start(&p[i], begin_us + i % 65000 * 6 * MS);
+  }
+  struct probe other = {.runs = 0};
+  moon_timer_init(&other.t, note, &other);
+  now_us = begin_us;
+  for (size_t left = N; calls == 0 || left; calls++) {
+    moon_wheel_expire_some(&wheel, now_us, at_once, &asked);
+    assert_true(left - n_moving() <= 1024);
+    left = n_moving();
+    if (left) { assert_true(moon_wheel_next_us(&wheel) <= now_us); }
+    if (calls == 3) {
+      assert_int_equal(p[0].runs, 0); /* due, and moved, but time stands still */
+      moon_wheel_stop(&wheel, &p[N - 1].t); /* does not move yet */
+      left--;
+      start(&other, now_us);
+    }
+  }
+  assert_in_range(calls, 9, 12);
+  while (wheel.n) { advance(now_us + MS); }
+  assert_int_equal(other.runs, 1);
+  assert_int_equal(p[N - 1].runs, 0);
+  for (size_t i = 0; i < N - 1; i++) {
+    assert_int_equal(p[i].runs, 1);
+    assert_true(p[i].ran_us >= p[i].at_us && p[i].ran_us <= p[i].at_us + 2 * MS);
+  }
+}
+
 /* Random starts, stops and steps against a plain list. */
 static void random_walk(void **state) {
   enum { N = 300 };
@@ -235,6 +283,7 @@ int main(void) {
     cmocka_unit_test_setup(stop_clears, begin),
     cmocka_unit_test_setup(stop_from_inside, begin),
     cmocka_unit_test_setup(restart_from_inside, begin),
+    cmocka_unit_test_setup(many_move_down, begin),
     cmocka_unit_test_setup(random_walk, begin),
   };
   srand(7);
