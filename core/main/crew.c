@@ -14,6 +14,7 @@
 #include "../base/mem.h"
 #include "../bind/load/pack.h"
 #include "log.h"
+#include "orders.h"
 #include "outfit.h"
 #include "output.h"
 #include "shard.h"
@@ -24,6 +25,7 @@
 #define BACKOFF_MOST_US (5 * MOON_SECOND_US)
 #define LIVED_US (10 * MOON_SECOND_US)  /* a worker this old died of something new */
 #define TELL_AGAIN_US (100 * 1000)
+#define PART_DUTIES 512u                /* of a change that a worker is told */
 #define FUTILE_MAX 5                    /* --once: workers of a slot that died in a row, none of which finished a run */
 
 /* In a child: only what is its own stays open, and it does not outlive the master. */
@@ -288,27 +290,32 @@ bool moon_crew_order(const struct moon_child *w, uint64_t op, uint64_t number, i
   return sendmsg(w->order_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof order;
 }
 
-/* In a file without a name: it may be larger than a socket takes. */
-static bool hand_over(const struct moon_child *w, const uint8_t *p, size_t n) {
-  int fd = memfd_create("change", MFD_CLOEXEC);
-  bool done = fd >= 0;
-  for (size_t at = 0; done && at < n;) {
-    ssize_t put = write(fd, p + at, n - at);
-    done = put > 0;
-    at += done ? (size_t)put : 0;
+/* Each part of it as much as a worker takes in at one go: a device of each probe there costs it half a microsecond. */
+static uint32_t targets_of_a_part(const struct moon_plan *plan) {
+  uint32_t n_duties = 1, least = 1 + plan->n_credentials / 16; /* all of which come with each part */
+  for (uint32_t i = 0; i < plan->n_probes; i++) { n_duties += plan->probes[i].n_jobs; }
+  uint32_t n = PART_DUTIES / n_duties;
+  return n < least ? least : n;
+}
+
+static bool put_change(const struct moon_master *m, uint32_t slot, const struct moon_change *change, int fd) {
+  struct share share = {slot, m->plan->workers};
+  struct moon_change_place place = {0};
+  bool done = true;
+  while (done && !place.over) {
+    uint8_t *p = NULL;
+    size_t n = 0;
+    done = !moon_change_pack(change, is_mine, &share, targets_of_a_part(change->now), &place, &p, &n) && moon_orders_put(fd, p, n);
+    moon_pack_free(p, n);
   }
-  done = done && moon_crew_order(w, MOON_ORDER_CHANGE, 0, fd);
-  if (fd >= 0) { close(fd); }
   return done;
 }
 
 void moon_crew_tell(struct moon_master *m, uint32_t slot, const struct moon_change *change) {
   struct moon_child *w = &m->workers[slot];
-  struct share share = {slot, m->plan->workers};
-  uint8_t *p = NULL;
-  size_t n = 0;
-  bool done = moon_change_pack(change, is_mine, &share, &p, &n) == MOON_OK && hand_over(w, p, n);
-  moon_pack_free(p, n);
+  int fd = moon_orders_file("change");
+  bool done = fd >= 0 && put_change(m, slot, change, fd) && moon_crew_order(w, MOON_ORDER_CHANGE, 0, fd);
+  if (fd >= 0) { close(fd); }
   if (done) { return; }
   moon_log(MOON_LOG_ERROR, "worker %u (pid %d) takes no change: killed", slot, (int)w->pid);
   kill(w->pid, SIGKILL);

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
@@ -14,7 +13,7 @@
 #include "crew.h"
 #include "format.h"
 #include "log.h"
-#include "worker.h"
+#include "orders.h"
 
 #define PREPARE_US (5 * MOON_SECOND_US) /* a worker that needs longer than that is not well */
 
@@ -47,25 +46,13 @@ void moon_turnover_fini(struct moon_turnover *t) {
 
 /* ---- preparing ---- */
 
-static bool write_all(int fd, const void *p, size_t n) {
-  for (const char *at = p; n;) {
-    ssize_t put = write(fd, at, n);
-    if (put <= 0) { return false; }
-    at += put;
-    n -= (size_t)put;
-  }
-  return true;
-}
-
-/* u32 serial, u32 number of probes; of each u64 octets and a packed plan. */
 static bool make_file(struct moon_turnover *t, const struct moon_change *c) {
-  const uint32_t head[] = {t->preparing, c->n_code};
-  t->file_fd = memfd_create("versions", MFD_CLOEXEC);
-  bool done = t->file_fd >= 0 && write_all(t->file_fd, head, sizeof head);
+  t->file_fd = moon_orders_file("versions");
+  bool done = t->file_fd >= 0;
   for (uint32_t i = 0; done && i < c->n_code; i++) {
     uint8_t *p = NULL;
     size_t n = 0;
-    done = !moon_change_pack_probe(c->now, c->code[i], &p, &n) && write_all(t->file_fd, &(uint64_t){n}, 8) && write_all(t->file_fd, p, n);
+    done = !moon_change_pack_probe(c->now, c->code[i], &p, &n) && moon_orders_put(t->file_fd, p, n);
     moon_pack_free(p, n);
   }
   return done;

@@ -15,6 +15,7 @@
 #include "inhouse.h"
 #include "insight.h"
 #include "log.h"
+#include "orders.h"
 #include "shard.h"
 #include "trace.h"
 #include "watchdog.h"
@@ -41,7 +42,7 @@ struct worker {
   struct moon_insight insight;
   struct moon_trace trace;
   struct moon_without without;
-  struct moon_plan *change;  /* the last one; NULL: none came */
+  struct moon_orders orders;
   struct moon_watchdog watch;
   uint32_t *shard;
   uint32_t n_shard;
@@ -85,7 +86,9 @@ static void notice(void *arg, void *peer_user, const char *text) {
 
 static void ready(void *arg) {
   struct worker *w = arg;
-  if (w->host) { moon_host_ready(w->host); }
+  if (!w->host) { return; }
+  moon_host_ready(w->host);
+  moon_orders_work(&w->orders);
 }
 
 static bool recall(void *arg, void *peer_user, const struct moon_addr *addr, struct moon_trust_record *out) {
@@ -107,22 +110,6 @@ static void on_room(void *arg, int fd) {
   moon_host_output_ready(w->host);
 }
 
-/* The whole of a file; NULL: it cannot be read. */
-static uint8_t *slurp(int fd, size_t *n) {
-  struct stat st;
-  uint8_t *p = fstat(fd, &st) || st.st_size <= 0 ? NULL : moon_mem_alloc((size_t)st.st_size);
-  size_t got = 0;
-  *n = p ? (size_t)st.st_size : 0;
-  while (got < *n) {
-    ssize_t more = pread(fd, p + got, *n - got, (off_t)got);
-    if (more <= 0) { break; }
-    got += (size_t)more;
-  }
-  if (p && got == *n) { return p; }
-  moon_pack_free(p, *n);
-  return NULL;
-}
-
 /* A script may take less than all others could until now. */
 static void watch_closer(struct worker *w, const struct moon_plan *plan) {
   for (uint32_t i = 0; i < plan->n_probes; i++) {
@@ -130,62 +117,20 @@ static void watch_closer(struct worker *w, const struct moon_plan *plan) {
   }
 }
 
-/* What is not as it was. Kept until the next one: it has all credentials there are, which a trace masks. */
-static void change(struct worker *w, int fd) {
-  struct moon_plan *plan = NULL;
-  size_t n;
-  uint8_t *p = slurp(fd, &n);
-  enum moon_err err = p ? moon_unpack(p, n, &plan) : MOON_E_NOMEM;
-  moon_pack_free(p, n);
-  if (err) {
-    moon_log(MOON_LOG_ERROR, "worker %u cannot read a change of targets: %s", w->c->slot, moon_err_text(err));
-    _exit(MOON_WORKER_FAILED); /* who comes next starts with all of it */
-  }
+static void part(void *arg, uint64_t op, const struct moon_plan *plan) {
+  struct worker *w = arg;
   watch_closer(w, plan);
-  moon_host_change(w->host, plan);
-  w->trace.plan = plan;
-  moon_plan_free(w->change);
-  w->change = plan;
+  if (op == MOON_ORDER_CHANGE) { w->trace.plan = plan; } /* with all credentials there are, which a trace masks */
 }
 
-/* What turnover.c wrote. false: that cannot be read. */
-static bool unpack_versions(const uint8_t *p, size_t size, struct moon_plan ***out, uint32_t *n) {
-  const uint8_t *end = p + size;
-  uint32_t head[2] = {0};
-  if (size >= sizeof head) { memcpy(head, p, sizeof head); }
-  p += sizeof head;
-  *n = 0;
-  *out = moon_mem_array((size_t)head[1] + 1, sizeof **out);
-  for (uint64_t len; *out && *n < head[1]; p += len) {
-    if (end - p < 8) { break; }
-    memcpy(&len, p, 8);
-    p += 8;
-    if (len > (uint64_t)(end - p) || moon_unpack(p, (size_t)len, &(*out)[*n])) { break; }
-    ++*n;
-  }
-  return *out && *n == head[1] && *n;
+static void lost(void *arg, enum moon_err err) {
+  moon_log(MOON_LOG_ERROR, "worker %u cannot read a change of targets: %s", ((struct worker *)arg)->c->slot, moon_err_text(err));
+  _exit(MOON_WORKER_FAILED); /* who comes next starts with all of it */
 }
 
 static void prepared(void *arg, uint32_t serial, const char *error) {
   struct worker *w = arg;
   moon_board_say(w->c->board, w->c->slot, serial, error);
-}
-
-static void prepare(struct worker *w, uint32_t serial, int fd) {
-  struct moon_plan **plans = NULL;
-  uint32_t n = 0;
-  size_t size;
-  uint8_t *p = slurp(fd, &size);
-  bool good = p && unpack_versions(p, size, &plans, &n);
-  moon_pack_free(p, size);
-  if (!good) {
-    while (n) { moon_plan_free(plans[--n]); }
-    moon_mem_free(plans);
-    prepared(w, serial, "not enough memory in a worker");
-    return;
-  }
-  for (uint32_t i = 0; i < n; i++) { watch_closer(w, plans[i]); }
-  moon_host_prepare(w->host, plans, n, serial);
 }
 
 /* The file that came with it in *with, -1: none. */
@@ -206,8 +151,7 @@ static void on_order(void *arg, int fd) {
   ssize_t n = take_order(fd, &order, &with);
   if (n == 0) { _exit(MOON_WORKER_FAILED); }
   if (with >= 0) {
-    if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_CHANGE) { change(w, with); }
-    if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_PREPARE) { prepare(w, (uint32_t)order.deadline_us, with); }
+    if (n == (ssize_t)sizeof order) { moon_orders_take(&w->orders, order.op, (uint32_t)order.deadline_us, with); }
     close(with);
   }
   if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_SETTLE) { moon_host_settle(w->host, (uint32_t)order.deadline_us); }
@@ -317,6 +261,8 @@ static enum moon_err start(struct worker *w) {
     if (ftruncate(w->c->handover_fd, 0)) { moon_log(MOON_LOG_WARN, "worker %u: %m", w->c->slot); } /* one that crashes leaves nothing */
   }
   if (err) { return err; }
+  w->orders = (struct moon_orders){.engine = w->engine, .host = w->host, .part = part, .refused = prepared, .lost = lost, .arg = w};
+  moon_orders_init(&w->orders);
   moon_insight_init(&w->insight, w->engine, w->host, w->c->desk, w->c->slot);
   err = io->watch(w->loop, w->c->control_fd, on_order, w);
   if (!err) { err = io->watch(w->loop, w->c->desk->worker_fd[w->c->slot], on_question, w); }
@@ -336,7 +282,7 @@ static void finish(struct worker *w) {
   if (w->host) { moon_host_free(w->host); }
   if (w->engine) { moon_engine_free(w->engine); }
   moon_inhouse_fini(&w->inhouse);
-  moon_plan_free(w->change);
+  moon_orders_fini(&w->orders);
   if (w->loop) { moon_loop_free(w->loop); }
   moon_mem_free(w->shard);
   moon_without_fini(&w->without);

@@ -333,24 +333,31 @@ void moon_change_fini(struct moon_change *c) {
   *c = (struct moon_change){0};
 }
 
-enum moon_err moon_change_pack(const struct moon_change *c, bool (*mine)(void *arg, const char *name), void *arg, uint8_t **out, size_t *n) {
+enum moon_err moon_change_pack(const struct moon_change *c, bool (*mine)(void *arg, const char *name), void *arg, uint32_t most,
+                               struct moon_change_place *place, uint8_t **out, size_t *n) {
   struct moon_plan plan = *c->now;
-  struct moon_plan_target *targets = moon_mem_array((size_t)c->n_new + c->n_other + 1, sizeof *targets);
-  const char **gone = moon_mem_array((size_t)c->n_gone + 1, sizeof *gone);
+  struct moon_plan_target *targets = moon_mem_array((size_t)most + 1, sizeof *targets);
+  const char **gone = moon_mem_array((size_t)most + 1, sizeof *gone);
+  struct moon_change_place at = *place;
   enum moon_err e = targets && gone ? MOON_OK : MOON_E_NOMEM;
   plan.targets = targets;
   plan.gone = gone;
   plan.n_targets = plan.n_gone = plan.n_files = plan.n_kept = plan.n_warnings = plan.n_env = 0;
-  if (!c->settings) { plan.n_probes = 0; }
-  for (uint32_t i = 0; !e && i < c->now->n_targets; i++) {
-    if (!c->is[i] || !mine(arg, c->now->targets[i].name)) { continue; }
-    targets[plan.n_targets] = c->now->targets[i];
+  if (!c->settings || at.begun) { plan.n_probes = 0; }
+  for (; !e && at.was < c->was->n_targets && plan.n_gone < most; at.was++) {
+    if (!c->stays[at.was] && mine(arg, c->was->targets[at.was].name)) { gone[plan.n_gone++] = c->was->targets[at.was].name; }
+  }
+  for (; !e && at.now < c->now->n_targets && plan.n_gone + plan.n_targets < most; at.now++) {
+    if (!c->is[at.now] || !mine(arg, c->now->targets[at.now].name)) { continue; }
+    targets[plan.n_targets] = c->now->targets[at.now];
     targets[plan.n_targets++].file = 0;
   }
-  for (uint32_t i = 0; !e && i < c->was->n_targets; i++) {
-    if (!c->stays[i] && mine(arg, c->was->targets[i].name)) { gone[plan.n_gone++] = c->was->targets[i].name; }
-  }
   if (!e) { e = moon_pack(&plan, out, n); }
+  if (!e) {
+    *place = at;
+    place->begun = true;
+    place->over = at.was == c->was->n_targets && at.now == c->now->n_targets;
+  }
   moon_mem_free(targets);
   moon_mem_free(gone);
   return e;

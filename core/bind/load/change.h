@@ -2,7 +2,7 @@
  *
  *   moon_change_keep(was, &fresh);               files that could not be read keep their targets
  *   moon_change_make(was, fresh, &c);
- *   moon_change_pack(&c, mine, arg, &p, &n);     for moon_host_change, after moon_unpack elsewhere
+ *   moon_change_pack(&c, mine, arg, 100, &place, &p, &n);   until place.over: for moon_host_change, after moon_unpack elsewhere
  *   moon_change_pack_probe(fresh, c.code[i], ...)  for moon_host_prepare: probes whose code is another
  *   moon_change_fini(&c);                                                                                         */
 #ifndef MOON_BIND_LOAD_CHANGE_H
@@ -39,7 +39,14 @@ enum moon_err moon_change_pick(const struct moon_plan *plan, const uint32_t *whi
 enum moon_err moon_change_pack_probe(const struct moon_plan *plan, uint32_t which, uint8_t **out, size_t *n);
 /* Nothing for anybody? */
 static inline bool moon_change_is_none(const struct moon_change *c) { return !c->n_new && !c->n_other && !c->n_gone && !c->settings; }
-/* The part of those whose targets mine() knows by their names. As moon_pack. */
-enum moon_err moon_change_pack(const struct moon_change *c, bool (*mine)(void *arg, const char *name), void *arg, uint8_t **out, size_t *n);
+/* How far a change was packed. Zeroed: not yet. */
+struct moon_change_place {
+  uint32_t was, now;                 /* targets of each that were looked at */
+  bool begun;
+  bool over;                         /* there is nothing more of it */
+};
+/* The next `most` of those whose targets mine() knows by their names: those that are gone first, and settings with the first part. As moon_pack. */
+enum moon_err moon_change_pack(const struct moon_change *c, bool (*mine)(void *arg, const char *name), void *arg, uint32_t most,
+                               struct moon_change_place *place, uint8_t **out, size_t *n);
 
 #endif

@@ -126,4 +126,8 @@ return {
     from = "if (st.st_uid != geteuid() && strncmp", to = "if (st.st_uid == 1 && strncmp" },
   { name = "rollout: other intervals are on trial already", file = "core/main/turnover.c", tests = { "unit/rollout_test" },
     from = "      same = a->jobs[k].every_s == b->jobs[k].every_s && a->jobs[k].timeout_s == b->jobs[k].timeout_s;\n", to = "" },
+  { name = "orders: a file is gone through in one turn", file = "core/main/orders.c", tests = { "unit/orders_test" },
+    from = "!moon_list_empty(&o->files) && moon_engine_clock_us(o->engine) < until", to = "!moon_list_empty(&o->files) && until" },
+  { name = "orders: the file that came last comes first", file = "core/main/orders.c", tests = { "unit/orders_test" },
+    from = "  moon_list_append(&o->files, &f->node);", to = "  moon_list_prepend(&o->files, &f->node);" },
 }
