@@ -219,6 +219,7 @@ static uint32_t launch_new(struct moon_engine *e, uint32_t room) {
     moon_bucket_take(&e->bucket, e->now_us);
     room--;
     first++;
+    if (room > PER_LONG_TURN && e->now_us - e->turn_us >= LONG_US) { room = PER_LONG_TURN; } /* it has become long */
     /* One request each: to the end of the round, or out of it. */
     moon_list_remove(&p->node);
     moon_peer_activate(p);

@@ -261,6 +261,28 @@ static void intervals_of_the_new_one(void **state) {
   host_rig_fini(&r);
 }
 
+/* Intervals that were sent to the version before, and come when it has gone over, are not the new one's. */
+static void limits_of_the_one_before(void **state) {
+  (void)state;
+  struct host_rig r;
+  begin(&r, 2, TICK("one"));
+  host_rig_loop(&r, 0.25);
+  struct moon_plan_job before = {.name = "", .every_s = 3600, .timeout_s = 5};
+  struct moon_plan_probe probe = r.probe;
+  struct moon_plan c = r.plan;
+  probe.jobs = &before;
+  c.probes = &probe;
+  c.n_targets = 0;
+  r.job.every_s = 0.05;
+  prepare(&r, TICK("two"), 1);
+  put(&r, 1, MOON_SHARE_FINAL);
+  moon_host_change(r.host, &c);
+  forget(&r);
+  host_rig_loop(&r, 0.5);
+  assert_in_range(count(r.out, "d1 two "), 8, 11);
+  host_rig_fini(&r);
+}
+
 /* A new target's first run is of what is current; a first run on trial has an empty state on both sides. */
 static void comes_while_on_trial(void **state) {
   (void)state;
@@ -452,9 +474,10 @@ static void two_trials_end_at_once(void **state) {
   put(&r, 1, MOON_SHARE_FINAL);
   put(&r, 2, 100);
   put(&r, 0, 0);
-  assert_int_equal(ways_back(&r), 0);
+  assert_int_equal(ways_back(&r), 3); /* none of them is looked at in that moment */
   forget(&r);
   host_rig_loop(&r, 0.15);
+  assert_int_equal(ways_back(&r), 0);
   expect(r.out, "d1 from 2\n");
   assert_null(strstr(r.out, "from 1"));
   assert_null(strstr(r.out, "three"));
@@ -482,6 +505,55 @@ static void another_one_meanwhile(void **state) {
   forget(&r);
   host_rig_loop(&r, 0.15);
   expect(r.out, line); /* promoted: the state it has made is its own */
+  host_rig_fini(&r);
+}
+
+static uint64_t leap_us, late_us; /* of the clock, with each look at it */
+
+static uint64_t leaping(void *loop) {
+  late_us += leap_us;
+  return moon_loop_virtual_us(loop) + late_us;
+}
+
+/* That of each of many probes takes its time, and all else goes on meanwhile. */
+static void many_probes_settle(void **state) {
+  (void)state;
+  struct host_rig r;
+  struct moon_plan_probe probes[4];
+  char names[4][4];
+  unsigned turns = 0;
+  leap_us = late_us = 0;
+  host_rig_init(&r, 1);
+  r.engine_config.clock_us = leaping;
+  r.plan.once = false;
+  r.job.every_s = 3600;
+  for (uint32_t i = 0; i < 4; i++) {
+    snprintf(names[i], sizeof names[i], "p%u", i);
+    probes[i] = r.probe;
+    probes[i].name = names[i];
+    probes[i].version = 1;
+  }
+  r.plan.probes = probes;
+  r.plan.n_probes = 4;
+  assert_int_equal(host_rig_start(&r, TICK("one")), MOON_OK);
+  r.plan.n_probes = 1; /* of those that are prepared */
+  host_rig_loop(&r, 0.15);
+  for (uint32_t i = 0; i < 4; i++) {
+    r.probe = probes[i];
+    prepare(&r, TICK("two"), i + 1);
+    r.shares[i] = moon_share_word(i + 1, MOON_SHARE_FINAL);
+  }
+  leap_us = 3000;
+  moon_host_settle(r.host, 4);
+  assert_int_equal(r.host->probes[0].current->serial, 1);
+  assert_int_equal(r.host->probes[1].current->serial, 0);
+  for (; turns < 100 && r.host->probes[3].current->serial == 0; turns++) {
+    if (turns == 0) { moon_host_settle(r.host, 3); } /* another one meanwhile */
+    host_rig_loop(&r, 0.0001);
+  }
+  assert_in_range(turns, 1, 4);
+  for (uint32_t i = 0; i < 4; i++) { assert_ptr_equal(r.host->probes[i].versions, r.host->probes[i].current); }
+  leap_us = 0;
   host_rig_fini(&r);
 }
 
@@ -532,10 +604,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(all_go_over), cmocka_unit_test(a_share_has_it_and_can_go_back), cmocka_unit_test(shares_grow),
     cmocka_unit_test(what_runs_ends_as_it_began), cmocka_unit_test(migrate_adapts), cmocka_unit_test(broken_ones_change_nothing),
-    cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one),
+    cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one), cmocka_unit_test(limits_of_the_one_before),
     cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(what_is_nested_is_a_copy_too), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
     cmocka_unit_test(other_jobs_are_tried), cmocka_unit_test(the_end_of_a_trial_takes_its_time), cmocka_unit_test(two_trials_end_at_once),
-    cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
+    cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(many_probes_settle), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

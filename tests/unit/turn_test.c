@@ -10,17 +10,24 @@
 
 static struct host_rig r;
 static uint64_t before, most, resume_us;
+static uint64_t sent_before, most_sent, send_us;
+static uint64_t leap_us, late_us; /* with each look at the clock */
 
-static uint64_t clock_us(void *arg) { return moon_loop_virtual_us(arg) + r.runs.resumes * resume_us; }
+static uint64_t clock_us(void *arg) {
+  late_us += leap_us;
+  return moon_loop_virtual_us(arg) + r.runs.resumes * resume_us + r.counters.datagrams_out * send_us + late_us;
+}
 
 static void look(struct host_rig *rig) {
-  uint64_t n = rig->runs.resumes - before;
+  uint64_t n = rig->runs.resumes - before, sent = rig->counters.datagrams_out - sent_before;
   before = rig->runs.resumes;
+  sent_before = rig->counters.datagrams_out;
   most = n > most ? n : most;
+  most_sent = sent > most_sent ? sent : most_sent;
 }
 
 static void begin(void) {
-  before = most = 0;
+  before = most = sent_before = most_sent = send_us = leap_us = late_us = 0;
   resume_us = RESUME_US;
   host_rig_init(&r, TARGETS);
   r.engine_config.clock_us = clock_us;
@@ -112,6 +119,85 @@ static void children(void **state) {
   end(r.runs.resumes);
 }
 
+/* What they ask leaves: the kernel takes its time for each datagram. */
+static void requests(void **state) {
+  (void)state;
+  begin();
+  resume_us = 0;
+  send_us = 10;
+  r.plan.policy.window = 16;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function(device)\n"
+                                    "  local function get() assert(device:get '1.3.6.1.2.1.1.3.0') end\n"
+                                    "  local all = {} for i = 1, 16 do all[i] = get end\n"
+                                    "  snmp.all(unpack(all))\n"
+                                    "end }"), MOON_OK);
+  assert_in_range(most_sent * send_us, 1000, TURN_MOST_US);
+  assert_int_equal(r.runs.runs_ok, TARGETS);
+  host_rig_fini(&r);
+}
+
+#define JOBS 16u
+#define OTHER_US 7000000u
+
+static uint64_t armed_before, most_armed;
+
+static void look_at_armed(struct host_rig *rig) {
+  uint64_t n = 0;
+  for (uint32_t i = 0; i < TARGETS * JOBS; i++) { n += moon_sched_duty(rig->host, i)->every_us == OTHER_US; }
+  most_armed = n - armed_before > most_armed ? n - armed_before : most_armed;
+  armed_before = n;
+}
+
+/* Intervals of all are others now. */
+static void intervals(void **state) {
+  (void)state;
+  struct moon_plan_job jobs[JOBS], others[JOBS];
+  char names[JOBS][4], script[JOBS * 40 + 40], *at = script;
+  begin();
+  at += sprintf(at, "return { jobs = {");
+  for (uint32_t i = 0; i < JOBS; i++) {
+    sprintf(names[i], "j%02u", i);
+    at += sprintf(at, " %s = { run = function() end },", names[i]);
+    jobs[i] = others[i] = (struct moon_plan_job){.name = names[i], .every_s = 60, .timeout_s = 60};
+    others[i].every_s = OTHER_US / 1e6;
+  }
+  strcpy(at, " } }");
+  r.plan.once = false;
+  r.probe.jobs = jobs;
+  r.probe.n_jobs = JOBS;
+  assert_int_equal(host_rig_start(&r, script), MOON_OK);
+  host_rig_loop(&r, 1);
+  struct moon_plan change = r.plan;
+  struct moon_plan_probe probe = r.probe;
+  probe.jobs = others;
+  change.probes = &probe;
+  change.n_targets = 0;
+  moon_host_change(r.host, &change);
+  r.on_turn = look_at_armed;
+  armed_before = most_armed = 0;
+  leap_us = 3000;
+  for (int i = 0; i < 100 && armed_before < TARGETS * JOBS; i++) { host_rig_loop(&r, 0.001); }
+  assert_int_equal(armed_before, TARGETS * JOBS);
+  assert_in_range(most_armed, 1, 300);
+  leap_us = 0;
+  host_rig_fini(&r);
+}
+
+/* More is due than can be done, and each run that begins makes garbage: of what is due in a turn that took its time nothing begins. */
+static void too_much(void **state) {
+  (void)state;
+  begin();
+  resume_us = 500;
+  r.plan.once = false;
+  r.job.every_s = 0.05;
+  assert_int_equal(host_rig_start(&r, "return { run = function() local t = {} for i = 1, 200 do t[i] = { i } end end }"), MOON_OK);
+  host_rig_loop(&r, 5);
+  assert_true(r.host->histograms->gc.n > 100);
+  assert_in_range(most * resume_us, 3000, TURN_MOST_US);
+  host_rig_fini(&r);
+}
+
 /* All of them sleep until the same moment. */
 static void timers(void **state) {
   (void)state;
@@ -167,7 +253,7 @@ static void what_is_alive(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_that_start), cmocka_unit_test(answers), cmocka_unit_test(rows), cmocka_unit_test(rows_that_wait),
-    cmocka_unit_test(children), cmocka_unit_test(timers), cmocka_unit_test(breakers), cmocka_unit_test(what_is_alive),
+    cmocka_unit_test(children), cmocka_unit_test(requests), cmocka_unit_test(intervals), cmocka_unit_test(too_much), cmocka_unit_test(timers), cmocka_unit_test(breakers), cmocka_unit_test(what_is_alive),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

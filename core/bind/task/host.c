@@ -146,6 +146,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   moon_list_init(&h->free_runs);
   moon_list_init(&h->free_sheets);
   moon_sched_init(h);
+  h->settled = UINT32_MAX;
   read_clocks(h);
   h->seed = (uint64_t)(h->clock_offset_s * 1e9);
   if (!(c->epoch_s > 0)) { h->seed ^= (uint64_t)(uintptr_t)h * 0x9e3779b97f4a7c15u; }
@@ -210,9 +211,11 @@ static void collect(struct moon_host *h) {
 void moon_host_ready(struct moon_host *h) {
   read_clocks(h);
   h->started = 0;
+  h->tired = false;
   moon_task_run_woken(h);
   moon_sched_start(h);
   moon_sched_rearm_some(h);
+  moon_revision_settle_some(h);
   moon_revision_end_some(h);
   moon_revision_work(h);
   if (moon_garbage_is_behind(&h->garbage)) { work_off(h); }

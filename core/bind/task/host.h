@@ -107,7 +107,8 @@ MOON_API void moon_host_change(struct moon_host *h, const struct moon_plan *chan
 /* Candidates, for the probes of their names: compiled and checked a part a turn, then config.prepared is called. A name that is not
  * there, or that has other jobs, is only checked. What was still being prepared is given up. Takes plans, each with one probe, and the array. */
 MOON_API void moon_host_prepare(struct moon_host *h, struct moon_plan **plans, uint32_t n, uint32_t serial);
-/* The words of config.shares were written: what is over goes. Versions up to this number that are nothing now are dropped. */
+/* The words of config.shares were written: what is over goes, some at once and the rest in the turns that follow; runs that start look
+ * by themselves. Versions up to this number that are nothing then are dropped. */
 MOON_API void moon_host_settle(struct moon_host *h, uint32_t serial);
 /* Lines of an engine notice about a peer carry its target's name: give the engine this as notice, with the host as arg. */
 MOON_API void moon_host_notice(void *host, void *peer_user, const char *text);

@@ -27,6 +27,14 @@ struct moon_rates;
 struct moon_run;
 struct moon_task;
 
+#define MOON_ENDED_MAX 4
+
+/* A trial that is over. */
+struct moon_ended {
+  uint32_t serial; /* of its candidate */
+  bool back;       /* devices go back */
+};
+
 struct moon_host_probe {
   struct moon_host *host;
   const struct moon_plan_probe *plan; /* the current version's */
@@ -37,9 +45,9 @@ struct moon_host_probe {
   uint64_t seen;               /* the word when last looked at */
   uint8_t percent;             /* of it */
   bool tried;                  /* some device may have gone over to the candidate */
-  bool ended_back;             /* of the trial that is being ended: devices go back */
-  uint32_t ended;              /* serial of its candidate */
-  uint32_t ending;             /* place of the target that is looked at for it next; UINT32_MAX: none */
+  uint8_t n_ended;
+  struct moon_ended ended[MOON_ENDED_MAX]; /* trials whose devices were not all looked at for that since */
+  uint32_t ending;             /* place of the target that is looked at for them next; UINT32_MAX: none */
   uint32_t asked;              /* how often its devices are to be asked anew whose they are */
   uint32_t rearm;              /* place of the target whose duties are due at other times next; UINT32_MAX: none */
   uint32_t *order;             /* of jobs: by falling interval, so that what is chosen once a day is known before what polls it */
@@ -182,9 +190,12 @@ struct moon_host {
   struct moon_list *young;     /* of runs, the first that did not begin long ago; all before it were looked at for that */
   struct moon_ramp ramp;       /* runs at once for now, while more are due */
   uint32_t started;            /* runs, in this turn */
+  uint32_t settled;            /* probes, of what config.shares say now; n_probes: all of them */
+  uint32_t settle_serial;      /* versions up to this one that are nothing then go */
   bool draining, blocked, done_said;
   bool rearming;               /* some probe has duties to be armed anew */
   bool ending;                 /* some probe has a trial that is being ended */
+  bool tired;                  /* this turn took its time: no more runs begin in it */
   bool stopped;                /* a script was, in this batch: the sockets are looked at before more is run */
   bool stepped;                /* garbage was collected since somebody looked at the clock: that may have taken long */
 };

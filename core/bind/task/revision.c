@@ -111,12 +111,14 @@ static bool same_intervals(const struct moon_revision *a, const struct moon_revi
   return true;
 }
 
-/* The next target of a trial that is over. */
+/* The next target of trials that are over. */
 static void end_next(struct moon_host_probe *p) {
   struct moon_host *h = p->host;
   struct moon_host_target *t = h->targets[p->ending];
   if (t) { moon_shift_settle(h->L, &t->devices[p - h->probes]); }
-  p->ending = p->ending + 1 < h->cap_targets ? p->ending + 1 : UINT32_MAX;
+  if (++p->ending < h->cap_targets) { return; }
+  p->ending = UINT32_MAX;
+  p->n_ended = 0;
 }
 
 void moon_revision_end_some(struct moon_host *h) {
@@ -134,12 +136,13 @@ void moon_revision_end_some(struct moon_host *h) {
   h->ending = false;
 }
 
-/* Nothing is on trial any more: what devices kept for the way back goes, or is what they have again. */
+/* Nothing is on trial any more: what devices kept for the way back goes, or is what they have again. All are looked at from the first on,
+ * though some may have been for the one that ended before. */
 static void end_trial(struct moon_host_probe *p, const struct moon_revision *was) {
-  while (p->ending != UINT32_MAX) { end_next(p); } /* one ends before the one before it did: hardly ever */
-  p->ended = was->serial;
-  p->ended_back = was != p->current;
-  p->ending = p->host->cap_targets ? 0 : UINT32_MAX;
+  if (!p->host->cap_targets) { return; }
+  while (p->n_ended == MOON_ENDED_MAX) { end_next(p); }
+  p->ended[p->n_ended++] = (struct moon_ended){.serial = was->serial, .back = was != p->current};
+  p->ending = 0;
   p->host->ending = true;
   moon_engine_kick(p->host->engine);
 }
@@ -176,17 +179,32 @@ void moon_revision_look(struct moon_host_probe *p, uint64_t word) {
   ask_group(p);
 }
 
-void moon_host_settle(struct moon_host *h, uint32_t serial) {
-  for (uint32_t i = 0; i < h->n_probes; i++) {
-    struct moon_host_probe *p = &h->probes[i];
-    uint64_t word = __atomic_load_n(p->word, __ATOMIC_ACQUIRE);
-    if (word != p->seen) { moon_revision_look(p, word); }
-    for (struct moon_revision *v = p->versions, *next; v; v = next) { /* what was prepared and did not become anything */
-      next = v->next;
-      if (v->serial && v->serial <= serial && v != p->current && v != p->candidate && v->kept) { let_go(v); }
-    }
+static uint64_t work_until(const struct moon_host *h) {
+  return moon_engine_clock_us(h->engine) + (moon_engine_spent(h->engine) ? WORK_LEAST_US : WORK_US);
+}
+
+static void settle(struct moon_host_probe *p, uint32_t serial) {
+  uint64_t word = __atomic_load_n(p->word, __ATOMIC_ACQUIRE);
+  if (word != p->seen) { moon_revision_look(p, word); }
+  for (struct moon_revision *v = p->versions, *next; v; v = next) { /* what was prepared and did not become anything */
+    next = v->next;
+    if (v->serial && v->serial <= serial && v != p->current && v != p->candidate && v->kept) { let_go(v); }
   }
+}
+
+void moon_revision_settle_some(struct moon_host *h) {
+  if (h->settled >= h->n_probes) { return; }
+  uint64_t until = work_until(h);
+  do {
+    settle(&h->probes[h->settled++], h->settle_serial);
+  } while (h->settled < h->n_probes && moon_engine_clock_us(h->engine) < until);
   moon_engine_kick(h->engine);
+}
+
+void moon_host_settle(struct moon_host *h, uint32_t serial) {
+  if (h->settled >= h->n_probes || serial > h->settle_serial) { h->settle_serial = serial; }
+  h->settled = 0;
+  moon_revision_settle_some(h);
 }
 
 bool moon_revision_limits(struct moon_revision *v, const struct moon_plan_probe *now) {
@@ -311,7 +329,7 @@ void moon_revision_work(struct moon_host *h) {
   struct moon_prepare *w = &h->prepare;
   char error[ERROR_MAX];
   if (!w->plans) { return; }
-  uint64_t until = moon_engine_clock_us(h->engine) + (moon_engine_spent(h->engine) ? WORK_LEAST_US : WORK_US);
+  uint64_t until = work_until(h);
   do {
     bool good = w->trying ? try_next(h, error) : w->at < w->n ? compile(h, error) : true;
     if (!good) {
@@ -322,6 +340,7 @@ void moon_revision_work(struct moon_host *h) {
       over(h, NULL);
       return;
     }
+    (void)moon_garbage_look(h->L, &h->garbage); /* or Lua does it by itself, all at one go */
   } while (moon_engine_clock_us(h->engine) < until);
   moon_engine_kick(h->engine);
 }

@@ -59,6 +59,8 @@ static inline const struct moon_plan_job *moon_revision_job(const struct moon_du
 static inline const char *moon_revision_name(const struct moon_duty *d) { return d->device->probe->current->jobs[d->index].name; }
 /* A part of what waits to be prepared; kicks the engine when there is more. Between turns of scripts. */
 void moon_revision_work(struct moon_host *h);
+/* Some of the probes of moon_host_settle: likewise. */
+void moon_revision_settle_some(struct moon_host *h);
 /* Some of the devices of trials that are over: likewise. */
 void moon_revision_end_some(struct moon_host *h);
 /* config.candidates, at once; what does not load is told and left out. */

@@ -372,6 +372,7 @@ void moon_roster_change(struct moon_host *h, const struct moon_plan *change) {
   for (uint32_t i = 0; i < h->n_probes; i++) {
     for (uint32_t k = 0; k < change->n_probes; k++) {
       if (strcmp(h->probes[i].plan->name, change->probes[k].name) != 0) { continue; }
+      if (h->probes[i].plan->version != change->probes[k].version) { continue; } /* it has gone over meanwhile, to one that brought its own */
       if (moon_revision_limits(h->probes[i].current, &change->probes[k])) { moon_sched_rearm(&h->probes[i]); }
     }
   }

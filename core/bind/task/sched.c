@@ -10,7 +10,8 @@
 #define STARTS_A_TURN 128 /* runs started before the loop looks at its sockets again */
 #define STARTS_A_LOOK 8   /* at the clock: each runs until its first wait */
 #define PASSED_A_TURN 2048 /* duties that there is nothing to do for */
-#define REARMED_A_TURN 2000u /* targets of a probe: some 300 us */
+#define REARMED_A_TURN 2000u /* duties: some 300 us */
+#define REARMED_A_LOOK 256u  /* at the clock */
 #define MUTE_US 2000 /* without a first answer: nothing of the run is in the cache any more, so it keeps nobody waiting */
 #define RETRY_US 100000 /* after a run could not be started for lack of memory */
 
@@ -154,17 +155,19 @@ static void rearm(struct moon_host *h, struct moon_duty *d) {
 }
 
 void moon_sched_rearm_some(struct moon_host *h) {
-  uint32_t left = REARMED_A_TURN;
+  uint32_t n = 0, looked = 0;
   if (!h->rearming) { return; }
   for (uint32_t i = 0; i < h->n_probes && !h->draining; i++) {
     struct moon_host_probe *p = &h->probes[i];
-    for (; p->rearm < h->cap_targets; p->rearm++, left--) {
-      if (!left) {
+    for (; p->rearm < h->cap_targets; p->rearm++) {
+      if (n >= REARMED_A_TURN || (n - looked >= REARMED_A_LOOK && moon_engine_spent(h->engine))) {
         moon_engine_kick(h->engine);
         return;
       }
+      if (n - looked >= REARMED_A_LOOK) { looked = n; }
       struct moon_host_target *t = h->targets[p->rearm];
       for (uint32_t j = 0; t && j < p->plan->n_jobs; j++) { rearm(h, &t->duties[p->first_duty + j]); }
+      n += p->plan->n_jobs;
     }
     p->rearm = UINT32_MAX;
   }
@@ -289,8 +292,11 @@ void moon_sched_start(struct moon_host *h) {
   h->stopped = false;
   while (!moon_list_empty(&h->due) && has_room(h)) {
     bool look = h->started && (h->started % STARTS_A_LOOK == 0 || h->stepped);
-    if (look) { h->stepped = false; }
-    if (h->started == STARTS_A_TURN || passed == PASSED_A_TURN || h->stopped || (look && moon_engine_spent(h->engine))) {
+    if (look) {
+      h->stepped = false;
+      h->tired = h->tired || moon_engine_spent(h->engine);
+    }
+    if (h->started == STARTS_A_TURN || passed == PASSED_A_TURN || h->stopped || h->tired) {
       moon_engine_kick(h->engine);
       break;
     }

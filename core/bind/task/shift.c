@@ -104,9 +104,12 @@ void moon_shift_enter(lua_State *L, struct moon_device *d, struct moon_revision 
 
 void moon_shift_settle(lua_State *L, struct moon_device *d) {
   const struct moon_host_probe *p = d->probe;
-  if (d->base_ref == LUA_NOREF || p->ending == UINT32_MAX || d->serial != p->ended) { return; }
-  moon_shelf_drop(L, &p->host->shelf, p->ended_back ? d->ref : d->base_ref);
-  if (p->ended_back) {
+  uint8_t i = 0;
+  if (d->base_ref == LUA_NOREF) { return; }
+  while (i < p->n_ended && p->ended[i].serial != d->serial) { i++; }
+  if (i == p->n_ended) { return; }
+  moon_shelf_drop(L, &p->host->shelf, p->ended[i].back ? d->ref : d->base_ref);
+  if (p->ended[i].back) {
     d->ref = d->base_ref;
     d->serial = d->base_serial;
     d->match = MOON_MATCH_UNKNOWN;

@@ -121,4 +121,10 @@ return {
     from = "flew && was_patient(s, e->now_us) ?", to = "flew ?" },
   { name = "silence: what is cut short never is", file = "core/engine/engine.c", tests = { "unit/engine_faults_test" },
     from = "flew && was_patient(s, e->now_us) ?", to = "flew && s->x.tries > 99 ?" },
+  { name = "turn: in one that became long all that waits leaves", file = "core/engine/launch.c", tests = { "unit/turn_test" },
+    from = "if (room > PER_LONG_TURN && e->now_us - e->turn_us >= LONG_US) { room = PER_LONG_TURN; }", to = "" },
+  { name = "wheel: all of a far place moves down at once", file = "core/engine/wheel.c", tests = { "unit/wheel_test" },
+    from = "if (++moved % MOVED_AFTER == 0 && enough && enough(arg)) { return false; }", to = "moved += enough && arg;" },
+  { name = "wheel: what is left to move is forgotten until the next timer", file = "core/engine/wheel.c", tests = { "unit/wheel_test" },
+    from = "  if (is_moving(w)) { return w->tick * MOON_TICK_US; }\n", to = "" },
 }
