@@ -1,5 +1,18 @@
 --- Bugs for core/bind, see mutants.lua.
 return {
+  { name = "any light userdata is a context", file = "core/bind/task/device.c", tests = { "unit/host_test" },
+    from = "  if (lua_tocfunction(L, -1) == of_context && lua_getupvalue(L, -1, 1)) {\n    c = lua_touserdata(L, -1);\n    lua_pop(L, 1);\n  }",
+    to = "  if (lua_islightuserdata(L, -1)) { c = lua_touserdata(L, -1); }" },
+  { name = "whatever stands where a device has its version is text", file = "core/bind/task/device.c", tests = { "unit/handover_test" },
+    from = "  if (lua_type(L, -1) == LUA_TSTRING) { return; }\n", to = "  if (lua_type(L, -1) != LUA_TNONE) { return; }\n" },
+  { name = "the state of a run that failed is kept unseen", file = "core/bind/task/run.c", tests = { "unit/handover_test" },
+    from = "bool kept = moon_state_check(", to = "bool kept = r->err || r->unmatched || moon_state_check(" },
+  { name = "a row of one name that is not there is an error in SNMPv1", file = "core/bind/task/get.c", tests = { "unit/host_test" },
+    from = "o->err == MOON_E_MISSING && g->kind == GET &&", to = "o->err == MOON_E_MISSING && g->kind == SET &&" },
+  { name = "get_raw keeps silence to itself", file = "core/bind/value/row.c", tests = { "unit/host_test" },
+    from = "    if (e && !first) {\n      first = e;\n      *blame = i;\n    }\n    if (s->single) { return e; }", to = "    if (s->single) { return e; }" },
+  { name = "a target takes along what a run of another asks it with", file = "core/bind/task/device.c", tests = { "unit/roster_test" },
+    from = "h->current->run->pair != d->pair", to = "h->current->run->pair == 0" },
   { name = "a context's rates are the device's", file = "core/bind/task/rows.c", tests = { "e2e/v3_spec" },
     from = "w->query.context = moon_device_context(L, 1);", to = "" },
   { name = "what spoiled a GET is not forgotten after a restart", file = "core/bind/task/query.c", tests = { "e2e/quirks_spec" },
