@@ -1,9 +1,13 @@
 #!/bin/sh
-# Probes exchanged while they run: how long `moonpoll reload --now` takes, the longest turn of a loop meanwhile (and in a second without
-# it: the machine's own), and how long after the first run of the new version a run of the old one still began.
+# Probes exchanged while they run: how long `moonpoll reload --now` takes, the longest turn of a loop meanwhile (and in two seconds without
+# it: the machine's own), and how long after the first run of the new version a run of the old one still began. Turns by the processor time
+# of their thread (turns.c), with what the loop was told between two of them, and by the wall, where they are as long as others have the processor.
+# In the end half of the targets go, and come back.
 #   bench/reload.sh [TARGETS [PROBES [EVERY [WORKERS]]]]       10000 1 5 2
+# RELOADS=9: so many instead of 3.
 set -eu
 B=${B:-build}
+here=${0%/*}
 N=${1:-10000} PROBES=${2:-1} EVERY=${3:-5} WORKERS=${4:-2}
 D=$(mktemp -d)
 PIDS=
@@ -28,36 +32,60 @@ write 1
 "$B/moonpoll" sim --recording tests/recordings/small.snmprec --count "$N" --address 127.9.0.1 --targets "$D/targets.json" --run-dir "$D/sim" >"$D/ready" &
 PIDS=$!
 until grep -q '^ready' "$D/ready"; do sleep 0.1; done
-"$B/moonpoll" run "$D"/probes/*.lua --targets "$D/targets.json" -c public -o json --workers "$WORKERS" --run-dir "$D/run" >"$D/out" 2>"$D/log" &
+${CC:-cc} -O2 -shared -fPIC -o "$D/turns.so" "$here/turns.c" -ldl
+head -c 4096 /dev/zero >"$D/shared"
+TURNS="$D/shared" LD_PRELOAD="$D/turns.so" "$B/moonpoll" run "$D"/probes/*.lua --targets "$D/targets.json" -c public -o json --workers "$WORKERS" --run-dir "$D/run" >"$D/out" 2>"$D/log" &
 PIDS="$PIDS $!"
 cat >"$D/done.lua" <<'EOF'
 os.exit(require "cjson".decode(io.open(arg[1]):read "*a").runs.runs_ok >= tonumber(arg[2]) and 0 or 1)
 EOF
-cat >"$D/turns.lua" <<'EOF'
-local function buckets(path, name)
+cat >"$D/gc.lua" <<'EOF'
+local function buckets(path)
   local by = {}
-  for _, b in ipairs(require "cjson".decode(io.open(path):read "*a").histograms[name].buckets) do by[b[1]] = b[2] end
+  for _, b in ipairs(require "cjson".decode(io.open(path):read "*a").histograms.gc.buckets) do by[b[1]] = b[2] end
   return by
 end
-local function longest(name)
-  local a, b, most = buckets(arg[1], name), buckets(arg[2], name), 0
-  for upto, n in pairs(b) do if n > (a[upto] or 0) and upto > most then most = upto end end
-  return most * 1e3
-end
-print(("longest turn %.2f ms, longest pause for garbage %.2f ms"):format(longest "turn", longest "gc"))
+local a, b, most = buckets(arg[1]), buckets(arg[2]), 0
+for upto, n in pairs(b) do if n > (a[upto] or 0) and upto > most then most = upto end end
+print(("; longest pause for garbage %.2f ms"):format(most * 1e3))
 EOF
+begin() { status a && dd if=/dev/zero of="$D/shared" bs=4096 count=1 conv=notrunc status=none; }
+tell() {
+  od -A n -t u8 -v -w56 -N 56 "$D/shared" | awk '{printf "longest turn %.2f ms, %.2f by the wall; of %d turns %d over 3 ms, %d over 5, %d by the wall, %d of them cut in on", $2 / 1e6, $3 / 1e6, $1, $4, $5, $6, $7}'
+  status b && luajit "$D/gc.lua" "$D/a" "$D/b"
+}
 until status a 2>/dev/null && luajit "$D/done.lua" "$D/a" $((N * PROBES)); do sleep 0.5; done
-for k in 2 3 4; do
-  status a && sleep 2 && status b
-  printf 'without:             ' && luajit "$D/turns.lua" "$D/a" "$D/b"
-  write $k
-  status a
+for k in $(seq 2 $((${RELOADS:-3} + 1))); do
+  begin && sleep 2
+  printf 'without:             ' && tell
+  write "$k"
+  begin
   t0=$(date +%s%N)
   "$B/moonpoll" reload --now --run-dir "$D/run" >/dev/null
   t1=$(date +%s%N)
   sleep 2
-  status b
-  printf 'reloaded in %6.3f s, ' "$(echo "($t1 - $t0) / 1000000000" | bc -l)" && luajit "$D/turns.lua" "$D/a" "$D/b"
+  printf 'reloaded in %6.3f s, ' "$(echo "($t1 - $t0) / 1000000000" | bc -l)" && tell
+done
+cp "$D/targets.json" "$D/all.json"
+cat >"$D/half.lua" <<'EOF'
+local cjson, half = require "cjson", {}
+for i, group in ipairs(cjson.decode(io.read "*a")) do
+  if #group.targets == 1 then
+    if i % 2 == 0 then half[#half + 1] = group end
+  else
+    half[#half + 1] = group
+    for k = #group.targets, 1, -2 do table.remove(group.targets, k) end
+  end
+end
+io.write(cjson.encode(half))
+EOF
+luajit "$D/half.lua" <"$D/all.json" >"$D/half.json"
+for what in half all; do
+  begin
+  cp "$D/$what.json" "$D/new" && mv "$D/new" "$D/targets.json"
+  "$B/moonpoll" reload --run-dir "$D/run" >/dev/null
+  sleep 2
+  printf '%s of the targets:  ' "$what" && tell
 done
 sleep "$EVERY"
 "$B/moonpoll" stop --run-dir "$D/run" >/dev/null
