@@ -185,6 +185,21 @@ static void child_errors_reach_the_waiter(void **state) {
         "d1 ok 0\nd1 said 1\nd1 ok2 0\nd1 table table\n");
 }
 
+/* A script may keep what it spawned: nobody waits for what was dropped with another run. */
+static void a_child_of_another_run(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 2);
+  r.job.timeout_s = 0;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll' local kept return { run = function(device, out)\n"
+                                    "  if device.name == 'd1' then kept = snmp.spawn(snmp.sleep, 60) snmp.sleep(0.1) return end\n"
+                                    "  while not kept do snmp.sleep(0.01) end\n"
+                                    "  local ok, err = pcall(kept.wait, kept) out:info('err', err)\n"
+                                    "end }"), MOON_OK);
+  expect(r.out, "d2 err the child was dropped\n");
+  host_rig_fini(&r);
+}
+
 static void children_are_bounded(void **state) {
   struct host_rig r;
   (void)state;
@@ -568,6 +583,7 @@ int main(void) {
     cmocka_unit_test(a_number_is_not_taken_at_its_word),
     cmocka_unit_test(children_run_side_by_side),
     cmocka_unit_test(child_errors_reach_the_waiter),
+    cmocka_unit_test(a_child_of_another_run),
     cmocka_unit_test(children_are_bounded),
     cmocka_unit_test(timeout_frees_at_once),
     cmocka_unit_test(timeout_of_who_answered_is_not_silence),

@@ -257,7 +257,10 @@ void moon_task_free(struct moon_task *t, bool reuse) {
   t->wait = NULL;
   t->err = MOON_OK;
   moon_list_remove(&t->ready);
-  while ((n = moon_list_take(&t->joiners))) { }
+  while ((n = moon_list_take(&t->joiners))) { /* those of the same run end with it */
+    struct moon_task *other = MOON_LIST_ENTRY(n, struct moon_task, joined.node);
+    if (other->run != t->run) { moon_task_wake(other); }
+  }
   if (t->co) {
     if (reuse && h->n_free_tasks < FREE_TASKS_MAX) {
       lua_settop(t->co, 0);
