@@ -1,5 +1,7 @@
 --- Bugs for core/bind, see mutants.lua.
 return {
+  { name = "who waits for a child of another run is forgotten", file = "core/bind/task/task.c", tests = { "unit/host_test" },
+    from = "if (other->run != t->run) { moon_task_wake(other); }", to = "(void)other;" },
   { name = "any light userdata is a context", file = "core/bind/task/device.c", tests = { "unit/host_test" },
     from = "  if (lua_tocfunction(L, -1) == of_context && lua_getupvalue(L, -1, 1)) {\n    c = lua_touserdata(L, -1);\n    lua_pop(L, 1);\n  }",
     to = "  if (lua_islightuserdata(L, -1)) { c = lua_touserdata(L, -1); }" },
