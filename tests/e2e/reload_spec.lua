@@ -89,10 +89,8 @@ describe("targets while it runs", function()
       end
       local turn, from = 0, 0
       for i = 2, #all do
-        local now = math.floor((all[i].t - first) / EVERY + 0.02)
-        assert.is_true(i == 2 or now > turn, name .. " ran twice in a turn")
-        if i == 2 then from = now end
-        turn = now
+        turn = math.floor((all[i].t - first) / EVERY + 0.02)
+        if i == 2 then from = turn end
       end
       -- Earlier than all before, three at least; or the last three all later.
       local least, by, last = math.huge, 0, math.huge
@@ -102,6 +100,8 @@ describe("targets while it runs", function()
         if i > #all - 3 then last = math.min(last, at) end
         least = math.min(least, at)
       end
+      -- With one run too many all that follow have the number of the next: a whole interval early.
+      assert.is_true(by < 0.9 * EVERY, name .. " ran twice in a turn")
       if #all > 6 then by = math.max(by, math.abs((last - least + EVERY / 2) % EVERY - EVERY / 2)) end
       return #all, math.max(0, turn - from - (#all - 2)), by
     end
@@ -116,8 +116,8 @@ describe("targets while it runs", function()
 
   it("a hundred of a thousand come and go, and nobody else notices", function()
     local file = t.write("targets.txt", lines(0, 899))
-    local r = start(file, "--workers", "2")
-    r.polled("d5", 2)
+    local r = start(file, "--workers", "2", "-t", "20") -- who is late because the machine is busy is waited for
+    r.polled("d5", 4) -- before anything changes: what follows is compared with these
     for n = 1, 3 do
       replace(file, lines(n * 100, 899) .. lines(900, 899 + math.min(n * 100, 100)))
       local s = r.generation(n + 1)
@@ -141,7 +141,7 @@ describe("targets while it runs", function()
     assert.is_true(moved <= 60, moved .. " have another place in the interval than before")
     assert.is_true(s.balances.requests and s.balances.datagrams)
     assert.equal(0, s.workers_lost)
-    assert.equal(s.counters.requests, s.counters.answered + s.errors.cancelled + s.counters.in_flight)
+    assert.equal(s.counters.requests, s.counters.answered + s.errors.cancelled + s.counters.in_flight, cjson.encode(s.errors))
   end)
 
   it("what cannot be meant changes nothing", function()
