@@ -5,7 +5,7 @@ local ffi = require "ffi"
 local rig = require "e2e.sim_rig"
 local t = require "e2e.helper"
 
-local N = 200
+local N, EVERY, DAY = 200, 0.3, 86400
 
 local function put(path, text)
   local f = assert(io.open(path .. ".new", "wb"))
@@ -33,14 +33,14 @@ describe("a new version of a probe", function()
     return ([[
 local snmp = require "moonpoll"
 local uptime, name = "1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.1.5.0"
-return { every = 0.3, timeout = 1, run = function(device, out, state)
+return { every = %g, timeout = 1, run = function(device, out, state)
   state.n = (state.n or 0) + 1
   out:gauge("n", state.n)
   %s
   local row = assert(device:get { a = uptime, b = name })
   %s
 end }
-]]):format(first or "", rest or 'out:gauge("a", row.a) out:gauge("b", row.a) out:gauge("c", row.a)')
+]]):format(EVERY, first or "", rest or 'out:gauge("a", row.a) out:gauge("b", row.a) out:gauge("c", row.a)')
   end
 
   local runs = 0
@@ -78,6 +78,19 @@ end }
       put(self.probe, version)
       local s = self.until_(state, function(r) return r.state == state and (r.verdict ~= before.verdict or r.state ~= before.state) end)
       return s.rollout.verdict, s
+    end
+    -- Runs of this version that began after a moment of the day in UTC, and how many there were in all.
+    function self.begun_after(version, seconds)
+      local n, late, ended = 0, 0, nil
+      for line in self.process:stdout():gmatch "[^\n]+" do
+        if line:find('"name":"up"', 1, true) then
+          ended = line:find('"version":"' .. version, 1, true) and cjson.decode(line).t
+        elseif ended and line:find('"name":"run_seconds"', 1, true) then
+          local after = (ended - cjson.decode(line).value - seconds) % DAY
+          n, late, ended = n + 1, late + (after < DAY / 2 and 1 or 0), nil
+        end
+      end
+      return late, n
     end
     -- n of each device, in order.
     function self.counts()
@@ -134,6 +147,15 @@ end }
     local jumps, most = r.jumps()
     assert.is_true(jumps > 3 and jumps < N, jumps)
     assert.is_true(most >= 2, most)
+    -- What came back is not begun any more once an interval is over.
+    local tried = 0
+    for hour, minute, second, version in r.process:stderr():gmatch "T(%d+):(%d+):([%d.]+)Z rolled back at %d+ %% of the devices: p (%x+):" do
+      local late, n = r.begun_after(version, hour * 3600 + minute * 60 + second + EVERY)
+      assert.equal(0, late)
+      assert.is_true(n >= 20, n)
+      tried = tried + 1
+    end
+    assert.equal(3, tried)
   end)
 
   it("that is slower comes back", function()
