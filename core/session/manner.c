@@ -7,6 +7,9 @@
 #define REPLY_FULL 1472 /* what a lowered reply_max grows back to */
 #define GROWN 64        /* repetitions, or varbinds of a GETNEXT: a limit above it is none */
 
+/* Replies whose agent does not cut them may be longer than what was asked for seemed to be. */
+static size_t slack(const struct moon_target *t) { return t->reply_max / 32u; }
+
 static void set_room(struct moon_manner *m, size_t octets) { m->room = octets > REPLY_MIN ? octets : REPLY_MIN; }
 
 static void set_next_only(struct moon_manner *m, const struct moon_target *t) {
@@ -15,7 +18,7 @@ static void set_next_only(struct moon_manner *m, const struct moon_target *t) {
   m->most = m->ceiling = t->get_max ? t->get_max : UINT32_MAX; /* a GETNEXT is like a GET */
   m->silent_at = 0;
   m->overhead = moon_ask_overhead(t);
-  set_room(m, all > m->overhead ? all - m->overhead - all / 32 : 0);
+  set_room(m, all > m->overhead ? all - m->overhead - slack(t) : 0);
 }
 
 /* The first answer of an agent of SNMPv3 tells how long its engine id is. */
@@ -51,6 +54,19 @@ uint8_t moon_manner_tries(const struct moon_manner *m, const struct moon_target 
   return (uint8_t)(retries < MOON_TRIES_MAX ? retries : MOON_TRIES_MAX - 1);
 }
 
+uint16_t moon_manner_limit(const struct moon_manner *m, const struct moon_target *t) {
+  return t->trust && !m->uncut && !t->trust->uncut ? t->reply_max : 0;
+}
+
+size_t moon_manner_room(const struct moon_manner *m, const struct moon_target *t, uint16_t limit) {
+  return limit ? m->room + slack(t) : m->room;
+}
+
+void moon_manner_uncut(struct moon_manner *m, struct moon_target *t) {
+  m->uncut = true;
+  if (t->trust) { t->trust->uncut = true; }
+}
+
 static bool is_minimal(const struct moon_asked *a) { return !a->bulk && a->varbinds == 1; }
 
 bool moon_manner_too_big(struct moon_manner *m, const struct moon_asked *a) {
@@ -84,6 +100,7 @@ bool moon_manner_silence(struct moon_manner *m, const struct moon_target *t, con
     m->silent_at = m->silent_at && m->silent_at < a->varbinds ? m->silent_at : a->varbinds;
   }
   m->learning = true;
+  m->uncut = true; /* or it drops what it should cut */
   m->silences++;
   if (m->silences > 1 || a->varbinds <= 2) {
     m->probing = true;

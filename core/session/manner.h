@@ -1,7 +1,8 @@
 /* manner: how a walk asks an agent: how much at once, by GETBULK or GETNEXT, one column at a time; and how that changes
  * with what comes back.
  *
- *   tooBig, or nothing fitted    half of the varbinds, less room; at one varbind GETNEXT
+ *   tooBig, or nothing fitted    where it was told how long replies may be the same without that; else half of the varbinds,
+ *                                less room; at one varbind GETNEXT
  *   silence                      of an agent that lives a quarter; then one varbind by GETNEXT; then it is silence. When
  *                                less was the cure the target remembers it, and GETNEXT when not even two varbinds by bulk
  *                                are answered. After some whole walks more is tried again.
@@ -15,6 +16,7 @@
 
 struct moon_manner {
   bool next_only;        /* GETNEXT: v1, or bulk does not work */
+  bool uncut;            /* it is not told how long a reply may be */
   bool singly;           /* the agent mixes up columns: one at a time */
   bool probing;          /* the smallest question there is, after silence */
   bool is_last;          /* of an agent never heard: that question has the one try that the request before it left */
@@ -44,6 +46,14 @@ void moon_manner_init(struct moon_manner *m, const struct moon_target *t);
 /* How many tries the next request has: for the fields of the same names. */
 uint8_t moon_manner_tries(const struct moon_manner *m, const struct moon_target *t, bool *is_followed);
 static inline bool moon_manner_is_narrow(const struct moon_manner *m) { return m->narrow || m->probing; }
+
+/* What an agent of SNMPv3 is told how long its reply to a GETBULK may be: it fills it to the last varbind that fits, whatever is
+ * asked. 0: nothing. */
+uint16_t moon_manner_limit(const struct moon_manner *m, const struct moon_target *t);
+/* Octets of varbinds to ask for, with that limit or without. */
+size_t moon_manner_room(const struct moon_manner *m, const struct moon_target *t, uint16_t limit);
+/* A reply was too big that was to be cut: a value is longer, or the agent does not cut. The same may be asked without the limit. */
+void moon_manner_uncut(struct moon_manner *m, struct moon_target *t);
 
 /* Each false: there was nothing smaller to ask, the error is final. */
 bool moon_manner_too_big(struct moon_manner *m, const struct moon_asked *a);

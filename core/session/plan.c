@@ -139,7 +139,7 @@ static uint32_t most_worth(const struct candidates *k) {
 }
 
 /* The same as fill() while no column has ended and all names fit a request: only the reply's room counts. */
-static size_t fill_plain(const struct candidates *k, uint32_t reps, uint32_t most, size_t room, struct moon_plan *p) {
+static size_t fill_plain(const struct candidates *k, uint32_t reps, uint32_t most, size_t room, bool cut, struct moon_plan *p) {
   size_t reply = 0;
   uint32_t n = 0;
   bool all_begun = true;
@@ -147,7 +147,7 @@ static size_t fill_plain(const struct candidates *k, uint32_t reps, uint32_t mos
   for (; n < most; n++) {
     const struct moon_column *c = &k->columns[k->order[n]];
     size_t more = (size_t)reps * c->eighths;
-    if (n && reply + more > room) {
+    if (n && reply + more > room && (!cut || reply >= room)) {
       break;
     }
     reply += more;
@@ -168,7 +168,7 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
   bool all_begun = true;
   most = most < limits->columns ? most : limits->columns;
   if (!k->known && k->ask <= limits->ask) {
-    return fill_plain(k, reps, most, room, p);
+    return fill_plain(k, reps, most, room, limits->cut, p);
   }
   for (const uint8_t *at = k->order, *end = at + k->n; at < end && n < most; at++) {
     const struct moon_column *c = &k->columns[*at];
@@ -180,7 +180,7 @@ static size_t fill(const struct candidates *k, uint32_t reps, const struct moon_
     }
     size_t more = (size_t)reps * c->eighths;
     ask += moon_ask_cost(moon_column_name_len(c, &c->last));
-    if (n && (reply + more > room || ask > limits->ask)) {
+    if (n && ((reply + more > room && (!limits->cut || reply >= room)) || ask > limits->ask)) {
       break;
     }
     reply += more;
@@ -200,6 +200,31 @@ static size_t all(const struct candidates *k, uint32_t reps, const struct moon_p
   bool fits = !k->known && reps * k->row <= 8 * limits->reply && k->ask <= limits->ask && k->n <= limits->columns &&
               (size_t)k->n * reps <= limits->varbinds;
   return fits ? reps * k->row : 0;
+}
+
+/* All that is left of all columns, where it fits one reply: some are asked beyond their end, but no request is left to make.
+ * Those furthest behind come first, so what a reply that is cut has no room for lies behind the last varbind that counts. */
+static bool take_rest(const struct candidates *k, uint32_t worthy, const struct moon_plan_limits *limits, struct moon_plan *p) {
+  size_t row = 0, counts = 0;
+  if (!k->known || k->ask > limits->ask || k->n > limits->columns || worthy > limits->reps || (size_t)k->n * worthy > limits->varbinds ||
+      (worthy - 1) * k->row > 8 * limits->reply) {
+    return false;
+  }
+  p->guessed = false;
+  for (uint16_t i = 0; i < k->n; i++) {
+    const struct moon_column *c = &k->columns[k->order[i]];
+    row += c->eighths;
+    counts = worth(k, c) == worthy || !limits->cut ? row : counts;
+    p->guessed |= !c->begun;
+  }
+  if ((worthy - 1) * k->row + counts > 8 * limits->reply) {
+    return false;
+  }
+  memcpy(p->column, k->order, k->n);
+  p->n = k->n;
+  p->reps = (uint16_t)worthy;
+  p->octets = (uint32_t)(worthy * k->row / 8);
+  return true;
 }
 
 /* 1 2 3 .. 8 10 12 .. 16 20 24 .. 32 40 ..: fine where it matters */
@@ -256,6 +281,9 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
   size_t room = 8 * limits->reply / first->eighths;
   uint32_t max = limits->reps < limits->varbinds ? limits->reps : limits->varbinds;
   uint32_t worthy = most_worth(&k), filled = 0;
+  if (take_rest(&k, worthy, limits, p)) {
+    return;
+  }
   max = room < max ? (uint32_t)room : max;
   max = worthy < max ? worthy : max;
   max = max < 1 ? 1 : max > UINT16_MAX ? UINT16_MAX : max;

@@ -18,6 +18,7 @@ struct moon_plan_limits {
   uint32_t varbinds; /* of the reply, at most */
   uint32_t reps;     /* repetitions, at most */
   uint32_t columns;  /* asked together, at most */
+  bool cut;          /* the agent ends its reply where it is full: the last column asked may reach beyond it */
   uint32_t wide;     /* repetitions wanted where there are columns enough to fill the reply with them; 0: the fewest */
 };
 

@@ -212,12 +212,15 @@ static void plan_columns(struct moon_walk *w, size_t head_octets, bool bulk) {
   if (!w->target->reps && reps > FIRST_REPS) {
     reps = FIRST_REPS;
   }
+  uint16_t limit = bulk ? moon_manner_limit(m, w->target) : 0;
+  size_t room = moon_manner_room(m, w->target, limit);
   const struct moon_plan_limits limits = {
-    .reply = m->room > (size_t)heads * HEAD_GUESS + REPLY_MIN ? m->room - (size_t)heads * HEAD_GUESS : REPLY_MIN,
+    .reply = room > (size_t)heads * HEAD_GUESS + REPLY_MIN ? room - (size_t)heads * HEAD_GUESS : REPLY_MIN,
     .ask = MOON_ASK_MAX - head_octets,
     .varbinds = m->most - heads,
     .reps = bulk ? reps : 1,
     .columns = m->singly || moon_manner_is_narrow(m) ? 1 : MOON_PLAN_COLUMNS_MAX,
+    .cut = limit != 0,
     .wide = w->target->credential->version == MOON_V3 && bulk ? SEALED_REPS : 0,
   };
   moon_plan_make(&w->plan, w->columns, w->n_columns, &limits);
@@ -264,6 +267,7 @@ static bool write_request(struct moon_walk *w) {
     .kind = w->asked.bulk ? MOON_KIND_BULK : MOON_KIND_GET,
     .non_repeaters = w->asked.bulk ? w->heads.n_asked : 0,
     .max_repetitions = w->asked.bulk ? w->plan.reps : 0,
+    .reply_max = w->asked.bulk ? moon_manner_limit(&w->manner, w->target) : 0,
   };
   w->request.tries = moon_manner_tries(&w->manner, w->target, &w->request.is_followed);
   return !out.err;
@@ -312,6 +316,10 @@ static void step_down(struct moon_walk *w, enum moon_err e, const struct moon_ou
 }
 
 static void take_too_big(struct moon_walk *w, enum moon_err e, const struct moon_outcome *o) {
+  if (w->request.reply_max) {
+    moon_manner_uncut(&w->manner, w->target);
+    return;
+  }
   if (!moon_manner_too_big(&w->manner, &w->asked)) {
     break_column(w, e, o);
   }

@@ -160,12 +160,51 @@ static void the_order_that_is_kept_is_the_one_made_anew(void **state) {
   }
 }
 
+/* Where the agent ends its reply itself the last column asked may be one that does not fit. */
+static void a_reply_that_is_cut_is_asked_to_the_end(void **state) {
+  struct moon_plan_limits limits = room(1304, 4);
+  struct moon_plan p = {.n = 0};
+  struct table t;
+  (void)state;
+  table_init(&t, COLUMNS, OCTETS);
+  limits.cut = true;
+  fresh(&t, &limits, &p);
+  assert_int_equal(p.reps, 4);
+  assert_int_equal(p.n, 16);
+  limits.reply = 4 * 15 * OCTETS; /* full with 15 */
+  fresh(&t, &limits, &p);
+  assert_int_equal(p.n, 15);
+  table_fini(&t);
+}
+
+/* The last request is one: columns that are nearly over are asked with the others, beyond their end. */
+static void what_is_left_is_asked_in_one(void **state) {
+  struct moon_plan_limits limits = room(2 * 31 * OCTETS + 4 * OCTETS, 4);
+  struct table t;
+  (void)state;
+  for (int cut = 0; cut < 2; cut++) {
+    struct moon_plan p = {.n = 0};
+    table_init(&t, COLUMNS, OCTETS);
+    limits.cut = cut;
+    for (uint16_t i = 0; i < COLUMNS; i++) {
+      for (int rows = i < 10 ? 24 : i < 14 ? 22 : i < 30 ? 23 : 24; rows > 0; rows--) { put(&t, &t.columns[i]); }
+      t.columns[i].over = i < 10;
+    }
+    fresh(&t, &limits, &p); /* left with the end: 3 of 4 columns, 2 of 16, 1 of 11 */
+    assert_int_equal(p.reps, cut ? 3 : 2); /* a whole reply of 3 would have no room */
+    assert_int_equal(p.n, 31);
+    table_fini(&t);
+  }
+}
+
 #define TEST(f) cmocka_unit_test(f)
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(many_columns_are_asked_for_as_many_repetitions_as_wanted),
     TEST(where_they_would_not_fill_a_reply_nothing_is_wanted),
     TEST(the_order_that_is_kept_is_the_one_made_anew),
+    TEST(a_reply_that_is_cut_is_asked_to_the_end),
+    TEST(what_is_left_is_asked_in_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

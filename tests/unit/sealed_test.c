@@ -54,6 +54,26 @@ static void a_first_request_takes_three_steps_and_one_try(void **state) {
   assert_int_equal(agent.requests, 4);
 }
 
+static void the_agent_is_told_how_long_its_reply_may_be(void **state) {
+  static const struct {
+    uint32_t datagram_max, reply_max, told;
+  } cases[] = {{0, 0, MOON_DATAGRAM_MAX}, {0, 1472, 1472}, {0, 100, MOON_V3_SIZE_MIN}, {900, 1472, 900}, {900, 600, 600}};
+  struct moon_request limited = get;
+  (void)state;
+  assert_int_equal(ask(), MOON_OK);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    policy.datagram_max = cases[i].datagram_max;
+    limited.reply_max = (uint16_t)cases[i].reply_max;
+    moon_exchange_init(&x, &target, &limited, now);
+    send_try();
+    assert_true(answer());
+    assert_int_equal(agent.last.max_size, cases[i].told);
+    feed();
+    assert_int_equal(v, MOON_VERDICT_MINE);
+  }
+  policy.datagram_max = 0;
+}
+
 static void every_algorithm_and_level(void **state) {
   (void)state;
   for (int auth = MOON_AUTH_NONE; auth < MOON_AUTH_N; auth++) {
@@ -478,6 +498,7 @@ static void without_trust_it_cannot_be_spoken(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     T(a_first_request_takes_three_steps_and_one_try),
+    T(the_agent_is_told_how_long_its_reply_may_be),
     T(every_algorithm_and_level),
     T(lost_steps_are_tried_again),
     T(given_engine_and_time_save_the_steps),

@@ -41,13 +41,16 @@ void rig_ask(struct rig *r, const struct moon_request *request, struct moon_outc
   struct moon_exchange x;
   struct moon_writer w;
   enum moon_verdict v = MOON_VERDICT_AGAIN;
+  size_t max = r->agent.max_octets;
   r->requests++;
   moon_exchange_init(&x, &r->target, request, r->now_us);
   while (v == MOON_VERDICT_AGAIN) {
     moon_writer_init(&w, r->request, sizeof r->request);
     assert_int_equal(moon_exchange_encode(&x, r->id++, r->now_us, 512, &w), MOON_OK);
     assert_true(moon_writer_len(&w) <= 1472);
+    if (request->reply_max && (!max || request->reply_max < max)) { r->agent.max_octets = request->reply_max; } /* as if it had been told */
     size_t n = agent_answer(&r->agent, w.p, moon_writer_len(&w), r->reply, sizeof r->reply);
+    r->agent.max_octets = max;
     if (n) {
       uint64_t sent_us = r->now_us;
       r->now_us += 1000;

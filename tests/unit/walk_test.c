@@ -8,6 +8,7 @@
 
 #include "failmem.h"
 #include "session_rig.h"
+#include "../../core/session/trust.h"
 
 static struct rig rig;
 
@@ -73,6 +74,55 @@ static void sealed_requests_name_few_columns(void **state) {
     moon_walk_free(w);
   }
   assert_true(octets[1] <= octets[0] / 2);
+}
+
+/* An agent of SNMPv3 is told how long replies may be: it fills them, whatever is asked. */
+static void replies_that_the_agent_cuts_are_full(void **state) {
+  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_trust trust = {.decided = true};
+  struct rig_result res;
+  (void)state;
+  rig_interfaces(&rig, 24);
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  uint32_t before = rig.requests;
+  rig.target.trust = &trust;
+  rig.agent.longest_reply = 0;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.rows, 24);
+  assert_int_equal(res.values, 984);
+  assert_true(rig.requests - before < before);
+  assert_in_range(rig.agent.longest_reply, 1472 - 40, 1472);
+  assert_int_equal(rig.target.quirks, 0);
+  assert_false(trust.uncut);
+}
+
+/* A value that no such reply has room for: asked for without the limit from then on, and nothing else is learned from it. */
+static void a_value_longer_than_the_reply_may_be_is_read(void **state) {
+  static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2"};
+  static char text[2001];
+  struct moon_walk_spec spec = spec_of(columns, 2);
+  struct moon_trust trust = {.decided = true};
+  struct rig_result res;
+  (void)state;
+  memset(text, 'x', sizeof text - 1);
+  for (int i = 1; i <= 60; i++) {
+    char oid[64];
+    snprintf(oid, sizeof oid, "%s.%d", columns[0], i);
+    add(oid, i % 20 ? "short" : text);
+  }
+  add_rows(columns[1], 1, 60);
+  rig.target.trust = &trust;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.values, 120);
+  assert_true(trust.uncut);
+  assert_int_equal(rig.target.reply_max, 1472);
+  assert_int_equal(rig.target.reps_max, 0);
+  assert_int_equal(rig.target.quirks, 0);
+  uint32_t before = rig.requests;
+  rig.agent.longest_reply = 0;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_true(rig.requests - before < before);
+  assert_true(rig.agent.longest_reply > 2000);
 }
 
 static void an_agent_that_cuts_its_replies_costs_nothing_twice(void **state) {
@@ -392,6 +442,8 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(interface_tables_take_few_full_packets), TEST(sealed_requests_name_few_columns),
+    TEST(replies_that_the_agent_cuts_are_full),
+    TEST(a_value_longer_than_the_reply_may_be_is_read),
     TEST(an_agent_that_cuts_its_replies_costs_nothing_twice),
     TEST(a_table_read_again_knows_what_worked),   TEST(sparse_columns_join_by_index),
     TEST(arcs_of_several_octets_are_ordered_by_value), TEST(a_subtree_walks_like_a_column),
