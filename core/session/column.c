@@ -67,18 +67,17 @@ void moon_store_sweep(struct moon_store *s) {
   }
 }
 
-void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len, struct moon_item *queue) {
+void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len, struct moon_item *queue, uint8_t stride, uint8_t bits) {
   c->root = root;
   c->root_len = root_len;
   c->eighths = (uint16_t)(8 * (root_len + VARBIND_GUESS));
   c->queue = queue;
-  c->bits = __builtin_ctz(MOON_COLUMN_QUEUE);
+  c->stride = stride;
+  c->bits = bits & 15u;
 }
 
-static bool has_own_queue(const struct moon_column *c) { return 1u << c->bits != MOON_COLUMN_QUEUE; }
-
 void moon_column_fini(struct moon_column *c) {
-  if (has_own_queue(c)) {
+  if (c->own) {
     moon_mem_free(c->queue);
   }
 }
@@ -90,12 +89,14 @@ bool moon_column_grow(struct moon_column *c) {
     return false;
   }
   for (uint32_t i = 0; i < c->count; i++) {
-    q[i] = c->queue[(c->head + i) & (cap - 1)];
+    q[i] = *moon_column_at(c, c->head + i);
   }
   moon_column_fini(c);
   c->queue = q;
+  c->stride = 1;
+  c->own = 1;
   c->head = 0;
-  c->bits++;
+  c->bits = (c->bits + 1u) & 15u;
   return true;
 }
 

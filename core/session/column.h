@@ -94,22 +94,24 @@ static inline struct moon_index moon_item_index(const struct moon_item *i) {
   return (struct moon_index){p, moon_index_key(p, i->index_len), i->index_len};
 }
 
-#define MOON_COLUMN_QUEUE 4     /* items every column has room for: columns move in step */
+#define MOON_COLUMN_BITS 2      /* at least so many bits of places every column has from the start: columns move in step */
 #define MOON_COLUMN_ITEMS 32768 /* more are never held: READ_AHEAD octets and one reply */
 
 /* One line of the cache: of many wide tables at once few are in it. */
 struct moon_column {
   const uint8_t *root;
-  struct moon_item *queue;   /* ring; the caller's until it grew */
+  struct moon_item *queue;   /* ring, of whose places each is `stride` behind the one before */
   struct moon_chunk *chunk;  /* of the cursor, held */
   struct moon_index last;    /* of the latest item: the cursor */
-  uint32_t seen;             /* items ever put */
+  uint32_t seen : 31;        /* items ever put */
+  uint32_t own : 1;          /* the ring grew and is the column's; else the caller's */
   uint16_t head;             /* oldest item, taken modulo the ring's size */
   uint16_t count;
   uint16_t root_len;
   uint16_t eighths;          /* of octets a varbind takes, lately: a reply is filled with many */
   uint16_t fresh;            /* of the reply being read: items put */
-  uint8_t bits;              /* the ring has 1 << bits places */
+  uint8_t stride;            /* rows lie together: the caller's rings are interlaced */
+  uint8_t bits : 4;          /* the ring has 1 << bits places */
   bool over : 1;             /* nothing follows */
   bool broken : 1;           /* what follows cannot be had */
   bool begun : 1;            /* eighths is what was seen, not guessed */
@@ -117,23 +119,26 @@ struct moon_column {
 };
 _Static_assert(sizeof(struct moon_column) == 64 || sizeof(void *) != 8, "a line");
 
-/* queue: MOON_COLUMN_QUEUE places, borrowed. */
-void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len, struct moon_item *queue);
+/* queue: 1 << bits places, each stride items behind the one before, borrowed. bits: MOON_COLUMN_BITS or more. */
+void moon_column_init(struct moon_column *c, const uint8_t *root, uint16_t root_len, struct moon_item *queue, uint8_t stride, uint8_t bits);
 void moon_column_fini(struct moon_column *c);
 /* false: no memory, or too many; nothing changed. */
 bool moon_column_grow(struct moon_column *c);
 
+static inline struct moon_item *moon_column_at(const struct moon_column *c, uint32_t i) {
+  return &c->queue[(size_t)(i & ((1u << c->bits) - 1)) * c->stride];
+}
 static inline uint32_t moon_column_mask(const struct moon_column *c) { return (1u << c->bits) - 1; }
 /* Room for one more item? false: no memory, or too many. */
 static inline bool moon_column_room(struct moon_column *c) { return c->count <= moon_column_mask(c) || moon_column_grow(c); }
 /* Where the next item goes, if there is room; it counts once count is raised. */
 static inline struct moon_item *moon_column_slot(const struct moon_column *c) {
-  return &c->queue[((uint32_t)c->head + c->count) & moon_column_mask(c)];
+  return moon_column_at(c, (uint32_t)c->head + c->count);
 }
-static inline const struct moon_item *moon_column_first(const struct moon_column *c) { return &c->queue[c->head & moon_column_mask(c)]; }
+static inline const struct moon_item *moon_column_first(const struct moon_column *c) { return moon_column_at(c, c->head); }
 /* The nth newest, 0 is the newest; n < count. */
 static inline const struct moon_item *moon_column_newest(const struct moon_column *c, uint32_t n) {
-  return &c->queue[((uint32_t)c->head + c->count - 1 - n) & moon_column_mask(c)];
+  return moon_column_at(c, (uint32_t)c->head + c->count - 1 - n);
 }
 /* The name that asks for what follows `cursor`; moon_column_name_len() octets. */
 static inline const uint8_t *moon_column_name(const struct moon_column *c, const struct moon_index *cursor) {
@@ -152,7 +157,7 @@ static inline void moon_column_commit(struct moon_column *c, struct moon_store *
     mean = c->begun ? (mean + c->eighths + 1) / 2 : mean;
     c->eighths = mean < UINT16_MAX ? (uint16_t)mean : UINT16_MAX;
     c->begun = true;
-    c->seen += n;
+    c->seen = (c->seen + n) & INT32_MAX;
     reply->refs += n + 1;
     if (c->chunk) {
       moon_store_drop(s, c->chunk, 1);

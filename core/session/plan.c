@@ -74,12 +74,29 @@ static bool rotate(struct candidates *k, const struct moon_plan *before, const s
       return false;
     }
   }
-  for (; k->n < n; k->n++) {
-    const struct moon_column *c = &columns[k->order[k->n]];
+  k->n = n;
+  k->row = before->rest_row;
+  k->ask = before->rest_ask;
+  for (uint16_t i = 0; i < before->n; i++) { /* the others are as they were, and in no cache */
+    const struct moon_column *c = &columns[before->column[i]];
     k->row += c->eighths;
     k->ask += moon_ask_cost(moon_column_name_len(c, &c->last));
   }
   return true;
+}
+
+/* For the plan that follows: the order, and what the columns not asked take. */
+static void keep_order(const struct candidates *k, struct moon_plan *p) {
+  size_t row = k->row, ask = k->ask;
+  for (uint16_t i = 0; i < p->n; i++) {
+    const struct moon_column *c = &k->columns[p->column[i]];
+    row -= c->eighths;
+    ask -= moon_ask_cost(moon_column_name_len(c, &c->last));
+  }
+  memcpy(p->column + p->n, k->order + p->n, (size_t)k->n - p->n);
+  p->n_order = k->n;
+  p->rest_row = (uint32_t)row;
+  p->rest_ask = (uint32_t)ask;
 }
 
 /* Live columns, the furthest behind first, without those far ahead. */
@@ -292,7 +309,6 @@ void moon_plan_make(struct moon_plan *p, const struct moon_column *columns, uint
     fill(&k, chosen, limits, p);
   }
   if (k.n == n && !k.known) {
-    memcpy(p->column + p->n, k.order + p->n, (size_t)n - p->n);
-    p->n_order = n;
+    keep_order(&k, p);
   }
 }

@@ -26,6 +26,7 @@ struct moon_plan {
   uint16_t n;
   uint16_t reps;
   uint32_t octets;   /* what the reply is expected to take */
+  uint32_t rest_row, rest_ask; /* of n_order columns those not asked: eighths of octets of a varbind of each, octets of their names */
   bool guessed;      /* nothing was seen yet of some column asked: what it takes is a guess */
   uint16_t n_order;  /* column holds all columns of the walk in order, those asked first, and they were answered; 0: not so */
   uint8_t column[MOON_PLAN_COLUMNS_MAX];

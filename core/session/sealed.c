@@ -16,9 +16,8 @@ static struct moon_scoped scoped_of(const struct moon_exchange *x, const struct 
 
 static uint32_t max_size(const struct moon_exchange *x) {
   uint32_t n = x->target->policy->datagram_max, most = x->request->reply_max;
-  n = n ? n : MOON_DATAGRAM_MAX;
-  if (!most || most >= n) { return n; }
-  return most > MOON_V3_SIZE_MIN ? most : MOON_V3_SIZE_MIN;
+  if (most && (!n || most < n)) { return most > MOON_V3_SIZE_MIN ? most : MOON_V3_SIZE_MIN; }
+  return n ? n : MOON_DATAGRAM_MAX;
 }
 
 static void encode_discovery(const struct moon_exchange *x, uint32_t id, struct moon_writer *w) {

@@ -10,6 +10,7 @@
 #define READ_AHEAD 65536 /* octets of replies held before rows must be taken */
 #define FIRST_REPS 20    /* of an agent not known: a long reply costs it, and many tables are short */
 #define SEALED_REPS 4    /* of many columns over SNMPv3: each is a name to encrypt and sign. Requests of half the octets that 2 make, 1 to 2 % more of them */
+#define SEALED_BITS 3    /* of places for those rows and what a reply that was cut left behind */
 #define REPLY_MIN 64     /* octets hoped for beside heads */
 #define LINE 64          /* octets of a line of the cache */
 #define HEAD_GUESS 32    /* octets of a head's varbind */
@@ -27,6 +28,8 @@ struct moon_walk {
   uint32_t rows, max_rows;
   uint32_t reps_max;           /* as the caller said */
   uint16_t n_columns, live;
+  uint16_t lacking;            /* column that had no value for the next row when that was looked at last */
+  bool is_fed;                 /* since then */
   bool is_stopped;             /* no more rows are given */
 
   bool out;                    /* a request is */
@@ -85,16 +88,18 @@ static enum moon_err check_spec(const struct moon_walk_spec *spec) {
   return MOON_OK;
 }
 
-/* Columns on lines of the cache, the first places of their queues, cells: all that a row passes lies together. */
-static struct moon_item *make_block(struct moon_walk *w, size_t columns, size_t cells) {
-  size_t column = sizeof *w->columns + MOON_COLUMN_QUEUE * sizeof(struct moon_item);
-  w->block = moon_mem_zalloc(LINE - 1 + columns * column + cells * (sizeof *w->cells + 1));
+/* Columns on lines of the cache, the first places of their queues row by row, cells: all that a row passes lies together. */
+static struct moon_item *make_block(struct moon_walk *w, size_t columns, size_t cells, uint8_t bits) {
+  size_t items = columns << bits, end = cells * (sizeof *w->cells + 1);
+  w->block = moon_mem_alloc(LINE - 1 + columns * sizeof *w->columns + items * sizeof(struct moon_item) + end);
   if (!w->block) {
     return NULL;
   }
   w->columns = (struct moon_column *)(((uintptr_t)w->block + LINE - 1) & ~(uintptr_t)(LINE - 1));
   struct moon_item *queues = (struct moon_item *)(w->columns + columns);
-  w->cells = (struct moon_cell *)(queues + columns * MOON_COLUMN_QUEUE);
+  w->cells = (struct moon_cell *)(queues + items);
+  memset(w->columns, 0, columns * sizeof *w->columns);
+  memset(w->cells, 0, end);
   return queues;
 }
 
@@ -112,7 +117,8 @@ struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_sp
   w->target = t;
   w->blame = SIZE_MAX;
   moon_store_init(&w->store);
-  struct moon_item *queues = make_block(w, spec->n_columns, cells);
+  uint8_t bits = t->credential->version == MOON_V3 ? SEALED_BITS : MOON_COLUMN_BITS;
+  struct moon_item *queues = make_block(w, spec->n_columns, cells, bits);
   if (!queues) {
     *err = MOON_E_NOMEM;
     goto out;
@@ -126,7 +132,7 @@ struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_sp
   w->reps_max = spec->repetitions ? spec->repetitions : UINT16_MAX;
   moon_manner_init(&w->manner, t);
   for (uint16_t i = 0; i < spec->n_columns; i++) {
-    moon_column_init(&w->columns[i], spec->columns[i].oid, spec->columns[i].len, queues + (size_t)i * MOON_COLUMN_QUEUE);
+    moon_column_init(&w->columns[i], spec->columns[i].oid, spec->columns[i].len, queues + i, (uint8_t)spec->n_columns, bits);
   }
   *err = sort_roots(w);
   if (!*err && spec->only) {
@@ -431,6 +437,7 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
     return;
   }
   w->out = false;
+  w->is_fed = true;
   if (w->err) {
     return;
   }
@@ -485,6 +492,23 @@ struct lenders {
   uint32_t n;
 };
 
+/* Is a column known to lack a value for the next row? Columns get theirs one after the other: the one behind that which lacked it
+ * is looked at first, and those that have theirs already are left where they are, in no cache. */
+static bool lacks(struct moon_walk *w) {
+  uint16_t at = w->lacking;
+  for (uint16_t n = w->is_fed ? w->n_columns : 1; n > 0; n--) {
+    const struct moon_column *c = &w->columns[at];
+    if (c->count == 0 && !c->over) {
+      w->lacking = at;
+      w->is_fed = false;
+      return true;
+    }
+    at = (uint16_t)(at + 1 < w->n_columns ? at + 1 : 0);
+  }
+  w->is_fed = false;
+  return false;
+}
+
 enum even { EVEN_ROW, EVEN_NONE, EVEN_NOT };
 
 /* The next row where all columns have one of the same short index, as they do in most tables: found and taken in one pass. NONE: there
@@ -534,7 +558,9 @@ static enum even take_even(struct moon_walk *w, struct moon_row *out) {
   }
   for (c = first; c < end; c++) {
     c->head++;
-    c->count--;
+    if (--c->count == 0) {
+      w->lacking = (uint16_t)(c - first);
+    }
   }
   for (uint32_t i = 0; i < lent.n; i++) {
     uint32_t next = i + 1 < lent.n ? lent.first[i + 1] : w->n_columns;
@@ -596,7 +622,7 @@ bool moon_walk_row(struct moon_walk *w, struct moon_row *out) {
     return moon_pick_row(w->pick, out);
   }
   moon_store_sweep(&w->store);
-  if (w->heads.left || w->is_stopped) {
+  if (w->heads.left || w->is_stopped || lacks(w)) {
     return false;
   }
   enum even even = take_even(w, out);

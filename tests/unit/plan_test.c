@@ -18,7 +18,7 @@ static const uint8_t root[] = {0x2b, 6, 1, 2, 1, 2, 2, 1, 7};
 
 struct table {
   struct moon_column columns[COLUMNS];
-  struct moon_item queues[COLUMNS][MOON_COLUMN_QUEUE];
+  struct moon_item queues[1 << MOON_COLUMN_BITS][COLUMNS];
   struct moon_chunk *chunk; /* octet i is the index of row i */
   uint16_t n;
 };
@@ -32,7 +32,7 @@ static void table_init(struct table *t, uint16_t n, uint16_t octets) {
     t->chunk->octets[i] = i;
   }
   for (uint16_t i = 0; i < n; i++) {
-    moon_column_init(&t->columns[i], root, sizeof root, t->queues[i]);
+    moon_column_init(&t->columns[i], root, sizeof root, &t->queues[0][i], COLUMNS, MOON_COLUMN_BITS);
     t->columns[i].eighths = (uint16_t)(8 * octets);
   }
 }
