@@ -50,9 +50,18 @@ static bool insert(uint8_t *order, uint16_t n, const struct moon_column *columns
   return true;
 }
 
+/* Columns up to the first that is behind the one before it: from there on the end of the reply was cut off. */
+static uint16_t uncut(const struct moon_plan *p, const struct moon_column *columns) {
+  uint16_t n = 1;
+  while (n < p->n && moon_index_compare(&columns[p->column[n]].last, &columns[p->column[n - 1]].last) >= 0) {
+    n++;
+  }
+  return n;
+}
+
 /* The order of the plan before with those that were asked at its end, if that is what they moved to: so it is in tables
- * without holes. Those that the end of the reply was cut off of have an item less and go to where they belong. Of those not
- * asked nothing changed. false: the columns have to be put in order anew. */
+ * without holes. Those that the end of the reply was cut off of have an item less and go before the others, or to where they
+ * belong. Of those not asked nothing changed. false: the columns have to be put in order anew. */
 static bool rotate(struct candidates *k, const struct moon_plan *before, const struct moon_column *columns, uint16_t n) {
   uint16_t rest = (uint16_t)(n - before->n);
   uint32_t moves = 2u * n; /* more is not the end of a reply */
@@ -61,7 +70,9 @@ static bool rotate(struct candidates *k, const struct moon_plan *before, const s
   }
   begin(k, columns);
   memcpy(k->order, before->column + before->n, rest);
-  memcpy(k->order + rest, before->column, before->n);
+  uint16_t whole = uncut(before, columns), cut = (uint16_t)(before->n - whole);
+  memcpy(k->order + rest, before->column + whole, cut);
+  memcpy(k->order + rest + cut, before->column, whole);
   const struct moon_index *last = rest ? &columns[k->order[rest - 1]].last : NULL;
   for (uint16_t i = rest; i < n; i++) {
     const struct moon_column *c = &columns[k->order[i]];
