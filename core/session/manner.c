@@ -23,7 +23,11 @@ static void set_next_only(struct moon_manner *m, const struct moon_target *t) {
 
 /* The first answer of an agent of SNMPv3 tells how long its engine id is. */
 static void take_overhead(struct moon_manner *m, const struct moon_target *t) {
-  size_t overhead = t->trust ? moon_ask_overhead(t) : m->overhead;
+  if (m->is_sized || !t->trust) {
+    return;
+  }
+  size_t overhead = moon_ask_overhead(t);
+  m->is_sized = t->trust->known.proven;
   if (overhead < m->overhead) {
     m->room += m->overhead - overhead;
     m->overhead = overhead;

@@ -17,6 +17,7 @@
 struct moon_manner {
   bool next_only;        /* GETNEXT: v1, or bulk does not work */
   bool uncut;            /* it is not told how long a reply may be */
+  bool is_sized;         /* overhead is that of the engine as it is known */
   bool singly;           /* the agent mixes up columns: one at a time */
   bool probing;          /* the smallest question there is, after silence */
   bool is_last;          /* of an agent never heard: that question has the one try that the request before it left */
