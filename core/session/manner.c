@@ -5,6 +5,7 @@
 #define CAREFUL_REPS 8  /* after silence */
 #define REPLY_MIN 128   /* octets of varbinds; no agent is asked for less, but for single ones */
 #define REPLY_FULL 1472 /* what a lowered reply_max grows back to */
+#define OVERHEAD_SLACK 16u /* octets that overhead may be too many */
 #define GROWN 64        /* repetitions, or varbinds of a GETNEXT: a limit above it is none */
 
 /* Replies whose agent does not cut them may be longer than what was asked for seemed to be. */
@@ -66,9 +67,19 @@ size_t moon_manner_room(const struct moon_manner *m, const struct moon_target *t
   return limit ? m->room + slack(t) : m->room;
 }
 
-void moon_manner_uncut(struct moon_manner *m, struct moon_target *t) {
+static void uncut(struct moon_manner *m, const struct moon_target *t) {
   m->uncut = true;
-  if (t->trust) { t->trust->uncut = true; }
+  if (t->trust) {
+    t->trust->uncut = true;
+  }
+}
+
+void moon_manner_uncut(struct moon_manner *m, struct moon_target *t) { uncut(m, t); }
+
+void moon_manner_length(struct moon_manner *m, struct moon_target *t, uint16_t limit, size_t octets) {
+  if (limit && octets + m->overhead > limit + OVERHEAD_SLACK) {
+    uncut(m, t);
+  }
 }
 
 static bool is_minimal(const struct moon_asked *a) { return !a->bulk && a->varbinds == 1; }
@@ -104,7 +115,7 @@ bool moon_manner_silence(struct moon_manner *m, const struct moon_target *t, con
     m->silent_at = m->silent_at && m->silent_at < a->varbinds ? m->silent_at : a->varbinds;
   }
   m->learning = true;
-  m->uncut = true; /* or it drops what it should cut */
+  uncut(m, t); /* or it drops what it should cut, and would again */
   m->silences++;
   if (m->silences > 1 || a->varbinds <= 2) {
     m->probing = true;

@@ -16,7 +16,7 @@
 
 struct moon_manner {
   bool next_only;        /* GETNEXT: v1, or bulk does not work */
-  bool uncut;            /* it is not told how long a reply may be */
+  bool uncut;            /* it is not told how long a reply may be: it does not cut, or not as it should */
   bool is_sized;         /* overhead is that of the engine as it is known */
   bool singly;           /* the agent mixes up columns: one at a time */
   bool probing;          /* the smallest question there is, after silence */
@@ -55,6 +55,8 @@ uint16_t moon_manner_limit(const struct moon_manner *m, const struct moon_target
 size_t moon_manner_room(const struct moon_manner *m, const struct moon_target *t, uint16_t limit);
 /* A reply was too big that was to be cut: a value is longer, or the agent does not cut. The same may be asked without the limit. */
 void moon_manner_uncut(struct moon_manner *m, struct moon_target *t);
+/* So many octets of varbinds came with that limit: more than it leaves room for, from an agent that does not heed it. */
+void moon_manner_length(struct moon_manner *m, struct moon_target *t, uint16_t limit, size_t octets);
 
 /* Each false: there was nothing smaller to ask, the error is final. */
 bool moon_manner_too_big(struct moon_manner *m, const struct moon_asked *a);

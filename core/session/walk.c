@@ -376,6 +376,7 @@ static void read_reply(struct moon_walk *w, const struct moon_outcome *o) {
     fail(w, MOON_E_NOMEM, o);
     return;
   }
+  moon_manner_length(&w->manner, w->target, w->request.reply_max, o->pdu.varbinds_len);
   moon_reader_init(&rd.r, rd.chunk->octets, o->pdu.varbinds_len);
   uint16_t heads = moon_heads_read(&w->heads, &rd.r, rd.chunk);
   if (heads == w->heads.n_asked) {

@@ -20,6 +20,7 @@ struct rig {
   uint32_t rows_at_once; /* rows taken between two requests; 0: all there are */
   bool read_ahead;    /* rows are taken only when nothing can be asked */
   bool unchecked;     /* rows are not compared with the MIB */
+  bool heedless;      /* the agent does not cut where it is told to */
   uint8_t request[2048];
   uint8_t reply[65536];
 };

@@ -125,6 +125,24 @@ static void a_value_longer_than_the_reply_may_be_is_read(void **state) {
   assert_true(rig.agent.longest_reply > 2000);
 }
 
+/* What is asked beyond the room would come in fragments: after the first reply that is too long no more than fits. */
+static void an_agent_that_does_not_cut_is_asked_for_what_fits(void **state) {
+  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_trust trust = {.decided = true};
+  struct rig_result res;
+  (void)state;
+  rig_interfaces(&rig, 24);
+  rig.heedless = true;
+  rig.target.trust = &trust;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.values, 984);
+  assert_true(trust.uncut);
+  rig.agent.longest_reply = 0;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.values, 984);
+  assert_in_range(rig.agent.longest_reply, 1200, 1472);
+}
+
 static void an_agent_that_cuts_its_replies_costs_nothing_twice(void **state) {
   struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
   struct rig_result res;
@@ -443,7 +461,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(interface_tables_take_few_full_packets), TEST(sealed_requests_name_few_columns),
     TEST(replies_that_the_agent_cuts_are_full),
-    TEST(a_value_longer_than_the_reply_may_be_is_read),
+    TEST(a_value_longer_than_the_reply_may_be_is_read), TEST(an_agent_that_does_not_cut_is_asked_for_what_fits),
     TEST(an_agent_that_cuts_its_replies_costs_nothing_twice),
     TEST(a_table_read_again_knows_what_worked),   TEST(sparse_columns_join_by_index),
     TEST(arcs_of_several_octets_are_ordered_by_value), TEST(a_subtree_walks_like_a_column),

@@ -1,5 +1,15 @@
 --- Bugs for core/session, see mutants.lua.
 return {
+  { name = "too big by the limit it was told is too big for the agent", file = "core/session/walk.c", tests = { "unit/walk_test" },
+    from = "    moon_manner_uncut(&w->manner, w->target);\n    return;\n", to = "" },
+  { name = "the agent is told less than it has to take", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
+    from = "return most > MOON_V3_SIZE_MIN ? most : MOON_V3_SIZE_MIN;", to = "return most;" },
+  { name = "what is left at the end is asked in two", file = "core/session/plan.c", tests = { "unit/plan_test" },
+    from = "  if (take_rest(&k, worthy, limits, p)) {", to = "  if (take_rest(&k, worthy, limits, p) && p->n == 0) {" },
+  { name = "an agent that does not cut is told again", file = "core/session/manner.c", tests = { "unit/walk_test" },
+    from = "  if (limit && octets + m->overhead > limit + OVERHEAD_SLACK) {", to = "  if (limit && octets > UINT16_MAX) {" },
+  { name = "the order of columns forgets those that were not asked", file = "core/session/plan.c", tests = { "unit/plan_test" },
+    from = "  k->row = before->rest_row;\n", to = "  k->row = 0;\n" },
   { name = "a first walk leaves room for the longest engine id", file = "core/session/manner.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "    m->room += m->overhead - overhead;\n", to = "" },
   { name = "boots and time are learned from anybody", file = "core/session/sealed.c", tests = { "unit/sealed_test", "unit/trust_test" },
