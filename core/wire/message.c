@@ -77,11 +77,27 @@ static inline bool glance_all(const uint8_t *p, size_t n, struct moon_message *o
   return true;
 }
 
+/* The id of nearly every message of SNMPv3, likewise. */
+static inline bool glance_v3(const uint8_t *p, size_t n, uint32_t *id) {
+  const uint8_t *at;
+  size_t len;
+  if (n < 24 || p[0] != MOON_SEQUENCE || !(at = enter(p, &len)) || len < 11) { return false; }
+  if (at[0] != MOON_INTEGER || at[1] != 1 || at[2] != MOON_V3) { return false; }
+  if (at[3] != MOON_SEQUENCE || at[4] >= 0x80 || at[4] < 6 || at[5] != MOON_INTEGER || at[6] != 4) { return false; }
+  *id = (uint32_t)at[7] << 24 | (uint32_t)at[8] << 16 | (uint32_t)at[9] << 8 | at[10];
+  return true;
+}
+
 enum moon_err moon_message_peek(const uint8_t *p, size_t n, struct moon_peek *out) {
   struct moon_reader r, body;
   struct glance g;
+  uint32_t id;
   if (glance(p, n, &g)) {
     *out = (struct moon_peek){g.id, g.version, g.pdu_type};
+    return MOON_OK;
+  }
+  if (glance_v3(p, n, &id)) {
+    *out = (struct moon_peek){id, MOON_V3, 0};
     return MOON_OK;
   }
   struct moon_peek peek = {0, 0, 0};

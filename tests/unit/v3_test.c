@@ -298,6 +298,162 @@ static void malformed_scoped_pdus(void **state) {
   }
 }
 
+/* The same octets with the length of the first header in a form that is read piece by piece. */
+static uint8_t *spelled_out(const uint8_t *p, size_t n, size_t header, size_t len, size_t *out_n) {
+  *out_n = n - header + 6;
+  uint8_t *out = malloc(*out_n);
+  assert_non_null(out);
+  memcpy(out, (const uint8_t[]){0x30, 0x84, 0, 0, (uint8_t)(len >> 8), (uint8_t)len}, 6);
+  memcpy(out + 6, p + header, n - header);
+  return out;
+}
+
+static uint8_t *exactly(const uint8_t *p, size_t n) {
+  uint8_t *out = malloc(n);
+  assert_non_null(out);
+  memcpy(out, p, n);
+  return out;
+}
+
+/* len: what the first header says. All is in memory of exactly its octets. */
+static void assert_message_read_alike(const uint8_t *p, size_t n, size_t header, size_t len) {
+  struct moon_v3 m[2] = {{.id = 77}, {.id = 77}};
+  struct moon_peek peek[2] = {{0}};
+  size_t n_two;
+  uint8_t *one = exactly(p, n), *two = spelled_out(p, n, header, len, &n_two);
+  enum moon_err e = moon_v3_decode(one, n, &m[0]);
+  assert_int_equal(e, moon_v3_decode(two, n_two, &m[1]));
+  assert_int_equal(moon_message_peek(one, n, &peek[0]), moon_message_peek(two, n_two, &peek[1]));
+  assert_memory_equal(&peek[0], &peek[1], sizeof peek[0]);
+  if (!e) {
+    const uint8_t *here = one + header, *there = two + 6;
+    assert_same(&m[0], &m[1]);
+    assert_int_equal(m[0].len - header, m[1].len - 6);
+    assert_int_equal(m[0].trailing, m[1].trailing);
+    assert_int_equal(m[0].scoped - here, m[1].scoped - there);
+    assert_int_equal(m[0].engine_id - here, m[1].engine_id - there);
+    assert_int_equal(m[0].user - here, m[1].user - there);
+    assert_int_equal(m[0].auth - here, m[1].auth - there);
+    assert_int_equal(m[0].priv - here, m[1].priv - there);
+  } else {
+    assert_int_equal(m[0].id, 77);
+  }
+  free(one);
+  free(two);
+}
+
+static void assert_scoped_read_alike(const uint8_t *p, size_t n, size_t header, size_t len) {
+  struct moon_scoped s[2] = {{.context_len = 77}, {.context_len = 77}};
+  size_t n_two;
+  uint8_t *one = exactly(p, n), *two = spelled_out(p, n, header, len, &n_two);
+  enum moon_err e = moon_scoped_decode(one, n, &s[0]);
+  assert_int_equal(e, moon_scoped_decode(two, n_two, &s[1]));
+  if (!e) {
+    const uint8_t *here = one + header, *there = two + 6;
+    const struct moon_pdu *a = &s[0].pdu, *b = &s[1].pdu;
+    assert_int_equal(s[0].engine_id - here, s[1].engine_id - there);
+    assert_int_equal(s[0].context - here, s[1].context - there);
+    assert_int_equal(a->varbinds - here, b->varbinds - there);
+    assert_true(s[0].engine_id_len == s[1].engine_id_len && s[0].context_len == s[1].context_len && s[0].trailing == s[1].trailing);
+    assert_true(a->varbinds_len == b->varbinds_len && a->request_id == b->request_id && a->type == b->type);
+    assert_true(a->error_status == b->error_status && a->error_index == b->error_index);
+  } else {
+    assert_int_equal(s[0].context_len, 77);
+  }
+  free(one);
+  free(two);
+}
+
+/* What is read at a glance is what is read piece by piece: each octet of the headers anything, each end, each length. */
+static void alike(void (*assert_alike)(const uint8_t *, size_t, size_t, size_t), uint8_t *p, size_t n, size_t headers) {
+  size_t header = p[1] < 0x80 ? 2 : p[1] == 0x81 ? 3 : 4, len = n - header;
+  for (size_t cut = 0; cut <= len; cut++) { assert_alike(p, n - cut, header, len); }
+  for (size_t at = header; at < headers && at < n; at++) {
+    uint8_t was = p[at];
+    for (unsigned v = 0; v < 256; v++) {
+      p[at] = (uint8_t)v;
+      assert_alike(p, n, header, len);
+    }
+    p[at] = was;
+  }
+  uint8_t *last = &p[header - 1], was = *last;
+  for (unsigned v = 0; v < (header == 2 ? 0x80u : 256u); v++) {
+    *last = (uint8_t)v;
+    assert_alike(p, n, header, header == 4 ? (size_t)p[2] << 8 | v : v);
+  }
+  *last = was;
+}
+
+static void at_a_glance(void **state) {
+  static const struct {
+    size_t scoped_len;
+    uint8_t engine_id_len, user_len, auth_len, priv_len, flags;
+  } table[] = {{40, 12, 8, 12, 8, 3}, {200, 17, 0, 48, 8, 7}, {290, 32, 32, 12, 8, 3}, {sizeof PDU, 5, 4, 12, 0, 1}, {sizeof PDU, 0, 0, 0, 0, 4}};
+  uint8_t buf[1024];
+  struct moon_writer w;
+  (void)state;
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    struct moon_v3 m = sample();
+    m.scoped = table[i].flags & MOON_V3_PRIV ? OCTETS : PDU;
+    m.scoped_len = table[i].scoped_len;
+    m.engine_id_len = table[i].engine_id_len;
+    m.user_len = table[i].user_len;
+    m.user = OCTETS;
+    m.auth_len = table[i].auth_len;
+    m.priv_len = table[i].priv_len;
+    m.flags = table[i].flags;
+    moon_writer_init(&w, buf, sizeof buf);
+    moon_v3_encode(&w, &m);
+    assert_int_equal(w.err, MOON_OK);
+    size_t n = moon_writer_len(&w);
+    alike(assert_message_read_alike, w.p, n, n - m.scoped_len + 3);
+  }
+  for (size_t list = 0; list < 290; list = 3 * list + 1) {
+    const struct moon_scoped s = {.engine_id = OCTETS, .engine_id_len = 12, .context = OCTETS, .context_len = list % 7,
+                                  .pdu = {.type = MOON_PDU_RESPONSE, .request_id = 0x01020304, .varbinds = OCTETS, .varbinds_len = list}};
+    moon_writer_init(&w, buf, sizeof buf);
+    moon_scoped_encode(&w, &s);
+    assert_int_equal(w.err, MOON_OK);
+    size_t n = moon_writer_len(&w);
+    alike(assert_scoped_read_alike, w.p, n, n - list + 1);
+  }
+}
+
+/* The scoped PDU is put in one piece: as put by put, in as much room. */
+static void scoped_in_one_piece(void **state) {
+  static const int32_t numbers[] = {0, 1, -1, 127, 128, -128, -129, 32767, 32768, -32769, 8388607, 8388608, INT32_MAX, INT32_MIN};
+  static const size_t lens[] = {0, 1, 127, 128, 255, 256};
+  uint8_t one[1024], two[1024];
+  struct moon_writer w, want;
+  (void)state;
+  for (size_t i = 0; i < 14 * 6 * 6; i++) {
+    struct moon_scoped s = {.engine_id = OCTETS, .engine_id_len = (uint8_t)(i % 33), .context = OCTETS,
+                            .context_len = lens[i % 6] < 256 ? lens[i % 6] : 0, .pdu = {.type = MOON_PDU_GET_BULK}};
+    s.pdu.varbinds_len = lens[i / 6 % 6];
+    s.pdu.request_id = s.pdu.error_status = numbers[i % 14];
+    s.pdu.error_index = numbers[i / 36 % 14];
+    moon_writer_init(&want, two, sizeof two);
+    moon_writer_put(&want, OCTETS, s.pdu.varbinds_len);
+    s.pdu.varbinds = want.p;
+    moon_pdu_encode(&want, &s.pdu);
+    moon_ber_put_bytes(&want, MOON_OCTET_STRING, s.context, s.context_len);
+    moon_ber_put_bytes(&want, MOON_OCTET_STRING, s.engine_id, s.engine_id_len);
+    moon_ber_put_wrap(&want, MOON_SEQUENCE, want.end);
+    assert_int_equal(want.err, MOON_OK);
+    size_t n = moon_writer_len(&want);
+    for (size_t in_place = 0; in_place < 2; in_place++) {
+      for (size_t less = 0; less < 2; less++) {
+        moon_writer_init(&w, one, n - less);
+        if (in_place) { moon_writer_put(&w, OCTETS, s.pdu.varbinds_len); }
+        s.pdu.varbinds = in_place ? w.p : OCTETS;
+        moon_scoped_encode(&w, &s);
+        assert_int_equal(w.err, less ? MOON_E_SPACE : MOON_OK);
+        if (!less) { assert_memory_equal(w.p, want.p, n); }
+      }
+    }
+  }
+}
+
 /* Messages without authentication: discovery and its report, a request and its answer, reports of what was refused. */
 static void recorded(void **state) {
   static const struct { const char *user; uint8_t type; uint8_t stat; } table[] = { /* usmStats of RFC 3414 5 */
@@ -363,6 +519,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(there_and_back), cmocka_unit_test(written_in_place),      cmocka_unit_test(what_cannot_be_written),
     cmocka_unit_test(malformed),      cmocka_unit_test(malformed_scoped_pdus), cmocka_unit_test(recorded),
+    cmocka_unit_test(at_a_glance),    cmocka_unit_test(scoped_in_one_piece),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
