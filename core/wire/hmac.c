@@ -33,7 +33,7 @@ static size_t state_len(enum moon_auth auth) {
   }
 }
 
-static bool is_long(enum moon_auth auth) { return auth == MOON_AUTH_SHA384 || auth == MOON_AUTH_SHA512; }
+static size_t block_len(enum moon_auth auth) { return auth == MOON_AUTH_SHA384 || auth == MOON_AUTH_SHA512 ? LONG_BLOCK : BLOCK; }
 
 /* These functions cannot fail: they return 1. */
 
@@ -91,7 +91,50 @@ static void feed(union hash *x, enum moon_auth auth, const uint8_t *p, size_t n)
   }
 }
 
-static void finish(union hash *x, enum moon_auth auth, uint8_t out[MOON_HMAC_MAX]) {
+/* Big-endian. */
+static inline void store32(uint8_t *p, uint32_t v) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap32(v);
+#endif
+  memcpy(p, &v, 4);
+}
+
+static inline void store64(uint8_t *p, uint64_t v) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap64(v);
+#endif
+  memcpy(p, &v, 8);
+}
+
+/* The chaining value of all but the long ones. */
+static inline const uint32_t *words(const union hash *x) { return (const uint32_t *)(const void *)x; }
+
+static void put_digest(const union hash *x, enum moon_auth auth, uint8_t *out) {
+  size_t len = moon_auth_key_len(auth);
+  if (auth == MOON_AUTH_MD5) {
+    for (size_t i = 0; i < len; i += 4) { store32(out + i, __builtin_bswap32(words(x)[i / 4])); }
+  } else if (block_len(auth) == BLOCK) {
+    for (size_t i = 0; i < len; i += 4) { store32(out + i, words(x)[i / 4]); }
+  } else {
+    for (size_t i = 0; i < len; i += 8) { store64(out + i, x->sha512.h[i / 8]); }
+  }
+}
+
+/* The digest after so many octets, of which the last, less than a block at tail, were not fed yet: padding and length behind them (RFC
+ * 1321 3.1, FIPS 180-4 5.1). What OpenSSL's own take for it is as much as a block: they wipe what they leave, an octet at a time. */
+static void finish(union hash *x, enum moon_auth auth, const uint8_t *tail, size_t n, uint64_t octets, uint8_t *out) {
+  size_t block = block_len(auth), field = block / 8, len = n + 1 + field <= block ? block : 2 * block;
+  uint8_t last[2 * LONG_BLOCK];
+  if (n) { memcpy(last, tail, n); }
+  last[n] = 0x80;
+  memset(last + n + 1, 0, len - n - 1);
+  store64(last + len - 8, auth == MOON_AUTH_MD5 ? __builtin_bswap64(8 * octets) : 8 * octets);
+  feed(x, auth, last, len);
+  put_digest(x, auth, out);
+}
+
+/* The same where what was fed is no whole number of blocks. */
+static void finish_any(union hash *x, enum moon_auth auth, uint8_t out[MOON_HMAC_MAX]) {
   switch (auth) {
   case MOON_AUTH_MD5: MD5_Final(out, &x->md5); break;
   case MOON_AUTH_SHA1: SHA1_Final(out, &x->sha1); break;
@@ -103,7 +146,7 @@ static void finish(union hash *x, enum moon_auth auth, uint8_t out[MOON_HMAC_MAX
 
 void moon_hmac_init(struct moon_hmac *h, enum moon_auth auth, const uint8_t *key) {
   static const uint8_t with[2] = {0x36, 0x5c};
-  size_t block = is_long(auth) ? LONG_BLOCK : BLOCK, len = moon_auth_key_len(auth);
+  size_t block = block_len(auth), len = moon_auth_key_len(auth);
   uint8_t padded[LONG_BLOCK];
   union hash x;
   h->auth = (uint8_t)auth;
@@ -119,25 +162,29 @@ void moon_hmac_init(struct moon_hmac *h, enum moon_auth auth, const uint8_t *key
 
 void moon_hmac_make(const struct moon_hmac *h, const uint8_t *p, size_t n, size_t at, size_t hole, uint8_t out[MOON_HMAC_MAX]) {
   enum moon_auth auth = (enum moon_auth)h->auth;
-  uint8_t head[HEAD];
+  size_t block = block_len(auth), len = moon_auth_key_len(auth), whole = n - n % block;
   union hash x;
   resume(&x, auth, h->states);
-  if (n >= sizeof head && at + hole <= sizeof head) { /* whole blocks: nothing is left over to wait for the rest */
-    memcpy(head, p, sizeof head);
+  if (at + hole <= HEAD) {
+    uint8_t head[HEAD];
+    size_t first = n < HEAD ? n : HEAD;
+    if (first) { memcpy(head, p, first); }
     memset(head + at, 0, hole);
-    feed(&x, auth, head, sizeof head);
-    p += sizeof head;
-    n -= sizeof head;
+    if (n < HEAD) {
+      if (whole) { feed(&x, auth, head, whole); }
+      finish(&x, auth, head + whole, n - whole, block + n, out);
+    } else {
+      feed(&x, auth, head, HEAD);
+      if (whole > HEAD) { feed(&x, auth, p + HEAD, whole - HEAD); }
+      finish(&x, auth, p + whole, n - whole, block + n, out);
+    }
   } else {
     static const uint8_t zeros[MOON_HMAC_MAX];
     feed(&x, auth, p, at);
     feed(&x, auth, zeros, hole);
-    p += at + hole;
-    n -= at + hole;
+    feed(&x, auth, p + at + hole, n - at - hole);
+    finish_any(&x, auth, out);
   }
-  feed(&x, auth, p, n);
-  finish(&x, auth, out);
   resume(&x, auth, h->states + state_len(auth));
-  feed(&x, auth, out, moon_auth_key_len(auth));
-  finish(&x, auth, out);
+  finish(&x, auth, out, len, block + len, out);
 }
