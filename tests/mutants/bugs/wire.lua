@@ -56,6 +56,8 @@ return {
     from = "  if (v < 0) {", to = "  if (v < -9) {" },
   { name = "the digest is over trailing octets too", file = "core/wire/v3.c", tests = { "unit/v3_test" },
     from = "m.len = (size_t)(r.end - p);", to = "m.len = n;" },
+  { name = "a digest's length runs into its padding", file = "core/wire/hmac.c", tests = { "unit/hmac_test" },
+    from = "len = n + 1 + field <= block ? block : 2 * block;", to = "len = n + field <= block ? block : 2 * block;" },
   { name = "the last octet of a digest is not compared", file = "core/wire/usm.c", tests = { "unit/usm_test" },
     from = "CRYPTO_memcmp(msg + at, out, digest_len) == 0", to = "CRYPTO_memcmp(msg + at, out, digest_len - 1u) == 0" },
   { name = "less security than asked for is taken", file = "core/wire/usm.c", tests = { "unit/usm_test" },
