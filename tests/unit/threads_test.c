@@ -182,11 +182,36 @@ static void watchdog(void **state) {
   assert_true(stopped > 0);
 }
 
+static void *burn(void *arg) {
+  double begun = cpu_ms();
+  while (cpu_ms() < begun + 6 * LIMIT_MS) { }
+  return arg;
+}
+
+static void *wait_for_another(void *arg) {
+  pthread_t other;
+  (void)arg;
+  moon_pulse_enter(&pulse, 1);
+  bool spared = !pthread_create(&other, NULL, burn, NULL) && !pthread_join(other, NULL) && moon_pulse_load(&stopped) != pulse.resume;
+  __atomic_store_n(&wrongs, (uintptr_t)!spared, __ATOMIC_RELAXED);
+  moon_pulse_leave(&pulse);
+  return NULL;
+}
+
+/* What other threads of the process take is not the watched one's. */
+static void watchdog_of_who_waits(void **state) {
+  struct moon_watchdog w = {.pulse = &pulse, .limit_ms = LIMIT_MS, .stop = stop};
+  (void)state;
+  assert_int_equal(moon_watchdog_run(&w, STACK_OCTETS, wait_for_another, NULL), 0);
+  assert_int_equal(wrongs, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(ring),
     cmocka_unit_test(desk),
     cmocka_unit_test(watchdog),
+    cmocka_unit_test(watchdog_of_who_waits),
   };
   return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }
