@@ -376,12 +376,15 @@ static bool match_inbox(struct moon_engine *e) {
   uint32_t begun = in->at;
   bool ahead = e->cold && in->n - in->at >= AHEAD_FROM;
   if (ahead) { moon_ahead_begin(e); }
+  e->gathers = e->keyring != NULL;
   while (in->at < in->n) {
     uint32_t i = in->at++;
     if (ahead) { moon_ahead_of(e, i); }
     moon_match_datagram(e, in->vec[i].iov_base, in->header[i].msg_len, &in->from[i]);
     if (in->at % LOOK == 0 && in->at < in->n && taken_us(e) >= RECEIVE_US) { break; }
   }
+  moon_match_give(e);
+  e->gathers = false;
   uint32_t n = in->at - begun;
   if (in->of && in->of->unread) { in->of->unread -= n < in->of->unread ? n : in->of->unread; }
   return in->at == in->n;

@@ -21,6 +21,7 @@ enum moon_slot_state {
   MOON_SLOT_WAITING, /* in its peer's queue */
   MOON_SLOT_FLYING,  /* on the wire, or in the pause before its next try */
   MOON_SLOT_RESEND,  /* its next try leaves when there is room */
+  MOON_SLOT_READ,    /* its answer was read: done is called before what comes next is looked at */
   MOON_SLOT_READY    /* over without an answer: err; done is called in this turn or the next */
 };
 

@@ -71,6 +71,13 @@ struct moon_peers {
 
 #define MOON_AHEAD_STEPS 3u
 
+/* An answer that was read, before its done is called. */
+struct moon_read {
+  struct moon_ticket ticket;
+  struct moon_outcome outcome;
+};
+#define MOON_READS MOON_KEYRING_SCRATCHES
+
 struct moon_engine {
   uint64_t now_us;           /* never goes back */
   uint64_t due_us;           /* what is due by then expires: no later than now_us */
@@ -110,6 +117,9 @@ struct moon_engine {
   uint32_t n_sockets, n_sources;
   struct moon_inbox inbox;
   struct moon_slot *ahead[MOON_BATCH]; /* of each datagram in the inbox: of which request; NULL: of none. See ahead.c */
+  struct moon_read read[MOON_READS]; /* see moon_match_give */
+  uint32_t n_read, n_fed;    /* of so many, some of them no answers; each may have what it was decrypted to */
+  bool gathers;              /* answers are read some at a time */
   struct moon_list replies;  /* struct moon_local_reply: on their way inside the process */
   size_t reply_octets;       /* of them */
   uint8_t *local_room;       /* MOON_DATAGRAM_MAX octets for requests to them; NULL: there are none yet */
@@ -202,8 +212,11 @@ bool moon_launch_all(struct moon_engine *e);
 void moon_ahead_begin(struct moon_engine *e);
 void moon_ahead_of(struct moon_engine *e, uint32_t i);
 
-/* One datagram. */
+/* One datagram. While e->gathers an answer is only read; what comes of it follows with those of a few others. */
 void moon_match_datagram(struct moon_engine *e, const uint8_t *p, size_t n, const union moon_sockaddr *from);
+/* Calls done for what was read. To verify, decrypt and take apart an answer of SNMPv3, and to go on with what asked, are more code than
+ * the first cache of a processor holds: by turns for each answer one drives out the other. */
+void moon_match_give(struct moon_engine *e);
 /* Everything in the error queue. Calls no done. */
 void moon_match_errors(struct moon_engine *e, struct moon_socket *s);
 

@@ -63,6 +63,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   struct moon_try *t;
   struct moon_slot *s;
   struct moon_addr source;
+  if (e->n_fed == MOON_READS) { moon_match_give(e); }
   c->datagrams_in++;
   c->octets_in += n;
   if (e->config.trace) {
@@ -76,6 +77,10 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
   }
   MOON_USDT2(receive, peek.id, n);
   enum moon_find found = moon_flight_find(&e->flight, peek.id, &t, &s);
+  if (found == MOON_FIND_LIVE && s->state == MOON_SLOT_READ) { /* a second one */
+    moon_match_give(e);
+    found = moon_flight_find(&e->flight, peek.id, &t, &s);
+  }
   if (found == MOON_FIND_UNKNOWN) {
     c->unknown++;
     blame(e, from, false);
@@ -97,6 +102,7 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
     return;
   }
   struct moon_outcome o;
+  e->n_fed++;
   enum moon_verdict v = moon_exchange_feed(&s->x, octets, n, t->sent_us, e->now_us, &o);
   bool sealed = is_sealed(p);
   if (sealed) { moon_secure_look(e, s); }
@@ -112,8 +118,26 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
     if (moon_peer_diary(p)) { *(unread ? &p->diary->malformed : &p->diary->foreign) += 1; }
     return;
   }
+  if (v == MOON_VERDICT_MINE && e->gathers) {
+    s->state = MOON_SLOT_READ;
+    e->read[e->n_read++] = (struct moon_read){moon_slot_ticket(s), o};
+    return;
+  }
   c->matched++;
   moon_engine_verdict(e, s, v, &o);
+}
+
+void moon_match_give(struct moon_engine *e) {
+  for (uint32_t i = 0; i < e->n_read; i++) {
+    struct moon_slot *s = moon_flight_slot(&e->flight, e->read[i].ticket);
+    if (!s || s->state != MOON_SLOT_READ) { /* cancelled by what came of one before it */
+      e->counters->late++;
+      continue;
+    }
+    e->counters->matched++;
+    moon_engine_finish(e, s, &e->read[i].outcome);
+  }
+  e->n_read = e->n_fed = 0;
 }
 
 /* The request an ICMP error is about: by the id it quotes, or of those to that address the one that has waited longest without any;

@@ -27,6 +27,7 @@ struct secured {
   uint32_t forged;       /* unsigned report of this counter before each answer; 0: none */
   int answer_fd, forged_fd; /* where they leave; 0: fd */
   bool silent;
+  bool holds;            /* its answer, until it is told to send it */
   struct moon_timer timer;
   struct sockaddr_storage to;
   socklen_t to_len;
@@ -65,6 +66,7 @@ static void serve(int fd) {
       if (!s->len) { continue; }
       s->len -= s->cut;
       s->cut = 0;
+      if (s->holds) { return; }
       if (s->delay_us) {
         moon_timer_start(s->w->e, &s->timer, now_us() + s->delay_us);
       } else {
@@ -322,6 +324,74 @@ static void second_answers(void **state) {
   assert_int_equal(moon_peer_target(p)->last_answer_us, heard);
 }
 
+static bool all_hold(struct world *world) {
+  uint32_t n = 0;
+  (void)world;
+  for (uint32_t i = 0; i < n_all; i++) { n += all[i].holds && all[i].len; }
+  return n == n_all;
+}
+
+static struct asked *questions[N];
+static struct moon_request requests[N];
+static uint32_t n_right;
+
+/* What the agent sent back is what it was asked, of that request and no other. */
+static void is_its_own(struct asked *q, const struct moon_outcome *o) {
+  const struct moon_request *r = q->arg;
+  n_right += o->pdu.varbinds_len == r->varbinds_len && memcmp(o->pdu.varbinds, r->varbinds, r->varbinds_len) == 0;
+}
+
+static void cancels_the_next(struct asked *q, const struct moon_outcome *o) {
+  is_its_own(q, o);
+  moon_engine_cancel(w.e, q[1].ticket);
+}
+
+/* Answers that come in one batch are read before the first is given to who asked: each gets its own, of two the first, and none once it
+ * was cancelled meanwhile. */
+static void answers_that_come_together(void **state) {
+  static uint8_t names[N][sizeof sys_uptime];
+  struct moon_peer *p[N];
+  (void)state;
+  for (int i = 0; i < N; i++) {
+    struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+    if (!i) { usm_agent_credential(&s->model, &credential); }
+    p[i] = peer(s);
+    world_ask(&w, p[i]);
+  }
+  assert_true(world_run(&w, 5));
+  for (int i = 0; i < N; i++) {
+    all[i].holds = true;
+    all[i].len = 0;
+    memcpy(names[i], sys_uptime, sizeof sys_uptime);
+    names[i][11] = (uint8_t)i;
+    requests[i] = get_uptime;
+    requests[i].varbinds = names[i];
+    struct asked *q = questions[i] = &w.asked[w.n_asked++];
+    *q = (struct asked){.w = &w, .then = i == 5 ? cancels_the_next : is_its_own, .arg = &requests[i]};
+    assert_int_equal(moon_engine_submit(w.e, p[i], &requests[i], 0, world_done, q, &q->ticket), MOON_OK);
+  }
+  w.until = all_hold;
+  assert_true(world_run(&w, 5));
+  w.until = NULL;
+  uint64_t matched = w.c.matched;
+  n_right = 0;
+  for (int i = 0; i < N; i++) {
+    all[i].octets[all[i].len - 1] ^= 1; /* somebody else's word, before each */
+    answer_now(&all[i]);
+    all[i].octets[all[i].len - 1] ^= 1;
+    answer_now(&all[i]);
+    if (i == 3) { answer_now(&all[i]); }
+  }
+  assert_true(world_run(&w, 5));
+  assert_int_equal(n_right, N - 1);
+  for (int i = 0; i < N; i++) { assert_int_equal(questions[i]->dones, i != 6); }
+  assert_int_equal(w.c.matched - matched, N - 1);
+  assert_int_equal(w.c.duplicate, 1);
+  assert_int_equal(w.c.late, 1);
+  assert_int_equal(w.c.auth_failed, N);
+  assert_int_equal(w.c.error[MOON_E_CANCELLED], 1);
+}
+
 /* Where answers come from is learned from what is signed. */
 static void other_sources(void **state) {
   (void)state;
@@ -532,7 +602,8 @@ int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(a_cut_answer_costs_a_try), T(errors_come_at_once),
-    T(reboots_and_twins), T(keys_that_take_long), T(late_answers), T(second_answers), T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
+    T(reboots_and_twins), T(keys_that_take_long), T(late_answers), T(second_answers), T(answers_that_come_together),
+    T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
     T(without_memory),
     cmocka_unit_test_setup_teardown(the_host_keeps_it, begin_with_memory, end),
     cmocka_unit_test_setup_teardown(wrong_records, begin_with_memory, end),
