@@ -127,4 +127,10 @@ return {
     from = "if (++moved % MOVED_AFTER == 0 && enough && enough(arg)) { return false; }", to = "moved += enough && arg;" },
   { name = "wheel: what is left to move is forgotten until the next timer", file = "core/engine/wheel.c", tests = { "unit/wheel_test" },
     from = "  if (is_moving(w)) { return w->tick * MOON_TICK_US; }\n", to = "" },
+  { name = "a second answer is read while the first waits to be given", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },
+    from = "s->state == MOON_SLOT_READ) { /* a second one */", to = "s->state == MOON_SLOT_FREE) {" },
+  { name = "an answer that was read is given though its request was cancelled", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },
+    from = "    if (!s || s->state != MOON_SLOT_READ) {", to = "    if (!s) { s = moon_flight_at(&e->flight, e->read[i].ticket.slot); }\n    if (false) {" },
+  { name = "more is read than there is room to decrypt to", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },
+    from = "  if (e->n_fed == MOON_READS) { moon_match_give(e); }\n", to = "  if (e->n_read == MOON_READS) { moon_match_give(e); }\n" },
 }
