@@ -146,6 +146,11 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   return true;
 }
 
+/* Sending may be what makes a turn long. */
+static uint32_t room_left(const struct moon_engine *e, uint32_t room) {
+  return room > PER_LONG_TURN && e->now_us - e->turn_us >= LONG_US ? PER_LONG_TURN : room;
+}
+
 /* Tries after the first go before new requests. They are few, so they borrow from the rates instead of waiting for them. */
 static uint32_t launch_tries(struct moon_engine *e, uint32_t room) {
   struct moon_list *node;
@@ -157,7 +162,7 @@ static uint32_t launch_tries(struct moon_engine *e, uint32_t room) {
     }
     if (s->peer->pacing) { moon_bucket_charge(&s->peer->pacing->bucket, e->now_us); }
     moon_bucket_charge(&e->bucket, e->now_us);
-    room--;
+    room = room_left(e, room - 1);
   }
   return room;
 }
@@ -217,9 +222,8 @@ static uint32_t launch_new(struct moon_engine *e, uint32_t room) {
       break;
     }
     moon_bucket_take(&e->bucket, e->now_us);
-    room--;
+    room = room_left(e, room - 1);
     first++;
-    if (room > PER_LONG_TURN && e->now_us - e->turn_us >= LONG_US) { room = PER_LONG_TURN; } /* it has become long */
     /* One request each: to the end of the round, or out of it. */
     moon_list_remove(&p->node);
     moon_peer_activate(p);

@@ -137,6 +137,26 @@ static void requests(void **state) {
   host_rig_fini(&r);
 }
 
+/* All of a site were not heard, and are asked once more at the same moment. */
+static void tries(void **state) {
+  (void)state;
+  begin();
+  resume_us = 0;
+  send_us = 10;
+  for (int i = 0; i < TARGETS; i++) { r.agents[i].silent = true; }
+  r.engine_config.retry_per_s = 1000000;
+  r.plan.policy = (struct moon_policy){.timeout_us = 200000, .rto_floor_us = 200000, .retries = 1, .breaker_after = 1000, .window = 16, .trial_us = 1000000};
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                    "return { run = function(device)\n"
+                                    "  local function get() device:get '1.3.6.1.2.1.1.3.0' end\n"
+                                    "  local all = {} for i = 1, 16 do all[i] = get end\n"
+                                    "  snmp.all(unpack(all))\n"
+                                    "end }"), MOON_OK);
+  assert_int_equal(r.counters.retries, TARGETS * 16);
+  assert_in_range(most_sent * send_us, 1000, TURN_MOST_US);
+  host_rig_fini(&r);
+}
+
 #define JOBS 16u
 #define OTHER_US 7000000u
 
@@ -253,7 +273,7 @@ static void what_is_alive(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_that_start), cmocka_unit_test(answers), cmocka_unit_test(rows), cmocka_unit_test(rows_that_wait),
-    cmocka_unit_test(children), cmocka_unit_test(requests), cmocka_unit_test(intervals), cmocka_unit_test(too_much), cmocka_unit_test(timers), cmocka_unit_test(breakers), cmocka_unit_test(what_is_alive),
+    cmocka_unit_test(children), cmocka_unit_test(requests), cmocka_unit_test(tries), cmocka_unit_test(intervals), cmocka_unit_test(too_much), cmocka_unit_test(timers), cmocka_unit_test(breakers), cmocka_unit_test(what_is_alive),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
