@@ -557,6 +557,47 @@ static void many_probes_settle(void **state) {
   host_rig_fini(&r);
 }
 
+static uint32_t prepared_before, most_prepared;
+
+static void look_at_prepared(struct host_rig *r) {
+  uint32_t n = r->host->prepare.at + r->host->prepare.place;
+  if (n > prepared_before && n - prepared_before > most_prepared) { most_prepared = n - prepared_before; }
+  prepared_before = n;
+}
+
+/* Many versions, and many states to try migrate on: a few in a turn. */
+static void many_are_prepared(void **state) {
+  (void)state;
+  for (int migrate = 0; migrate < 2; migrate++) {
+    struct host_rig r;
+    uint32_t n = migrate ? 1 : 100;
+    struct moon_plan **plans;
+    leap_us = late_us = 0;
+    host_rig_init(&r, HOST_RIG_TARGETS);
+    r.engine_config.clock_us = leaping;
+    r.plan.once = false;
+    r.job.every_s = 3600;
+    r.on_turn = look_at_prepared;
+    assert_int_equal(host_rig_start(&r, TICK("one")), MOON_OK);
+    host_rig_loop(&r, 0.15);
+    plans = moon_mem_array(n, sizeof *plans);
+    for (uint32_t i = 0; i < n; i++) {
+      struct moon_plan **one = plans_of(&r, migrate ? FROM("2") : TICK("two"), i + 2);
+      plans[i] = *one;
+      moon_mem_free(one);
+    }
+    prepared_before = most_prepared = 0;
+    leap_us = 200;
+    moon_host_prepare(r.host, plans, n, 1);
+    for (int i = 0; i < 1000 && r.prepared != 1; i++) { host_rig_loop(&r, 0.0001); }
+    assert_int_equal(r.prepared, 1);
+    assert_string_equal(r.error, "");
+    assert_in_range(most_prepared, 1, 6);
+    leap_us = 0;
+    host_rig_fini(&r);
+  }
+}
+
 static void memory_is_flat(void **state) {
   (void)state;
   struct host_rig r;
@@ -607,7 +648,7 @@ int main(void) {
     cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one), cmocka_unit_test(limits_of_the_one_before),
     cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(what_is_nested_is_a_copy_too), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
     cmocka_unit_test(other_jobs_are_tried), cmocka_unit_test(the_end_of_a_trial_takes_its_time), cmocka_unit_test(two_trials_end_at_once),
-    cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(many_probes_settle), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
+    cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(many_probes_settle), cmocka_unit_test(many_are_prepared), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
