@@ -7,40 +7,16 @@
 #include <cmocka.h>
 
 #include "../../core/session/fetch.h"
-#include "failmem.h"
-#include "session_rig.h"
+#include "walk_rig.h"
 
 #define NAMES 300
 
-static struct rig rig;
 static struct moon_name names[NAMES];
 static uint8_t octets[NAMES][32];
 
-static void prepare(uint8_t version) {
-  failmem_install();
-  rig_init(&rig, version);
-  rig_interfaces(&rig, 24);
-}
+static int begin(void **state) { return walk_begin(state, MOON_V2C, 24); }
 
-static int begin(void **state) {
-  (void)state;
-  prepare(MOON_V2C);
-  return 0;
-}
-
-static int begin_v1(void **state) {
-  (void)state;
-  prepare(MOON_V1);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  failmem_disarm();
-  rig_fini(&rig);
-  assert_int_equal(failmem_alive(), 0);
-  return 0;
-}
+static int begin_v1(void **state) { return walk_begin(state, MOON_V1, 24); }
 
 /* Instances of ifTable, not in order; every missing-th is not there. */
 static void make_names(size_t n, size_t missing) {
@@ -560,8 +536,8 @@ static void every_allocation_of_picked_rows_may_fail(void **state) {
   }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-#define TEST_V1(f) {#f " v1", f, begin_v1, end, NULL}
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, walk_end)
+#define TEST_V1(f) {#f " v1", f, begin_v1, walk_end, NULL}
 
 int main(void) {
   const struct CMUnitTest tests[] = {

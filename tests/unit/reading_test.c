@@ -6,25 +6,11 @@
 
 #include <cmocka.h>
 
-#include "failmem.h"
-#include "session_rig.h"
+#include "walk_rig.h"
 
 static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2", "1.3.6.1.4.1.9.3", "1.3.6.1.4.1.9.4"};
-static struct rig rig;
 
-static int begin(void **state) {
-  (void)state;
-  failmem_install();
-  rig_init(&rig, MOON_V2C);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  rig_fini(&rig);
-  assert_int_equal(failmem_alive(), 0);
-  return 0;
-}
+static int begin(void **state) { return walk_begin(state, MOON_V2C, 0); }
 
 /* Names under 1.3.6.1.4.1.9, blank-separated; "end:NAME" is endOfMibView. */
 static size_t write_list(const char *list, uint8_t *out, size_t cap, const uint8_t **at) {
@@ -124,7 +110,7 @@ static void more_than_was_asked_is_not_read(void **state) {
   assert_int_equal(take(2, 1, "1.1 2.1 1.2 2.2 1.3 2.3").rows, 1);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, walk_end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

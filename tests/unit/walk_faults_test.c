@@ -6,29 +6,9 @@
 
 #include <cmocka.h>
 
-#include "failmem.h"
-#include "session_rig.h"
+#include "walk_rig.h"
 
-static struct rig rig;
-
-static int begin(void **state) {
-  (void)state;
-  failmem_install();
-  rig_init(&rig, MOON_V2C);
-  rig_interfaces(&rig, 24);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  rig_fini(&rig);
-  assert_int_equal(failmem_alive(), 0);
-  return 0;
-}
-
-static struct moon_walk_spec interfaces(uint16_t n) {
-  return (struct moon_walk_spec){.columns = rig_names(0, rig_interface_columns, n), .n_columns = n};
-}
+static int begin(void **state) { return walk_begin(state, MOON_V2C, 24); }
 
 static void octets_of(const char *text, const uint8_t **out, size_t *len) {
   static uint8_t octets[4][64];
@@ -41,7 +21,7 @@ static void octets_of(const char *text, const uint8_t **out, size_t *len) {
 /* ---- size ---- */
 
 static void too_big_is_halved_and_remembered(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   (void)state;
   rig.agent.max_octets = 484;
   rig.agent.too_big_for_bulk = true;
@@ -54,7 +34,7 @@ static void too_big_is_halved_and_remembered(void **state) {
 }
 
 static void too_big_for_one_varbind_is_final(void **state) {
-  struct moon_walk_spec spec = interfaces(3);
+  struct moon_walk_spec spec = walk_interfaces(3);
   struct rig_result res;
   (void)state;
   rig.agent.max_octets = 20;
@@ -83,7 +63,7 @@ static void one_long_value_does_not_stop_the_table(void **state) {
 }
 
 static void an_empty_reply_is_one_that_did_not_fit(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
   (void)state;
   rig.agent.empty = true;
@@ -93,7 +73,7 @@ static void an_empty_reply_is_one_that_did_not_fit(void **state) {
 }
 
 static void fewer_varbinds_than_asked_by_getnext_are_noted(void **state) {
-  struct moon_walk_spec spec = interfaces(10);
+  struct moon_walk_spec spec = walk_interfaces(10);
   (void)state;
   rig.target.quirks = MOON_QUIRK_NO_BULK;
   rig.agent.max_varbinds = 3;
@@ -105,7 +85,7 @@ static void fewer_varbinds_than_asked_by_getnext_are_noted(void **state) {
 /* ---- silence ---- */
 
 static void silence_above_some_repetitions_is_learned(void **state) {
-  struct moon_walk_spec spec = interfaces(1);
+  struct moon_walk_spec spec = walk_interfaces(1);
   (void)state;
   rig.agent.silent_reps = 10;
   rig.target.last_answer_us = 1; /* it lives */
@@ -119,7 +99,7 @@ static void silence_above_some_repetitions_is_learned(void **state) {
 }
 
 static void an_agent_never_heard_is_first_asked_whether_it_is_there(void **state) {
-  struct moon_walk_spec spec = interfaces(1);
+  struct moon_walk_spec spec = walk_interfaces(1);
   (void)state;
   rig.agent.silent_reps = 10;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
@@ -132,7 +112,7 @@ static void an_agent_never_heard_is_first_asked_whether_it_is_there(void **state
 static void an_agent_that_never_answers_costs_a_walk_no_more_time_than_a_get(void **state) {
   (void)state;
   for (uint32_t retries = 0; retries < 4; retries++) {
-    struct moon_walk_spec spec = interfaces(5);
+    struct moon_walk_spec spec = walk_interfaces(5);
     struct rig_result res;
     rig.agent.community = "other";
     rig.policy.retries = retries;
@@ -150,7 +130,7 @@ static void an_agent_that_never_answers_costs_a_walk_no_more_time_than_a_get(voi
 }
 
 static void one_lost_datagram_teaches_nothing(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   (void)state;
   rig.agent.drop_first = 1;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
@@ -161,7 +141,7 @@ static void one_lost_datagram_teaches_nothing(void **state) {
 }
 
 static void an_agent_without_bulk_is_walked_by_getnext(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   (void)state;
   rig.agent.no_bulk = true;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
@@ -174,7 +154,7 @@ static void an_agent_without_bulk_is_walked_by_getnext(void **state) {
 }
 
 static void long_replies_that_get_lost_are_avoided(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   (void)state;
   rig.agent.silent_varbinds = 30;
   rig.target.last_answer_us = 1;
@@ -186,7 +166,7 @@ static void long_replies_that_get_lost_are_avoided(void **state) {
 }
 
 static void a_dead_agent_is_not_asked_for_long(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
   (void)state;
   rig.agent.community = "other"; /* silence from the start */
@@ -202,7 +182,7 @@ static void a_dead_agent_is_not_asked_for_long(void **state) {
 }
 
 static void losses_are_made_up_for(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   (void)state;
   rig.agent.drop_every = 3;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
@@ -210,7 +190,7 @@ static void losses_are_made_up_for(void **state) {
 }
 
 static void after_some_whole_walks_more_is_tried_again(void **state) {
-  struct moon_walk_spec spec = interfaces(5);
+  struct moon_walk_spec spec = walk_interfaces(5);
   (void)state;
   rig.target.reps_max = 4;
   rig.target.reply_max = 300;
@@ -233,7 +213,7 @@ static void after_some_whole_walks_more_is_tried_again(void **state) {
 /* ---- order ---- */
 
 static void a_name_that_does_not_increase_ends_the_walk(void **state) {
-  struct moon_walk_spec spec = interfaces(4);
+  struct moon_walk_spec spec = walk_interfaces(4);
   struct rig_result res;
   (void)state;
   octets_of("1.3.6.1.2.1.2.2.1.3.10", &rig.agent.stuck, &rig.agent.stuck_len);
@@ -244,7 +224,7 @@ static void a_name_that_does_not_increase_ends_the_walk(void **state) {
 }
 
 static void a_cycle_ends_the_walk(void **state) {
-  struct moon_walk_spec spec = interfaces(1);
+  struct moon_walk_spec spec = walk_interfaces(1);
   struct rig_result res;
   (void)state;
   octets_of("1.3.6.1.2.1.2.2.1.1.7", &rig.agent.back, &rig.agent.back_len);
@@ -254,7 +234,7 @@ static void a_cycle_ends_the_walk(void **state) {
 }
 
 static void varbinds_in_another_order_do_not_mix_rows(void **state) {
-  struct moon_walk_spec spec = interfaces(7);
+  struct moon_walk_spec spec = walk_interfaces(7);
   (void)state;
   for (uint32_t by = 1; by < 7; by++) {
     rig.agent.rotate = by;
@@ -297,7 +277,7 @@ static void the_end_may_be_said_in_odd_ways(void **state) {
 /* ---- content ---- */
 
 static void an_ill_typed_value_is_a_cell_of_its_own(void **state) {
-  struct moon_walk_spec spec = interfaces(3);
+  struct moon_walk_spec spec = walk_interfaces(3);
   struct rig_result res;
   struct agent_object *o;
   (void)state;
@@ -319,7 +299,7 @@ static void octets_too_many_are_ill_typed(void **state) {
     {MOON_COUNTER32, {1, 255, 255, 255, 255}, 5}, {MOON_TIME_TICKS, {1, 0, 0, 0, 0}, 5}, {MOON_COUNTER64, {1, 0, 0, 0, 0, 0, 0, 0, 0}, 9},
     {MOON_INTEGER, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 9}, {MOON_IP_ADDRESS, {0, 1, 2}, 3},
   };
-  struct moon_walk_spec spec = interfaces(3);
+  struct moon_walk_spec spec = walk_interfaces(3);
   struct rig_result res;
   size_t at = 0;
   (void)state;
@@ -339,7 +319,7 @@ static void octets_too_many_are_ill_typed(void **state) {
 }
 
 static void numbers_without_content_are_told(void **state) {
-  struct moon_walk_spec spec = interfaces(5);
+  struct moon_walk_spec spec = walk_interfaces(5);
   struct rig_result res;
   (void)state;
   assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
@@ -360,7 +340,7 @@ static void numbers_without_content_are_told(void **state) {
 }
 
 static void a_reply_that_breaks_off_is_used_as_far_as_it_goes(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
   (void)state;
   rig.agent.wrap_every = 7;
@@ -373,7 +353,7 @@ static void a_reply_that_breaks_off_is_used_as_far_as_it_goes(void **state) {
 }
 
 static void an_agent_whose_replies_are_all_broken_is_given_up(void **state) {
-  struct moon_walk_spec spec = interfaces(3);
+  struct moon_walk_spec spec = walk_interfaces(3);
   struct rig_result res;
   (void)state;
   rig.agent.wrap_every = 1;
@@ -384,7 +364,7 @@ static void an_agent_whose_replies_are_all_broken_is_given_up(void **state) {
 }
 
 static void a_pdu_that_is_no_response_holds_nothing(void **state) {
-  struct moon_walk_spec spec = interfaces(3);
+  struct moon_walk_spec spec = walk_interfaces(3);
   struct rig_result res;
   (void)state;
   rig.agent.report = true;
@@ -393,7 +373,7 @@ static void a_pdu_that_is_no_response_holds_nothing(void **state) {
 }
 
 static void an_instance_the_agent_cannot_give_is_named(void **state) {
-  struct moon_walk_spec spec = interfaces(5);
+  struct moon_walk_spec spec = walk_interfaces(5);
   struct rig_result res;
   (void)state;
   octets_of("1.3.6.1.2.1.2.2.1.4.9", &rig.agent.broken, &rig.agent.broken_len);
@@ -404,7 +384,7 @@ static void an_instance_the_agent_cannot_give_is_named(void **state) {
 }
 
 static void errors_about_the_whole_request_end_the_walk(void **state) {
-  struct moon_walk_spec spec = interfaces(5);
+  struct moon_walk_spec spec = walk_interfaces(5);
   struct rig_result res;
   (void)state;
   rig.agent.status = 16;
@@ -425,7 +405,7 @@ static void what_the_owner_says_ends_the_walk(void **state) {
   static const enum moon_err errs[] = {MOON_E_REFUSED, MOON_E_UNREACHABLE, MOON_E_DOWN, MOON_E_CANCELLED, MOON_E_BUDGET};
   (void)state;
   for (size_t i = 0; i < 5; i++) {
-    struct moon_walk_spec spec = interfaces(5);
+    struct moon_walk_spec spec = walk_interfaces(5);
     const struct moon_outcome *seen;
     size_t blame;
     enum moon_err e;
@@ -439,7 +419,7 @@ static void what_the_owner_says_ends_the_walk(void **state) {
   }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, walk_end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

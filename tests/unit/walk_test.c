@@ -6,30 +6,10 @@
 
 #include <cmocka.h>
 
-#include "failmem.h"
-#include "session_rig.h"
+#include "walk_rig.h"
 #include "../../core/session/trust.h"
 
-static struct rig rig;
-
-static int begin(void **state) {
-  (void)state;
-  failmem_install();
-  rig_init(&rig, MOON_V2C);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  failmem_disarm();
-  rig_fini(&rig);
-  assert_int_equal(failmem_alive(), 0);
-  return 0;
-}
-
-static struct moon_walk_spec spec_of(const char *const *columns, uint16_t n) {
-  return (struct moon_walk_spec){.columns = rig_names(0, columns, n), .n_columns = n};
-}
+static int begin(void **state) { return walk_begin(state, MOON_V2C, 0); }
 
 static void add(const char *oid, const char *text) { agent_add(&rig.agent, oid, MOON_OCTET_STRING, text, strlen(text)); }
 
@@ -42,7 +22,7 @@ static void add_rows(const char *column, unsigned from, unsigned to) {
 }
 
 static void interface_tables_take_few_full_packets(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
   (void)state;
   rig_interfaces(&rig, 24);
@@ -59,7 +39,7 @@ static void interface_tables_take_few_full_packets(void **state) {
 
 /* Over SNMPv3 names in a request cost more: fewer columns for more rows. */
 static void sealed_requests_name_few_columns(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   uint32_t octets[2];
   (void)state;
   for (int sealed = 0; sealed < 2; sealed++) {
@@ -78,7 +58,7 @@ static void sealed_requests_name_few_columns(void **state) {
 
 /* An agent of SNMPv3 is told how long replies may be: it fills them, whatever is asked. */
 static void replies_that_the_agent_cuts_are_full(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct moon_trust trust = {.decided = true};
   struct rig_result res;
   (void)state;
@@ -100,7 +80,7 @@ static void replies_that_the_agent_cuts_are_full(void **state) {
 static void a_value_longer_than_the_reply_may_be_is_read(void **state) {
   static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2"};
   static char text[2001];
-  struct moon_walk_spec spec = spec_of(columns, 2);
+  struct moon_walk_spec spec = walk_columns(columns, 2);
   struct moon_trust trust = {.decided = true};
   struct rig_result res;
   (void)state;
@@ -127,7 +107,7 @@ static void a_value_longer_than_the_reply_may_be_is_read(void **state) {
 
 /* What is asked beyond the room would come in fragments: after the first reply that is too long no more than fits. */
 static void an_agent_that_does_not_cut_is_asked_for_what_fits(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct moon_trust trust = {.decided = true};
   struct rig_result res;
   (void)state;
@@ -144,7 +124,7 @@ static void an_agent_that_does_not_cut_is_asked_for_what_fits(void **state) {
 }
 
 static void an_agent_that_cuts_its_replies_costs_nothing_twice(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
   (void)state;
   rig_interfaces(&rig, 24);
@@ -157,7 +137,7 @@ static void an_agent_that_cuts_its_replies_costs_nothing_twice(void **state) {
 
 static void a_table_read_again_knows_what_worked(void **state) {
   static const char *const columns[] = {"1.3.6.1.4.1.9.1"};
-  struct moon_walk_spec spec = spec_of(columns, 1);
+  struct moon_walk_spec spec = walk_columns(columns, 1);
   (void)state;
   add_rows(columns[0], 1, 45);
   assert_int_equal(rig.target.reps, 0);
@@ -170,7 +150,7 @@ static void a_table_read_again_knows_what_worked(void **state) {
 
 static void sparse_columns_join_by_index(void **state) {
   static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2", "1.3.6.1.4.1.9.3", "1.3.6.1.4.1.8.7"};
-  struct moon_walk_spec spec = spec_of(columns, 4);
+  struct moon_walk_spec spec = walk_columns(columns, 4);
   struct rig_result res;
   (void)state;
   add_rows(columns[0], 1, 200);
@@ -188,7 +168,7 @@ static void sparse_columns_join_by_index(void **state) {
 static void arcs_of_several_octets_are_ordered_by_value(void **state) {
   static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2"};
   static const char *const index[] = {"0", "1.0", "127", "128", "16383", "16384", "16384.1", "2097151", "2097152", "4294967295"};
-  struct moon_walk_spec spec = spec_of(columns, 2);
+  struct moon_walk_spec spec = walk_columns(columns, 2);
   struct rig_result res;
   (void)state;
   for (size_t i = 0; i < 10; i++) {
@@ -203,20 +183,20 @@ static void arcs_of_several_octets_are_ordered_by_value(void **state) {
 static void a_subtree_walks_like_a_column(void **state) {
   static const char *const system[] = {"1.3.6.1.2.1.1"}, *const uptime[] = {"1.3.6.1.2.1.1.3"}, *const instance[] = {"1.3.6.1.2.1.1.3.0"},
                            *const nothing[] = {"1.3.6.1.9"};
-  struct moon_walk_spec spec = spec_of(system, 1);
+  struct moon_walk_spec spec = walk_columns(system, 1);
   struct rig_result res;
   (void)state;
   rig_interfaces(&rig, 2);
   assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
   assert_int_equal(res.rows, 2);
-  spec = spec_of(uptime, 1);
+  spec = walk_columns(uptime, 1);
   assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
   assert_int_equal(res.rows, 1);
   assert_int_equal(res.last_len, 1);
-  spec = spec_of(instance, 1);
+  spec = walk_columns(instance, 1);
   assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
   assert_int_equal(res.rows, 0);
-  spec = spec_of(nothing, 1); /* past the last object: endOfMibView at once */
+  spec = walk_columns(nothing, 1); /* past the last object: endOfMibView at once */
   rig.requests = 0;
   assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
   assert_int_equal(res.rows, 0);
@@ -225,7 +205,7 @@ static void a_subtree_walks_like_a_column(void **state) {
 
 static void heads_come_with_the_first_packet(void **state) {
   static const char *const heads[] = {"1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.1.99.0", "1.3.6.1.2.1.2.2.1.5.2", "1.3.6.1.4.1.77.5.128", "1.3.6.1.2.1.1.5.0"};
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 3);
+  struct moon_walk_spec spec = walk_interfaces(3);
   struct rig_result res;
   enum moon_err e;
   (void)state;
@@ -252,7 +232,7 @@ static void heads_come_with_the_first_packet(void **state) {
 
 static void rows_wait_for_heads_that_did_not_fit(void **state) {
   static const char *const heads[] = {"1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.2.1.0"};
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 2);
+  struct moon_walk_spec spec = walk_interfaces(2);
   struct rig_result res;
   enum moon_err e;
   (void)state;
@@ -270,7 +250,7 @@ static void rows_wait_for_heads_that_did_not_fit(void **state) {
 
 static void reading_ahead_is_bounded(void **state) {
   static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2"};
-  struct moon_walk_spec spec = spec_of(columns, 2);
+  struct moon_walk_spec spec = walk_columns(columns, 2);
   struct moon_row row;
   struct moon_outcome o;
   const struct moon_request *request = NULL;
@@ -300,7 +280,7 @@ static void reading_ahead_is_bounded(void **state) {
 
 static void memory_does_not_grow_with_the_table(void **state) {
   static const char *const columns[] = {"1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2", "1.3.6.1.4.1.9.3"};
-  struct moon_walk_spec spec = spec_of(columns, 3);
+  struct moon_walk_spec spec = walk_columns(columns, 3);
   struct moon_row row;
   struct moon_outcome o;
   const struct moon_request *request = NULL;
@@ -324,7 +304,7 @@ static void memory_does_not_grow_with_the_table(void **state) {
 }
 
 static void budgets_stop_a_walk_and_say_so(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 5);
+  struct moon_walk_spec spec = walk_interfaces(5);
   struct rig_result res;
   (void)state;
   rig_interfaces(&rig, 30);
@@ -345,7 +325,7 @@ static void budgets_stop_a_walk_and_say_so(void **state) {
 }
 
 static void max_rows_is_told_even_when_all_was_read(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 1);
+  struct moon_walk_spec spec = walk_interfaces(1);
   struct moon_row row;
   struct moon_outcome o;
   const struct moon_request *request = NULL;
@@ -369,7 +349,7 @@ static void max_rows_is_told_even_when_all_was_read(void **state) {
 }
 
 static void the_caller_may_limit_repetitions(void **state) {
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 1);
+  struct moon_walk_spec spec = walk_interfaces(1);
   (void)state;
   rig_interfaces(&rig, 30);
   spec.repetitions = 3;
@@ -381,12 +361,12 @@ static void the_caller_may_limit_repetitions(void **state) {
 static void a_bad_specification_is_refused(void **state) {
   static const char *const nested[] = {"1.3.6.1.4.1.9", "1.3.6.1.4.1.8", "1.3.6.1.4.1.9.2"}, *const equal[] = {"1.3.6.1", "1.3.6.1"};
   struct moon_name empty = {.oid = (const uint8_t *)"", .len = 0};
-  struct moon_walk_spec spec = spec_of(nested, 3);
+  struct moon_walk_spec spec = walk_columns(nested, 3);
   enum moon_err e = MOON_OK;
   (void)state;
   assert_null(moon_walk_new(&rig.target, &spec, &e));
   assert_int_equal(e, MOON_E_CONFIG);
-  spec = spec_of(equal, 2);
+  spec = walk_columns(equal, 2);
   assert_null(moon_walk_new(&rig.target, &spec, &e));
   assert_int_equal(e, MOON_E_CONFIG);
   spec.n_columns = 0;
@@ -398,7 +378,7 @@ static void a_bad_specification_is_refused(void **state) {
   spec = (struct moon_walk_spec){.columns = &empty, .n_columns = 1};
   assert_null(moon_walk_new(&rig.target, &spec, &e));
   assert_int_equal(e, MOON_E_LIMIT);
-  spec = spec_of(nested, 1);
+  spec = walk_columns(nested, 1);
   spec.heads = &empty;
   spec.n_heads = 1;
   assert_null(moon_walk_new(&rig.target, &spec, &e));
@@ -428,7 +408,7 @@ static void the_longest_names_fit_a_request(void **state) {
 
 static void every_allocation_may_fail(void **state) {
   static const char *const heads[] = {"1.3.6.1.2.1.1.3.0"};
-  struct moon_walk_spec spec = spec_of(rig_interface_columns, 41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
   (void)state;
   rig_interfaces(&rig, 24);
@@ -455,7 +435,7 @@ static void every_allocation_may_fail(void **state) {
   }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, walk_end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -6,32 +6,12 @@
 
 #include <cmocka.h>
 
-#include "failmem.h"
-#include "session_rig.h"
+#include "walk_rig.h"
 
-static struct rig rig;
-
-static int begin(void **state) {
-  (void)state;
-  failmem_install();
-  rig_init(&rig, MOON_V1);
-  rig_interfaces(&rig, 24);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  rig_fini(&rig);
-  assert_int_equal(failmem_alive(), 0);
-  return 0;
-}
-
-static struct moon_walk_spec interfaces(uint16_t n) {
-  return (struct moon_walk_spec){.columns = rig_names(0, rig_interface_columns, n), .n_columns = n};
-}
+static int begin(void **state) { return walk_begin(state, MOON_V1, 24); }
 
 static void a_row_takes_one_getnext(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
   (void)state;
   assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
@@ -66,7 +46,7 @@ static void no_such_name_without_index_is_found_out_singly(void **state) {
 
 static void heads_that_are_not_there_are_dropped(void **state) {
   static const char *const heads[] = {"1.3.6.1.2.1.1.3.0", "1.3.6.1.9.9.0", "1.3.6.1.2.1.1.99.0", "1.3.6.1.2.1.1.5.0"};
-  struct moon_walk_spec spec = interfaces(2);
+  struct moon_walk_spec spec = walk_interfaces(2);
   struct rig_result res;
   enum moon_err e;
   (void)state;
@@ -84,7 +64,7 @@ static void heads_that_are_not_there_are_dropped(void **state) {
 }
 
 static void too_big_asks_fewer_columns(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   (void)state;
   rig.agent.max_octets = 484;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
@@ -95,7 +75,7 @@ static void too_big_asks_fewer_columns(void **state) {
 }
 
 static void silence_asks_fewer_columns(void **state) {
-  struct moon_walk_spec spec = interfaces(41);
+  struct moon_walk_spec spec = walk_interfaces(41);
   (void)state;
   rig.agent.silent_varbinds = 16;
   rig.target.last_answer_us = 1;
@@ -105,7 +85,7 @@ static void silence_asks_fewer_columns(void **state) {
 }
 
 static void an_agent_that_answers_one_varbind_only_is_learned(void **state) {
-  struct moon_walk_spec spec = interfaces(5);
+  struct moon_walk_spec spec = walk_interfaces(5);
   (void)state;
   rig.agent.silent_varbinds = 1;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
@@ -121,14 +101,14 @@ static void an_agent_that_answers_one_varbind_only_is_learned(void **state) {
 }
 
 static void another_order_is_seen(void **state) {
-  struct moon_walk_spec spec = interfaces(5);
+  struct moon_walk_spec spec = walk_interfaces(5);
   (void)state;
   rig.agent.rotate = 2;
   assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
   assert_true(rig.target.quirks & MOON_QUIRK_WRONG_ORDER);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, walk_end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
