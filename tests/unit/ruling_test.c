@@ -198,6 +198,34 @@ static void test_the_world_is_no_candidates_fault(void **state) {
   }
 }
 
+/* Two runs of every device, or nearly, twenty comparisons, and two intervals: none of them may be missing. */
+static void test_a_step_is_held(void **state) {
+  (void)state;
+  struct moon_witness e = {0};
+  char text[256];
+  struct moon_steps steps;
+  moon_steps_init(&steps);
+  assert_int_equal(steps.runs, 2);
+  assert_int_equal(steps.comparisons, 20);
+  moon_witness_open(&e, 1, 5);
+  e.first = 10;
+  e.second = 9;
+  e.here = 20;
+  struct moon_ruling_case c = {.steps = &steps, .sum = &e, .since_us = 7, .now_us = 7 + 2 * EVERY, .every_us = EVERY, .devices = 10};
+  assert_int_equal(moon_ruling_give(&c, text, sizeof text), MOON_RULING_ON);
+  c.now_us--;
+  assert_int_equal(moon_ruling_give(&c, text, sizeof text), MOON_RULING_HOLD);
+  c.now_us++;
+  e.here = 19;
+  assert_int_equal(moon_ruling_give(&c, text, sizeof text), MOON_RULING_HOLD);
+  assert_string_equal(text, "held: 19 of 20 comparisons, 9 of 10 devices had 2 runs");
+  e.here = 20;
+  e.second = 8;
+  assert_int_equal(moon_ruling_give(&c, text, sizeof text), MOON_RULING_HOLD);
+  e.first = e.second = 0;
+  assert_int_equal(moon_ruling_give(&c, text, sizeof text), MOON_RULING_HOLD);
+}
+
 static void test_nothing_known_goes_on_in_the_end(void **state) {
   (void)state;
   struct moon_witness e = {0};
@@ -331,7 +359,7 @@ int main(void) {
     cmocka_unit_test(test_failing_on_one_of_a_hundred), cmocka_unit_test(test_failing_everywhere), cmocka_unit_test(test_silent),
     cmocka_unit_test(test_slower), cmocka_unit_test(test_greedier), cmocka_unit_test(test_fewer_samples),
     cmocka_unit_test(test_chance_trips_nothing), cmocka_unit_test(test_the_world_is_no_candidates_fault),
-    cmocka_unit_test(test_nothing_known_goes_on_in_the_end), cmocka_unit_test(test_evidence_of_workers_adds_up),
+    cmocka_unit_test(test_a_step_is_held), cmocka_unit_test(test_nothing_known_goes_on_in_the_end), cmocka_unit_test(test_evidence_of_workers_adds_up),
     cmocka_unit_test(test_what_was_worse_before), cmocka_unit_test(test_each_by_its_own_measure), cmocka_unit_test(test_a_version_begins_its_own_habit)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

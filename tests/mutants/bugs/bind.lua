@@ -283,7 +283,7 @@ return {
   { name = "change: who comes does so before others are gone", file = "core/bind/load/change.c", tests = { "unit/change_test" },
     from = "plan.n_gone + plan.n_targets < most; at.now++", to = "plan.n_targets < most; at.now++" },
   { name = "turn: one that took its time begins more", file = "core/bind/task/sched.c", tests = { "unit/turn_test" },
-    from = "h->tired = h->tired || moon_engine_spent(h->engine);", to = "h->tired = moon_engine_spent(h->engine);" },
+    from = "h->stopped || h->tired) {", to = "h->stopped || (look && h->tired)) {" },
   { name = "versions: all are prepared in one turn", file = "core/bind/task/revision.c", tests = { "unit/revision_test" },
     from = "  } while (moon_engine_clock_us(h->engine) < until);\n  moon_engine_kick(h->engine);", to = "  } while (until);\n  moon_engine_kick(h->engine);" },
   { name = "versions: many probes settle in one turn", file = "core/bind/task/revision.c", tests = { "unit/revision_test" },
