@@ -107,11 +107,12 @@ static bool is_moving(const struct moon_wheel *w) { return w->level || !moon_lis
 
 /* To the next tick that there may be something to do in, up to now; false: there is none. */
 static bool go_on(struct moon_wheel *w, uint64_t now) {
+  if (w->tick >= now) { return false; }
   unsigned at = (unsigned)w->tick & MASK, ahead = distance(w->map[0], at);
   uint64_t step = MOON_WHEEL_PLACES - at; /* to the next cascade */
   if (ahead && ahead < step) { step = ahead; }
   if (!w->n || w->tick + step > now) {
-    if (w->tick < now) { w->tick = now; }
+    w->tick = now;
     return false;
   }
   w->tick += step;
