@@ -9,8 +9,6 @@
 #include "../load/strings.h"
 #include "run.h"
 
-#define PLACE_MAX 96 /* short_src is 60 at most */
-
 static uint64_t thread_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -35,24 +33,14 @@ void moon_guard_setup(lua_State *L, struct moon_host *h) {
   moon_strings_watch(&h->guard.armed); /* the hook comes behind the match */
 }
 
-/* "file:line: " of the innermost line that is the script's; "" when there is none any more. */
-static void place(lua_State *L, char *out, size_t cap) {
-  lua_Debug at;
-  out[0] = 0;
-  for (int level = 0; lua_getstack(L, level, &at); level++) {
-    if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0 || moon_task_is_library(&at)) { continue; }
-    snprintf(out, cap, "%s:%d: ", at.short_src, at.currentline);
-    return;
-  }
-}
-
 static void tell(lua_State *L, struct moon_host *h, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void tell(lua_State *L, struct moon_host *h, const char *format, ...) {
   struct moon_guard *g = &h->guard;
   const struct moon_plan_probe *p = h->current->run->version->plan;
   va_list args;
-  place(L, g->told, PLACE_MAX);
+  moon_task_place(L, 0, g->told, MOON_TASK_PLACE_MAX);
   size_t n = strlen(g->told);
+  if (n) { n += (size_t)snprintf(g->told + n, sizeof g->told - n, ": "); }
   va_start(args, format);
   n += (size_t)vsnprintf(g->told + n, sizeof g->told - n, format, args);
   va_end(args);

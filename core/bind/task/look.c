@@ -1,6 +1,5 @@
 #include "look.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "allow.h"
@@ -96,17 +95,6 @@ bool moon_host_look_job(const struct moon_host *h, uint32_t place, uint32_t i, s
   return true;
 }
 
-/* The innermost line of a script that a parked coroutine stands at. */
-static void place_of(lua_State *co, char *out, size_t cap) {
-  lua_Debug at_line;
-  out[0] = 0;
-  for (int level = 0; level < 64 && lua_getstack(co, level, &at_line); level++) {
-    if (!lua_getinfo(co, "Sl", &at_line) || at_line.currentline <= 0 || strncmp(at_line.source, "@lua/moonpoll/", 14) == 0) { continue; }
-    snprintf(out, cap, "%s:%d", at_line.short_src, at_line.currentline);
-    return;
-  }
-}
-
 static void look_task(const struct moon_task *t, struct moon_look_task *out) {
   const struct moon_duty *d = t->run->duty;
   const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
@@ -117,7 +105,7 @@ static void look_task(const struct moon_task *t, struct moon_look_task *out) {
     .request = q && q->out && !ready ? q->request : NULL};
   if (t->fresh || !t->co) { return; }
   if (t->wait && strcmp(t->wait->what, "sleep") == 0) { out->until_us = t->parked_us + (uint64_t)(t->sleep.s * 1e6); }
-  place_of(t->co, out->place, sizeof out->place);
+  moon_task_place(t->co, 0, out->place, sizeof out->place);
 }
 
 void moon_host_look_tasks(const struct moon_host *h, bool (*fn)(void *arg, const struct moon_look_task *t), void *arg) {

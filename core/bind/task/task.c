@@ -1,6 +1,7 @@
 #include "task.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../base/mem.h"
@@ -281,16 +282,24 @@ void moon_task_free(struct moon_task *t, bool reuse) {
   h->counters->tasks_active--;
 }
 
-bool moon_task_is_library(const lua_Debug *at) { return strncmp(at->source, LIBRARY, sizeof LIBRARY - 1) == 0; }
-
-void moon_task_where(lua_State *L, lua_State *of) {
+void moon_task_place(lua_State *of, int level, char *out, size_t cap) {
   lua_Debug at;
-  for (int level = 1; lua_getstack(of, level, &at); level++) {
-    if (!lua_getinfo(of, "Sl", &at) || at.currentline <= 0 || moon_task_is_library(&at)) { continue; }
-    lua_pushfstring(L, "%s:%d: ", at.short_src, at.currentline);
+  out[0] = 0;
+  for (; lua_getstack(of, level, &at); level++) {
+    if (!lua_getinfo(of, "Sl", &at) || at.currentline <= 0 || strncmp(at.source, LIBRARY, sizeof LIBRARY - 1) == 0) { continue; }
+    snprintf(out, cap, "%s:%d", at.short_src, at.currentline);
     return;
   }
-  lua_pushliteral(L, "");
+}
+
+void moon_task_where(lua_State *L, lua_State *of) {
+  char place[MOON_TASK_PLACE_MAX];
+  moon_task_place(of, 1, place, sizeof place);
+  if (*place) {
+    lua_pushfstring(L, "%s: ", place);
+  } else {
+    lua_pushliteral(L, "");
+  }
 }
 
 int moon_task_error(lua_State *L, const char *text) {

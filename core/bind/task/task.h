@@ -95,8 +95,10 @@ void moon_task_run_woken(struct moon_host *h);
 void moon_task_wake_grouped(struct moon_task *t);
 
 #define MOON_TASK_LIBRARY "lua/moonpoll/" /* names of the library's own chunks begin so */
-/* Is this the library's own code, "S" of lua_getinfo? */
-bool moon_task_is_library(const lua_Debug *at);
+#define MOON_TASK_PLACE_MAX (LUA_IDSIZE + 16)
+/* "file:line" of the innermost line of a script on the coroutine `of`, of its own functions from this level on; "" when it cannot be
+ * told. Nothing is made in Lua. */
+void moon_task_place(lua_State *of, int level, char *out, size_t cap);
 /* Pushes on L "file:line: " of the script that called, on the coroutine `of`, a C function that is at work or waits; "" when it
  * cannot be told. [-0, +1, m] */
 void moon_task_where(lua_State *L, lua_State *of);
