@@ -51,20 +51,20 @@ static size_t real_slow(char *out, double v) {
 }
 
 /* Digits after the point by free-format generation (Steele and White): stop as soon as what was written can only be this
- * double. bits + 2 of fraction, times ten a digit: 64 bits do for 2^-5 <= v, 128 for 2^-13 <= v. */
+ * double. bits + 2 of fraction, times ten a digit: 64 bits do for 2^-5 <= v, 128 for 2^-13 <= v. Powers of two, whose neighbour
+ * below is nearer than the one above, have 13 digits at most here and end by themselves. */
 #define FRACTION(name, word)                                                               \
-  static size_t name(char *out, uint64_t m, int bits, bool edge) {                                      \
-    word one = (word)1 << (bits + 2), mask = one - 1;                                               \
-    word rest = ((word)m << 2) & mask, above = 2, below = edge ? 1 : 2; /* half way to the neighbours */ \
+  static size_t name(char *out, uint64_t m, int bits) {                                                 \
+    word one = (word)1 << (bits + 2), mask = one - 1;                                                   \
+    word rest = ((word)m << 2) & mask, half = 2; /* way to the neighbours */                            \
     bool even = (m & 1) == 0;                                                                           \
     for (size_t n = 0;;) {                                                                              \
       rest *= 10;                                                                                       \
-      above *= 10;                                                                                      \
-      below *= 10;                                                                                      \
+      half *= 10;                                                                                       \
       unsigned d = (unsigned)(rest >> (bits + 2));                                                      \
       rest &= mask;                                                                                     \
-      bool low = even ? rest <= below : rest < below;                                                   \
-      bool high = even ? rest + above >= one : rest + above > one;                                      \
+      bool low = even ? rest <= half : rest < half;                                                     \
+      bool high = even ? rest + half >= one : rest + half > one;                                        \
       if (low || high) {                                                                                \
         if (high && (!low || rest * 2 >= one)) { d++; }                                                 \
         out[n++] = (char)('0' + d);                                                                     \
@@ -97,8 +97,7 @@ size_t moon_format_real(char *out, double v) {
   if (v < 0) { *p++ = '-'; }
   p += moon_format_u64(p, bits > 63 ? 0 : m >> bits);
   *p++ = '.';
-  bool edge = m == UINT64_C(1) << 52;
-  p += bits <= 57 ? fraction(p, m, bits, edge) : fraction_wide(p, m, bits, edge);
+  p += bits <= 57 ? fraction(p, m, bits) : fraction_wide(p, m, bits);
   return (size_t)(p - out);
 }
 

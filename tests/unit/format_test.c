@@ -54,6 +54,11 @@ static void known_doubles(void **state) {
     {5e-324, "5e-324"}, {NAN, "null"}, {INFINITY, "null"}, {-INFINITY, "null"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) { assert_string_equal(real(cases[i].v), cases[i].text); }
+  for (int k = 1; k <= 13; k++) { /* has exactly so many decimals */
+    char want[32];
+    snprintf(want, sizeof want, "%.*f", k, ldexp(1, -k));
+    assert_string_equal(real(ldexp(1, -k)), want);
+  }
 }
 
 /* Digits that matter: what stands between the first and the last that is not 0. */

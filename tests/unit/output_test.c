@@ -93,6 +93,38 @@ static void json_lines(void **state) {
   moon_record_fini(&r);
 }
 
+static uint32_t times(const char *text, const char *what) {
+  uint32_t n = 0;
+  for (const char *p = text; (p = strstr(p, what)) != NULL; p++) { n++; }
+  return n;
+}
+
+/* The version stands once, with up; records after it have their own or none. */
+static void the_version_stands_with_up(void **state) {
+  struct moon_record r;
+  struct moon_run_head head = {.started_s = 1, .run_s = 1, .version = UINT64_C(0x0f1e2d3c4b5a6978)};
+  struct moon_output *o = moon_json_new();
+  (void)state;
+  moon_record_init(&r);
+  for (int i = 0; i < 2; i++) {
+    begin(&r, "d", "");
+    struct moon_sample s = number("n", 1, MOON_SAMPLE_GAUGE, 1);
+    moon_record_sample(&r, &s);
+    assert_int_equal(moon_record_end(&r, &head), MOON_OK);
+    char *got = formatted(o, &r, MOON_OK);
+    assert_int_equal(times(got, "\n"), 4);
+    assert_int_equal(times(got, "\"labels\":{\"site\":\"b\\\"1\",\"index\":\"no\"}"), 4);
+    assert_int_equal(times(got, "\"version\""), head.version ? 1 : 0);
+    const char *up = strstr(got, "\"name\":\"up\"");
+    assert_non_null(up);
+    if (head.version) { assert_int_equal(strncmp(strchr(up, '}') + 1, ",\"version\":\"0f1e2d3c4b5a6978\"}\n", 30), 0); }
+    free(got);
+    head.version = 0;
+  }
+  o->free(o);
+  moon_record_fini(&r);
+}
+
 static void outcome(struct moon_output *o, enum moon_err err, bool silent, const char *up, const char *name) {
   struct moon_record r;
   struct moon_run_head head = {.started_s = 1, .run_s = 1, .err = (uint8_t)err, .silent = silent};
@@ -275,7 +307,7 @@ static void names(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(json_lines), cmocka_unit_test(every_run_tells_its_end),
+    cmocka_unit_test(json_lines), cmocka_unit_test(every_run_tells_its_end), cmocka_unit_test(the_version_stands_with_up),
     cmocka_unit_test(a_record_that_is_none_gives_an_error_and_nothing_worse), cmocka_unit_test(table_is_aligned_and_safe),
     cmocka_unit_test(table_rounds_and_leaves_out_what_is_empty),
     cmocka_unit_test(large_records_leave_in_blocks), cmocka_unit_test(without_memory), cmocka_unit_test(names)};
