@@ -69,6 +69,9 @@ struct host_rig {
   struct moon_run_head last;     /* of the last record */
   char inventory[256];           /* its labels of the inventory: " site=lab" */
   uint64_t shares[4];            /* words of probes, see share.h */
+  struct moon_habit_place *habits; /* the test's; NULL: none are kept */
+  uint32_t n_habits;
+  struct moon_witness *witness;  /* of the first probe, the test's; NULL: nobody wants to know */
   uint32_t prepared;             /* serial of what was prepared last */
   char error[1024];              /* why it could not be; "" it could */
   uint32_t refuse;               /* this many offers of records are not taken */
@@ -343,7 +346,8 @@ static UNUSED enum moon_err host_rig_start(struct host_rig *r, const char *scrip
   assert_int_equal(moon_engine_new(&r->engine_config, moon_loop_io(r->loop), r->loop, &r->engine), MOON_OK);
   moon_loop_on_turn(r->loop, turn, r);
   struct moon_host_config c = {.engine = r->engine, .plan = &r->plan, .counters = &r->runs, .sink = sink, .log = log_line, .done = done, .arg = r,
-                               .epoch_s = HOST_RIG_EPOCH_S, .shares = r->shares, .prepared = prepared};
+                               .epoch_s = HOST_RIG_EPOCH_S, .shares = r->shares, .prepared = prepared, .habits = r->habits, .n_habits = r->n_habits, .witnesses = r->witness,
+                               .n_witnesses = r->witness != NULL};
 #ifdef MOON_TESTS_FAILMEM_H
   if (r->arm) { failmem_arm(r->arm); }
 #endif
