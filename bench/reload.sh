@@ -1,6 +1,6 @@
 #!/bin/sh
 # Probes exchanged while they run: how long `moonpoll reload --now` takes, the longest turn of a loop meanwhile (and in two seconds without
-# it: the machine's own), and how long after the first run of the new version a run of the old one still began. Turns by the processor time
+# it: the machine's own), and how long after it was asked for a run of the version before still began. Turns by the processor time
 # of their thread (turns.c), with what the loop was told between two of them, and by the wall, where they are as long as others have the processor.
 # In the end half of the targets go, and come back.
 #   bench/reload.sh [TARGETS [PROBES [EVERY [WORKERS]]]]       10000 1 5 2
@@ -61,6 +61,7 @@ for k in $(seq 2 $((${RELOADS:-3} + 1))); do
   write "$k"
   begin
   t0=$(date +%s%N)
+  echo "$t0" >>"$D/asked"
   "$B/moonpoll" reload --now --run-dir "$D/run" >/dev/null
   t1=$(date +%s%N)
   sleep 2
@@ -90,8 +91,10 @@ done
 sleep "$EVERY"
 "$B/moonpoll" stop --run-dir "$D/run" >/dev/null
 while [ -e "/proc/${PIDS##* }" ]; do sleep 0.1; done
-luajit - "$D/out" <<'EOF'
+luajit - "$D/out" "$D/asked" <<'EOF'
 local cjson = require "cjson"
+local asked = {}
+for line in io.lines(arg[2]) do asked[#asked + 1] = tonumber(line) / 1e9 end
 local first, last, order, took = {}, {}, {}, {}
 for line in io.lines(arg[1]) do
   local s = line:find('"name":"up"', 1, true) and cjson.decode(line)
@@ -104,10 +107,13 @@ for line in io.lines(arg[1]) do
     last[version] = math.max(last[version] or at, at)
   end
 end
-local before, most = {}, -math.huge
+local before, n, most = {}, {}, -math.huge -- of each probe: its last version, how many came after the first
+table.sort(order, function(a, b) return first[a[2]] < first[b[2]] end)
 for _, o in ipairs(order) do
-  if before[o[1]] then most = math.max(most, last[before[o[1]]] - first[o[2]]) end
-  before[o[1]] = o[2]
+  local probe = o[1]
+  n[probe] = (n[probe] or -1) + 1
+  if before[probe] then most = math.max(most, last[before[probe]] - asked[n[probe]]) end
+  before[probe] = o[2]
 end
-print(("a run of the version before began at most %.3f s after the first of the new one"):format(math.max(most, 0)))
+print(("a run of the version before began at most %.3f s after a reload was asked for"):format(math.max(most, 0)))
 EOF
