@@ -56,6 +56,7 @@ describe("match", function()
   it("in a group takes whole arcs, and the first of two as long", function()
     assert.same({ "first", "", "", "" }, run { probe("first", "group = 'g', match = '1.3.6.1.4.1.9.1.516',"),
       probe("second", "group = 'g', match = '1.3.6.1.4.1.9.1.516',"), probe("arcs", "group = 'g', match = '1.3.6.1.4.1.9.1.5',") })
+    assert.same({ "rest", "rest", "rest", "rest" }, run { probe("rest", "group = 'g',"), probe("arcs", "group = 'g', match = '1.3.6.1.4.1.9.1.5',") })
   end)
   it("and allow_targets are what status tells, where a probe is not for a device", function()
     local dir = t.path "run"
