@@ -21,6 +21,7 @@ static void step(struct moon_engine *e, uint32_t i, unsigned k) {
     find(e, i);
   } else if (s && s->state == MOON_SLOT_FLYING) { /* else it is over since */
     if (k == 1) { moon_cache_fetch(s->peer, sizeof *s->peer); }
+    if (k == 2 && s->peer->target.trust) { moon_cache_fetch(s->peer->target.trust, sizeof *s->peer->target.trust); }
     if (e->config.ahead) { e->config.ahead(s->done, s->arg, k - 1); }
   }
 }

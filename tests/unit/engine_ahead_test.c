@@ -1,4 +1,4 @@
-/* Looking ahead: after a sleep, of many answers, of requests that live, in order; else not at all. */
+/* Looking ahead: after a sleep, or where SNMPv3 is spoken, of many answers, of requests that live, in order; else not at all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,7 @@ static struct world w;
 static uint64_t now_us;
 static unsigned steps[MANY][2];
 static bool cancelled[MANY];
+static bool sealed; /* an agent is asked in SNMPv3, too */
 
 static uint64_t clock_us(void *arg) {
   (void)arg;
@@ -55,6 +56,11 @@ static void ask(uint32_t n, uint64_t slept_us, void (*then)(struct asked *q, con
   struct agent a = {.w = &w, .fd = fd, .answer_fd = fd, .addr = addr};
   struct moon_peer *p = world_peer(&w, &a);
   for (uint32_t i = 0; i < n; i++) { world_ask(&w, p)->then = then; }
+  static const struct moon_credential v3 = {.version = MOON_V3, .user = "reader", .user_len = 6};
+  struct moon_peer *other;
+  struct moon_addr nobody = world_nobody("127.0.0.1");
+  assert_int_equal(moon_peer_new(w.e, &nobody, &v3, &w.policy, &w, &other), MOON_OK);
+  if (sealed) { world_ask(&w, other); }
   w.in_turn = true;
   moon_engine_turn(w.e);
   agent_ready(&a, fd);
@@ -81,6 +87,15 @@ static void not_without_one(void **state) {
   (void)state;
   ask(MANY, 100, NULL);
   for (uint32_t i = 0; i < MANY; i++) { assert_int_equal(steps[i][0], 0); }
+  over(MANY);
+}
+
+static void where_it_takes_more(void **state) {
+  (void)state;
+  sealed = true;
+  ask(MANY, 100, NULL);
+  sealed = false;
+  for (uint32_t i = 0; i < MANY; i++) { assert_int_equal(steps[i][1], 1); }
   over(MANY);
 }
 
@@ -112,6 +127,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(after_a_sleep),
     cmocka_unit_test(not_without_one),
+    cmocka_unit_test(where_it_takes_more),
     cmocka_unit_test(not_for_a_few),
     cmocka_unit_test(not_for_those_that_are_over),
   };

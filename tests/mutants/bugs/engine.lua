@@ -129,6 +129,8 @@ return {
     from = "if (++moved % MOVED_AFTER == 0 && enough && enough(arg)) { return false; }", to = "moved += enough && arg;" },
   { name = "wheel: what is left to move is forgotten until the next timer", file = "core/engine/wheel.c", tests = { "unit/wheel_test" },
     from = "  if (is_moving(w)) { return w->tick * MOON_TICK_US; }\n", to = "" },
+  { name = "where SNMPv3 is spoken nothing is looked ahead for", file = "core/engine/engine.c", tests = { "unit/engine_ahead_test" },
+    from = "{ return e->cold || e->keyring; }", to = "{ return e->cold; }" },
   { name = "a second answer is read while the first waits to be given", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },
     from = "s->state == MOON_SLOT_READ) { /* a second one */", to = "s->state == MOON_SLOT_FREE) {" },
   { name = "an answer that was read is given though its request was cancelled", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },
