@@ -53,6 +53,10 @@ return {
     local _, err = device:get "1.3.6.1.2.1.1.99.0" assert(err.code) setmetatable(err, { __tostring = function() while true do end end })]] },
   { name = "another device by its number", expect = "refused", says = "a device expected", code = [[
     local id = device[1] device[1] = id + 1e9 local ok, e = pcall(device.get, device, "1.3.6.1.2.1.1.3.0") device[1] = id error(e, 0)]] },
+  { name = "the device of another probe by its number", expect = "harmless", code = [[
+    for _, by in ipairs { -1, 1 } do
+      if pcall(device.get, { device[1] + by }, "1.3.6.1.2.1.1.3.0") then return "another probe's" end
+    end]] },
   { name = "no device at all", expect = "refused", says = "a device expected", code = [[device.get({ 0 / 0 }, "1.3.6.1.2.1.1.3.0")]] },
   { name = "numbers of a library that is compiled", expect = "error", says = "no member", code = [[local x = 1ULL return tostring(x.cell)]] },
   { name = "cdata is called", expect = "error", says = "not callable", code = [[local x = 1ULL x()]] },
