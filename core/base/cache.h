@@ -6,9 +6,10 @@
 
 #define MOON_CACHE_LINE 64u
 
-/* These octets are read soon. Whatever p is, nothing happens but that. */
+/* These octets, one at least, are read soon. Whatever p is, nothing happens but that. */
 static inline void moon_cache_fetch(const void *p, size_t n) {
-  for (size_t at = 0; at < n; at += MOON_CACHE_LINE) { __builtin_prefetch((const char *)p + at); }
+  for (size_t at = 0; at < n - 1; at += MOON_CACHE_LINE) { __builtin_prefetch((const char *)p + at); }
+  __builtin_prefetch((const char *)p + n - 1);
 }
 
 #endif

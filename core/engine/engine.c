@@ -14,7 +14,6 @@
 #define RECEIVE_US 2000 /* of a turn: then what is here waits, so that what is due is not kept waiting for long */
 #define TURN_US 3000
 #define LOOK 16u        /* datagrams between two looks at the clock: scripts run for each of them, 10 us or a lot more */
-#define COLD_US 200     /* of sleep: others had the processor, of what is kept of each request little is in its cache */
 #define AHEAD_FROM 8u   /* datagrams: fewer are not worth looking ahead */
 #define ERRORS_PER_TURN 8
 #define DROPS_US 1000000
@@ -370,20 +369,21 @@ static void complete_ready(struct moon_engine *e) {
 
 /* ---- the turn */
 
-/* Is what the next datagrams need in no cache? After a sleep nothing is; what is known of agents of SNMPv3, with their keys, is never. */
-static bool is_far(const struct moon_engine *e) { return e->cold || e->keyring; }
-
 /* What is left of the last batch. false: the rest is for the next turn. */
 static bool match_inbox(struct moon_engine *e) {
   struct moon_inbox *in = &e->inbox;
   uint32_t begun = in->at;
-  bool ahead = is_far(e) && in->n - in->at >= AHEAD_FROM;
+  bool ahead = in->n - in->at >= AHEAD_FROM;
   if (ahead) { moon_ahead_begin(e); }
   e->gathers = e->keyring != NULL;
   while (in->at < in->n) {
     uint32_t i = in->at++;
-    if (ahead) { moon_ahead_of(e, i); }
-    moon_match_datagram(e, in->vec[i].iov_base, in->header[i].msg_len, &in->from[i]);
+    if (ahead) {
+      moon_ahead_of(e, i);
+    } else {
+      moon_match_look(e, in->vec[i].iov_base, in->header[i].msg_len, &e->sight[i]);
+    }
+    moon_match_seen(e, &e->sight[i], in->vec[i].iov_base, in->header[i].msg_len, &in->from[i]);
     if (in->at % LOOK == 0 && in->at < in->n && taken_us(e) >= RECEIVE_US) { break; }
   }
   moon_match_give(e);
@@ -498,7 +498,6 @@ void moon_engine_turn(struct moon_engine *e) {
   e->in_turn = e->ready_ahead = true;
   e->again = false;
   e->turn_us = e->now_us = start_us;
-  e->cold = start_us - e->rest_us >= COLD_US;
   bool due = moon_wheel_next_us(&e->wheel) <= start_us;
   bool empty = receive_all(e, due);
   if (e->streams_fd >= 0 && (e->streams_due || due || !e->io)) { moon_streams_turn(e); }
@@ -511,8 +510,7 @@ void moon_engine_turn(struct moon_engine *e) {
   bool fresh = moon_launch_all(e);
   e->counters->turns++;
   e->counters->timers = e->wheel.n;
-  e->rest_us = fresh ? e->now_us : moon_engine_clock_us(e);
-  moon_histogram_since(&e->histograms->turn, start_us, e->rest_us);
+  moon_histogram_since(&e->histograms->turn, start_us, fresh ? e->now_us : moon_engine_clock_us(e));
   e->in_turn = false;
   tell_loop(e);
 }

@@ -1,5 +1,6 @@
 #include "flight.h"
 
+#include "../base/cache.h"
 #include "../base/mem.h"
 
 enum moon_err moon_flight_init(struct moon_flight *f, uint32_t max_slots, uint64_t seed) {
@@ -76,6 +77,8 @@ static bool grow(struct moon_flight *f) {
   return true;
 }
 
+#define SOON 8u /* tries */
+
 static void step(struct moon_flight *f) {
   if (++f->next == MOON_ID_N) {
     f->next = 0;
@@ -105,12 +108,16 @@ void moon_flight_sent(struct moon_flight *f, struct moon_slot *s, uint32_t count
   s->latest = counter;
   f->live++;
   step(f);
+  moon_cache_fetch(moon_flight_place(f, f->next + SOON), 1);
 }
 
-enum moon_find moon_flight_find(struct moon_flight *f, uint32_t id, struct moon_try **out, struct moon_slot **slot) {
+uint32_t moon_flight_counter(const struct moon_flight *f, uint32_t id) {
   uint32_t counter;
-  if (!moon_ids_to_counter(&f->ids, id, &counter)) { return MOON_FIND_UNKNOWN; }
-  if (counter >= f->next && !f->wrapped) { return MOON_FIND_UNKNOWN; }
+  return moon_ids_to_counter(&f->ids, id, &counter) ? counter : MOON_TRY_NONE;
+}
+
+enum moon_find moon_flight_find(struct moon_flight *f, uint32_t counter, struct moon_try **out, struct moon_slot **slot) {
+  if (counter >= MOON_ID_N || (counter >= f->next && !f->wrapped)) { return MOON_FIND_UNKNOWN; }
   struct moon_try *t = &f->ring[counter & f->mask];
   if (t->state == MOON_TRY_EMPTY || t->counter != counter) { return MOON_FIND_GONE; }
   *out = t;

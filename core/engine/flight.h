@@ -92,8 +92,14 @@ enum moon_find {
   MOON_FIND_DUPLICATE, /* the request was answered */
   MOON_FIND_LIVE       /* *slot */
 };
-/* Whose id is this? *out is set from LATE on, lent until the next moon_flight_id. */
-enum moon_find moon_flight_find(struct moon_flight *f, uint32_t id, struct moon_try **out, struct moon_slot **slot);
+/* Of which counter was this id made? MOON_TRY_NONE: of none. */
+uint32_t moon_flight_counter(const struct moon_flight *f, uint32_t id);
+/* Whose is it? *out is set from LATE on, lent until the next moon_flight_id. */
+enum moon_find moon_flight_find(struct moon_flight *f, uint32_t counter, struct moon_try **out, struct moon_slot **slot);
+/* Finding it reads this. */
+static inline const struct moon_try *moon_flight_place(const struct moon_flight *f, uint32_t counter) {
+  return &f->ring[counter & f->mask];
+}
 
 static inline struct moon_slot *moon_flight_at(struct moon_flight *f, uint32_t index) {
   return &f->chunk[index / MOON_SLOT_CHUNK][index % MOON_SLOT_CHUNK];

@@ -57,9 +57,23 @@ static void blame(struct moon_engine *e, const union moon_sockaddr *from, bool m
   }
 }
 
-void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n, const union moon_sockaddr *from) {
-  struct moon_counters *c = e->counters;
+void moon_match_look(const struct moon_engine *e, const uint8_t *octets, size_t n, struct moon_sight *out) {
   struct moon_peek peek;
+  out->slot = NULL;
+  out->malformed = moon_message_peek(octets, n, &peek) != MOON_OK;
+  out->id = out->malformed ? 0 : peek.id;
+  out->counter = out->malformed ? MOON_TRY_NONE : moon_flight_counter(&e->flight, peek.id);
+}
+
+void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n, const union moon_sockaddr *from) {
+  struct moon_sight sight;
+  moon_match_look(e, octets, n, &sight);
+  moon_match_seen(e, &sight, octets, n, from);
+}
+
+void moon_match_seen(struct moon_engine *e, const struct moon_sight *sight, const uint8_t *octets, size_t n,
+                     const union moon_sockaddr *from) {
+  struct moon_counters *c = e->counters;
   struct moon_try *t;
   struct moon_slot *s;
   struct moon_addr source;
@@ -70,16 +84,16 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n,
     source_of(e, from, &source);
     e->config.trace(e->config.arg, false, &source, octets, n);
   }
-  if (moon_message_peek(octets, n, &peek)) {
+  if (sight->malformed) {
     c->malformed++;
     blame(e, from, true);
     return;
   }
-  MOON_USDT2(receive, peek.id, n);
-  enum moon_find found = moon_flight_find(&e->flight, peek.id, &t, &s);
+  MOON_USDT2(receive, sight->id, n);
+  enum moon_find found = moon_flight_find(&e->flight, sight->counter, &t, &s);
   if (found == MOON_FIND_LIVE && s->state == MOON_SLOT_READ) { /* a second one */
     moon_match_give(e);
-    found = moon_flight_find(&e->flight, peek.id, &t, &s);
+    found = moon_flight_find(&e->flight, sight->counter, &t, &s);
   }
   if (found == MOON_FIND_UNKNOWN) {
     c->unknown++;
@@ -147,7 +161,7 @@ static struct moon_slot *blamed(struct moon_engine *e, const struct moon_icmp *i
   struct moon_slot *s, *first = NULL;
   *older = false;
   if (icmp->id) {
-    if (moon_flight_find(&e->flight, icmp->id, &t, &s) != MOON_FIND_LIVE) { return NULL; }
+    if (moon_flight_find(&e->flight, moon_flight_counter(&e->flight, icmp->id), &t, &s) != MOON_FIND_LIVE) { return NULL; }
     *older = s->latest != t->counter;
     return moon_addr_equal(&s->peer->target.addr, &icmp->to) ? s : NULL;
   }

@@ -14,7 +14,11 @@
 enum { GET, GET_RAW, GET_NEXT, GET_BULK, SET };
 
 #define BULK_REPETITIONS 10
-#define CO_OCTETS 256 /* of a coroutine, with the beginning of its stack, which follows as a rule */
+#define STACK_OCTETS 192  /* of a stack, around the frame of the function that waits */
+#define STACK_BELOW 64    /* of them below it */
+#define STATE_OCTETS 96   /* of a lua_State */
+#define TABLE_OCTETS 96   /* of a device's table with its array */
+#define NODE_OCTETS 96    /* of its hash */
 
 static unsigned exact(lua_State *L, int idx) {
   lua_getfield(L, idx, "exact");
@@ -51,6 +55,17 @@ static bool whole(const struct moon_pdu *pdu, uint16_t n) {
   return !r.err && found >= n;
 }
 
+/* A pointer that LuaJIT 2.1 with GC64 keeps at this place of an object: of another layout it is something else, which is fetched for
+ * nothing. */
+static const void *within(const void *object, size_t place) { return ((void *const *)object)[place]; }
+enum { STATE_BASE = 4, TABLE_NODE = 5 };
+
+static void note_ahead(lua_State *L, struct moon_get *g) {
+  g->stack = (const char *)within(L, STATE_BASE) - STACK_BELOW;
+  g->table = lua_topointer(L, 1);
+  g->node = within(g->table, TABLE_NODE);
+}
+
 /* What asks is a task as good as always: what lies around the query of a walk is fetched for nothing. */
 void moon_host_ahead(moon_done *done, void *arg, unsigned step) {
   struct moon_query *q = moon_query_of(done, arg);
@@ -62,7 +77,10 @@ void moon_host_ahead(moon_done *done, void *arg, unsigned step) {
     moon_cache_fetch(q->target, sizeof *q->target + sizeof q->target->devices[0]);
     if (q->done != get_done) { return; }
     moon_cache_fetch(t->run, MOON_CACHE_LINE);
-    moon_cache_fetch(t->co, CO_OCTETS);
+    moon_cache_fetch(t->co, STATE_OCTETS);
+    moon_cache_fetch(t->get.stack, STACK_OCTETS);
+    moon_cache_fetch(t->get.table, TABLE_OCTETS);
+    moon_cache_fetch(t->get.node, NODE_OCTETS);
   }
 }
 
@@ -335,6 +353,7 @@ static struct moon_task *begin(lua_State *L, struct moon_device *d) {
   struct moon_task *t = moon_task_check(L);
   if (!moon_limits_take(&t->run->left.requests)) { moon_limits_raise(L, t->run->version->plan, "max_requests"); }
   t->get.query = (struct moon_query){.host = t->host, .target = d->target, .context = moon_device_context(L, 1)};
+  note_ahead(L, &t->get);
   return t;
 }
 

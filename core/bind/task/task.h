@@ -39,6 +39,7 @@ struct moon_get {
   const struct moon_name *names;      /* of a SET: lent by the userdata that was yielded */
   uint8_t kind;                       /* see get.c */
   uint8_t flags;                      /* of moon_value_push */
+  const void *stack, *table, *node;   /* hints: what Lua reads first when it goes on, see ahead in get.c. Not to be looked into */
 };
 
 struct moon_rows;
