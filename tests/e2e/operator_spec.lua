@@ -139,6 +139,16 @@ describe("moonpoll run", function()
       local code = t.run({}, { shell = "exec " .. command("ticks", "--once", "-o", "null") .. " " .. closed, seconds = 20 })
       assert.equal(0, code, closed)
     end
+    -- Or the next file to be opened had their place, and got what is written there.
+    local dir = t.run_dir()
+    local p = t.start({}, { shell = "exec " .. command("ticks", "--every", "0.2", "-o", "null", "--run-dir", dir) .. " <&- >&- 2>&-" })
+    t.wait_for("a running instance", 10, function() return t.status(dir) end)
+    for fd = 0, 2 do
+      local pipe = io.popen(("readlink /proc/%d/fd/%d"):format(p.pid, fd))
+      assert.equal("/dev/null\n", pipe:read "*a")
+      pipe:close()
+    end
+    assert.equal(0, p:stop(10))
   end)
 
   it("needs no environment", function()

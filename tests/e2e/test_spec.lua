@@ -232,4 +232,19 @@ end }]], ["may.test.lua"] = case "runs = 2, allow_set = true", ["may_not.test.lu
     assert.matches("nowhere%.snmprec: No such file or directory", err)
     assert.equal(2, (t.run { t.program, "run", d .. "/probe.lua", "--once", "--targets", "file:" }))
   end)
+
+  it("recordings are agents of their own, each with what it recorded and what was set there", function()
+    local d = dir { ["other.snmprec"] = recording:gsub("a box", "another"), ["set.lua"] = [[
+return { run = function(device, out)
+  out:info("was", (device:get "1.3.6.1.2.1.1.1.0"))
+  assert(device:set { { oid = "1.3.6.1.2.1.1.5.0", type = "string", value = "of " .. device.name } })
+  out:info("called", (device:get "1.3.6.1.2.1.1.5.0"))
+end }]], ["moon.lua"] = [[return { probes = { { file = "set.lua", allow_set = true } }, targets = {
+  { host = "file:box.snmprec", name = "one" }, { host = "file:other.snmprec", name = "two" }, { host = "file:box.snmprec", name = "three" } } }]] }
+    local r = t.poll { "--config", d .. "/moon.lua", "--once", "-c", "whatever" }
+    assert.equal(0, r.status, r.stderr)
+    for name, was in pairs { one = "a box", two = "another", three = "a box" } do
+      assert.same({ was, "of " .. name }, { r.samples[name].was, r.samples[name].called })
+    end
+  end)
 end)
