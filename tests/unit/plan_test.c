@@ -144,6 +144,8 @@ static void the_order_that_is_kept_is_the_one_made_anew(void **state) {
       if (anew.n_order == t.n) { /* else it leaves out some that are far ahead */
         assert_int_equal(p.n, anew.n);
         assert_int_equal(p.reps, anew.reps);
+        assert_int_equal(p.rest_row, anew.rest_row);
+        assert_int_equal(p.rest_ask, anew.rest_ask);
       }
       bool asked[COLUMNS] = {false};
       for (uint16_t i = 0; i < p.n; i++) {
