@@ -215,3 +215,22 @@ describe("What happens to agents", function()
     assert.truthy(s.text:find("snmpUnknownContexts", 1, true) and s.text:find("check the context's name", 1, true), s.text)
   end)
 end)
+
+describe("Without libcrypto", function()
+  lazy_teardown(t.cleanup)
+
+  it("SNMPv3 is what cannot be spoken, and a line says why", function()
+    local dir = t.path "nothing"
+    assert(os.execute("mkdir -p " .. dir) == 0)
+    local f = assert(io.open(dir .. "/libcrypto.so.3", "w"))
+    f:write "no library\n"
+    f:close()
+    local without = { env = { LD_LIBRARY_PATH = dir }, no_stats = true }
+    local words = { "scripts/system.lua", "--targets", "file:tests/recordings/small.snmprec", "--once" }
+    assert.equal(0, t.poll(words, without).status)
+    for _, w in ipairs { "-u", "ops", "-a", "SHA", "-A", "authpass1", "-x", "AES", "-X", "privpass1" } do words[#words + 1] = w end
+    local r = t.poll(words, without)
+    assert.equal(1, r.status)
+    assert.truthy(r.stderr:find("SNMPv3 cannot be spoken: " .. dir .. "/libcrypto.so.3: ", 1, true), r.stderr)
+  end)
+end)
