@@ -111,6 +111,9 @@ describe("An instance", function()
     for _, word in ipairs { "\n  check +", "\n  next +requests fail at once for %d+ s more", "breaker open", "\n  errors +.*timeout" } do
       assert.truthy(text:find(word), text)
     end
+    local errors = target(dir, "dead").trouble.last_errors -- the last one first
+    assert.truthy(#errors > 1)
+    for i = 2, #errors do assert.truthy(errors[i].ago >= errors[i - 1].ago, cjson.encode(errors)) end
   end)
 
   it("finds a target by its address, and says when there is none", function()
@@ -177,6 +180,29 @@ describe("An instance", function()
     for _, text in ipairs(answers) do assert.equal(pid, cjson.decode(text).busy[1].pid) end
     assert.truthy(took < 3, took) -- 0.9 s each, one after the other 6.3
     t.wait_for("both again", 5, function() return #ask(dir, "tasks").busy == 0 end)
+  end)
+end)
+
+describe("Of more than ten targets", function()
+  lazy_teardown(t.cleanup)
+  it("the slowest are told, wherever they stand", function()
+    local sim = rig.fleet(('agent { recording = %q, count = 14, address = "127.1.64.1", delay = function(i) return i > 12 and 0.2 or 0 end }'):format(small))
+    local hosts, dir = {}, t.run_dir()
+    for i = 1, 14 do hosts[i] = sim:target("127.1.64." .. i) end
+    local p = t.start_poll { "scripts/system.lua", "--targets", table.concat(hosts, ","), "-c", "public", "-o", "null", "--run-dir", dir }
+    t.wait_for("a run of each", 20, function()
+      local s = t.status(dir)
+      return s and s.runs.runs_ok >= 14
+    end)
+    local list, at = cjson.decode(rig.line(rig.connect(("%s/%d/control"):format(dir, p.pid), "top"), 5)).answers[1].slowest, {}
+    assert.equal(10, #list)
+    for i, s in ipairs(list) do
+      at[s.target] = i
+      assert.truthy(i == 1 or s.rtt <= list[i - 1].rtt)
+    end
+    assert.truthy(at[hosts[13]] and at[hosts[14]], cjson.encode(list))
+    assert.equal(0, p:stop(10), p:stderr())
+    sim:stop()
   end)
 end)
 
