@@ -51,7 +51,7 @@ print(("; longest pause for garbage %.2f ms"):format(most * 1e3))
 EOF
 begin() { status a && dd if=/dev/zero of="$D/shared" bs=4096 count=1 conv=notrunc status=none; }
 tell() {
-  od -A n -t u8 -v -w56 -N 56 "$D/shared" | awk '{printf "longest turn %.2f ms, %.2f by the wall; of %d turns %d over 3 ms, %d over 5, %d by the wall, %d of them cut in on", $2 / 1e6, $3 / 1e6, $1, $4, $5, $6, $7}'
+  od -A n -t u8 -v -w64 -N 64 "$D/shared" | awk '{printf "longest turn %.2f ms, %.2f of those not cut in on, %.2f by the wall; of %d turns %d over 3 ms, %d over 5, %d by the wall, %d of them cut in on", $2 / 1e6, $3 / 1e6, $4 / 1e6, $1, $5, $6, $7, $8}'
   status b && luajit "$D/gc.lua" "$D/a" "$D/b"
 }
 until status a 2>/dev/null && luajit "$D/done.lua" "$D/a" $((N * PROBES)); do sleep 0.5; done
