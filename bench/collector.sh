@@ -14,4 +14,4 @@ if [[ $work == v3* ]]; then # authPriv, SHA-1 and AES-128: a user of the rig's a
   who=(-v 3 -l authPriv -u rigsha -a SHA -A authpass12 -x AES -X privpass12)
 fi
 exec "${MOONPOLL:-$here/../build/moonpoll}" run "$here/probes/$work.lua" --targets /dev/stdin --once "${who[@]}" \
-  -t "$((RIG_TMO / 1000)).$((RIG_TMO % 1000))" -r 1 --arg rounds=$(((RIG_N + RIG_DEVICES - 1) / RIG_DEVICES)) -o json <<<"$targets"
+  -t "${RIG_TMO:?}e-3" -r 1 --arg rounds=$(((RIG_N + RIG_DEVICES - 1) / RIG_DEVICES)) -o json <<<"$targets"
