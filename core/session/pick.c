@@ -178,7 +178,8 @@ static bool begin_block(struct moon_pick *p) {
       if (index->len) {
         memcpy(to + column->len, index->oid, index->len);
       }
-      p->names[n++] = (struct moon_name){.oid = to, .len = len <= MOON_OID_MAX_LEN ? (uint16_t)len : 0};
+      bool fits = len < MOON_OID_MAX_ARCS || moon_oid_check(to, len) == MOON_OK; /* agents are silent about names of more arcs */
+      p->names[n++] = (struct moon_name){.oid = to, .len = fits ? (uint16_t)len : 0};
       to += len;
     }
   }

@@ -511,6 +511,25 @@ static void what_was_refused_is_told_with_all_other_rows_given(void **state) {
   assert_int_equal(res.bad, 1);
 }
 
+/* A name of more than 128 arcs: an agent is silent about all of a GET that has it. */
+static void names_that_cannot_be_are_not_asked_for(void **state) {
+  static const char *const only[] = {"1", "3.1.1"};
+  char column[300] = "1.3.6.1.4.1", name[310];
+  const char *const columns[] = {column};
+  struct rig_result res;
+  (void)state;
+  for (int i = 7; i <= 126; i++) { strcat(column, ".1"); }
+  snprintf(name, sizeof name, "%s.1", column);
+  agent_add(&rig.agent, name, MOON_INTEGER, "\x07", 1);
+  struct moon_walk_spec spec = {.columns = rig_names(0, columns, 1), .n_columns = 1, .only = rig_names(1, only, 2), .n_only = 2};
+  rig.unchecked = true;
+  rig_walk(&rig, &spec, &res);
+  rig.unchecked = false;
+  assert_int_equal(res.values, 1);
+  assert_int_equal(res.err, MOON_E_SYNTAX);
+  assert_int_equal(rig.silences, 0);
+}
+
 static void every_allocation_of_picked_rows_may_fail(void **state) {
   static const char *const only[] = {"23", "5", "7"}, *const heads[] = {"1.3.6.1.2.1.1.3.0"};
   struct moon_walk_spec spec = pick_spec(5, only, 3);
@@ -570,6 +589,7 @@ int main(void) {
     TEST(no_rows_asked_for_are_none),
     TEST(the_column_an_error_is_about_is_named),
     TEST(what_was_refused_is_told_with_all_other_rows_given),
+    TEST(names_that_cannot_be_are_not_asked_for),
     TEST(every_allocation_of_picked_rows_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,57 @@ static void rows(void **state) {
   "  local v, err = device:get('1.3.6.1.2.1.1.3.0') out:state('err', v and tostring(v) or err.code)\n" \
   "end }"
 
+/* 128 columns of which every fourth of the rows that are asked for is there: each block of the walk ends with it. */
+static void sparse(struct host_rig *r) {
+  char oid[64];
+  for (unsigned c = 1; c <= 128; c++) {
+    for (unsigned i = 4; i <= 120; i += 4) {
+      snprintf(oid, sizeof oid, "1.3.6.1.4.1.99999.%u.%u", c, i);
+      host_rig_set(r, oid, MOON_INTEGER, i);
+    }
+  }
+}
+#define SPARSE \
+  "  local only, columns = {}, {} for i = 1, 120 do only[i] = tostring(i) end\n" \
+  "  for c = 1, 128 do columns[c] = '1.3.6.1.4.1.99999.' .. c end\n" \
+  "  local next_row, n, bad = device:rows(columns, { only = only }), 0, 0\n" \
+  "  local function take()\n" \
+  "    local ok, index, row = pcall(next_row)\n" \
+  "    if ok and index then n = n + 1 for c = 1, 128 do if row[c] ~= tonumber(index) then bad = bad + 1 end end end\n" \
+  "    return ok, index\n" \
+  "  end\n"
+
+/* The row that a child was woken for is its own: what another one asks for meanwhile would take it, or its memory. */
+static void a_row_is_given_to_who_waits(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  sparse(&r);
+  r.plan.policy.window = 8;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll' return { run = function(device, out)\n" SPARSE
+                                    "  local function child()\n"
+                                    "    while true do local ok, index = take() if not ok then device:get('1.3.6.1.2.1.1.5.0') elseif not index then return end end\n"
+                                    "  end\n"
+                                    "  snmp.all(child, child, child) out:gauge('n', n) out:gauge('bad', bad)\n"
+                                    "end }"), MOON_OK);
+  assert_string_equal(r.out, "d1 n 30\nd1 bad 0\n");
+  host_rig_fini(&r);
+}
+
+/* Who asks again for a row that a limit kept from it gets the same answer. */
+static void a_row_beyond_the_limit(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  sparse(&r);
+  r.probe.max_rows = 3;
+  assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll' return { run = function(device, out)\n" SPARSE
+                                    "  for i = 1, 40 do if not take() then snmp.sleep(0.01) end end out:gauge('n', n) out:gauge('bad', bad)\n"
+                                    "end }"), MOON_OK);
+  assert_string_equal(r.out, "d1 n 3\nd1 bad 0\n");
+  host_rig_fini(&r);
+}
+
 static void exact(void **state) {
   struct host_rig r;
   (void)state;
@@ -579,6 +630,8 @@ int main(void) {
     cmocka_unit_test(raw_of_what_is_not_answered),
     cmocka_unit_test(a_context_is_not_made_up),
     cmocka_unit_test(rows),
+    cmocka_unit_test(a_row_is_given_to_who_waits),
+    cmocka_unit_test(a_row_beyond_the_limit),
     cmocka_unit_test(exact),
     cmocka_unit_test(a_number_is_not_taken_at_its_word),
     cmocka_unit_test(children_run_side_by_side),

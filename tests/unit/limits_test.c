@@ -79,6 +79,23 @@ static void memory_is_the_probes_in_all_its_runs(void **state) {
   host_rig_fini(&r);
 }
 
+/* What an iterator has in C for its columns counts as what a script has. */
+static void memory_of_iterators(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.probe.memory_mb = 8;
+  assert_int_equal(host_rig_run(&r, "local columns, kept = {}, {}\n"
+                                    "for i = 1, 100 do columns['c' .. i] = '1.3.6.1.4.1.99999.1.' .. i end\n"
+                                    "return { run = function(device, out)\n"
+                                    "  for i = 1, 4 do for j = 1, 500 do kept[#kept + 1] = device:rows(columns) end device:get('" UP "') end\n"
+                                    "  out:gauge('n', #kept)\n"
+                                    "end }"), MOON_OK);
+  expect(r.log, "MiB of memory alive in this worker, 8.0 are allowed");
+  assert_int_equal(count(r.out, " n "), 0);
+  host_rig_fini(&r);
+}
+
 static void one_call_that_wants_too_much(void **state) {
   struct host_rig r;
   (void)state;
@@ -253,7 +270,7 @@ int main(void) {
     cmocka_unit_test(each_is_counted_and_told_by_its_line),
     cmocka_unit_test(none_of_it_holds_for_who_is_trusted),
     cmocka_unit_test(memory_is_the_probes_in_all_its_runs),
-    cmocka_unit_test(one_call_that_wants_too_much),
+    cmocka_unit_test(memory_of_iterators), cmocka_unit_test(one_call_that_wants_too_much),
     cmocka_unit_test(oids_that_are_allowed),
     cmocka_unit_test(refusals_have_no_traceback),
     cmocka_unit_test(targets_that_are_allowed),

@@ -340,6 +340,35 @@ static void credentials_change(void **state) {
   host_rig_fini(&r);
 }
 
+/* Nothing is kept of what told them: the next change ends it. */
+static void limits_change(void **state) {
+  static const char *const all[] = {"d*"}, *const under[] = {"1.3.6.1.2.1.1"};
+  (void)state;
+  struct host_rig r;
+  char pattern[] = "d*", oid[] = "1.3.6.1.2.1.1";
+  const char *targets[] = {pattern}, *oids[] = {oid};
+  host_rig_init(&r, 1);
+  r.plan.once = false;
+  r.job.every_s = 0.1;
+  r.probe.allow_targets = all;
+  r.probe.allow_oids = under;
+  r.probe.n_allow_targets = r.probe.n_allow_oids = 1;
+  assert_int_equal(host_rig_start(&r, "return { run = function(device, out) out:info('name', assert(device:get '1.3.6.1.2.1.1.5.0')) end }"), MOON_OK);
+  host_rig_loop(&r, 0.15);
+  struct moon_plan_probe probe = r.probe;
+  struct moon_plan c = r.plan;
+  probe.allow_targets = targets;
+  probe.allow_oids = oids;
+  c.probes = &probe;
+  c.n_targets = 0;
+  moon_host_change(r.host, &c);
+  pattern[0] = oid[0] = 'x';
+  forget(&r);
+  host_rig_loop(&r, 0.35);
+  assert_true(count(r.out, "d1 name core\n") >= 3);
+  host_rig_fini(&r);
+}
+
 static void intervals_change(void **state) {
   (void)state;
   struct host_rig r;
@@ -438,7 +467,7 @@ int main(void) {
     cmocka_unit_test(comes_and_goes), cmocka_unit_test(found_by_what_people_say), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
     cmocka_unit_test(it_moves), cmocka_unit_test(rates_begin_anew_where_it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
     cmocka_unit_test(a_device_kept_too_long_is_refused),
-    cmocka_unit_test(a_device_goes_while_another_asks_it), cmocka_unit_test(credentials_change), cmocka_unit_test(intervals_change),
+    cmocka_unit_test(a_device_goes_while_another_asks_it), cmocka_unit_test(credentials_change), cmocka_unit_test(limits_change), cmocka_unit_test(intervals_change),
     cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,6 +228,10 @@ bool moon_revision_limits(struct moon_revision *v, const struct moon_plan_probe 
   next.match = v->said.match;
   next.n_match = v->said.n_match;
   next.group = v->said.group;
+  next.allow_oids = v->said.allow_oids;
+  next.n_allow_oids = v->said.n_allow_oids;
+  next.allow_targets = v->said.allow_targets;
+  next.n_allow_targets = v->said.n_allow_targets;
   v->said = next;
   return other;
 }

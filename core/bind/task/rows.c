@@ -15,6 +15,8 @@
 
 #define GAP 2.5 /* intervals: a value older than this is no base for a rate */
 #define NO_COLUMN UINT16_MAX
+#define WALK_OCTETS 2560   /* of a walk, about, beside its columns */
+#define COLUMN_OCTETS 168u
 
 /* Userdata. */
 struct moon_rows {
@@ -26,10 +28,12 @@ struct moon_rows {
   struct moon_name *heads;     /* of `with`, sysUpTime behind them when rates need it */
   struct moon_index_list only;
   struct moon_query query;
-  struct moon_task *waiter;    /* parked until there is a row; NULL: nobody */
+  struct moon_task *waiter;    /* parked until there is a row, which is its own; NULL: nobody */
   struct moon_rates *rates;
   struct moon_row row;         /* the next one, when have: lent by walk, or in kept */
   struct moon_cell *kept;      /* NULL: nothing is */
+  struct moon_heap_account *memory; /* whose held octets are: a script may open as many walks as it likes */
+  size_t held;                 /* of the walk; 0: none */
   double gap_s;
   uint32_t max_rows, given;
   int rate_keys;               /* Lua ref: names of the rates */
@@ -76,6 +80,8 @@ static void keep_row(struct moon_rows *w) {
 
 static void close_(struct moon_rows *w) {
   moon_query_cancel(&w->query);
+  if (w->held) { moon_heap_let_go(w->memory, w->held); }
+  w->held = 0;
   moon_walk_free(w->walk);
   w->walk = NULL;
   moon_shape_release(w->columns);
@@ -148,21 +154,14 @@ static void on_done(struct moon_query *q, const struct moon_outcome *o) {
   keep_row(w);
   moon_walk_feed(w->walk, o);
   advance(w);
-  if (w->waiter && ready(w)) {
-    struct moon_task *t = w->waiter;
-    w->waiter = NULL;
-    moon_task_wake_grouped(t);
-  }
+  if (w->waiter && moon_list_empty(&w->waiter->ready) && ready(w)) { moon_task_wake_grouped(w->waiter); }
 }
 
 static enum moon_err wait_start(struct moon_task *t) {
   struct moon_rows *w = t->rows;
   w->waiter = t;
   advance(w);
-  if (ready(w)) {
-    w->waiter = NULL;
-    moon_task_wake(t);
-  }
+  if (ready(w)) { moon_task_wake(t); }
   return MOON_OK;
 }
 
@@ -275,6 +274,7 @@ static int give(lua_State *L, lua_State *of, struct moon_rows *w) {
 }
 
 static int wait_results(lua_State *L, struct moon_task *t) {
+  t->rows->waiter = NULL;
   int n = give(L, t->co, t->rows);
   return n < 0 ? 0 : n;
 }
@@ -299,11 +299,11 @@ static struct moon_rows *check(lua_State *L) {
 /* walk_next(w) [-0, +0..2, m e] */
 static int walk_next(lua_State *L) {
   struct moon_rows *w = check(L);
-  advance(w); /* before a row is taken: it would not be lent any more */
+  if (w->waiter) { return moon_task_error(L, "another child waits for this iterator"); }
+  if (!w->have) { advance(w); } /* before a row is taken: it would not be lent any more */
   int n = give(L, L, w);
   if (n >= 0) { return n; }
   struct moon_task *t = moon_task_check(L);
-  if (w->waiter) { return moon_task_error(L, "another child waits for this iterator"); }
   t->rows = w;
   return moon_task_park(L, t, &waiting, 0);
 }
@@ -437,6 +437,13 @@ static int open_(lua_State *L, bool oids) {
   if (w->columns->n > MOON_WALK_COLUMNS_MAX) { return luaL_error(L, "bad argument #1: more than %d columns", MOON_WALK_COLUMNS_MAX); }
   const struct moon_walk_spec spec = {.columns = w->columns->names, .heads = w->heads, .only = w->only.names, .deadline_us = w->run->timeout.at_us,
                                       .max_rows = w->max_rows, .n_columns = w->columns->n, .n_heads = w->n_heads, .n_only = w->only.n};
+  size_t held = WALK_OCTETS + w->columns->n * COLUMN_OCTETS + w->n_heads * sizeof(struct moon_cell) + w->only.n * sizeof *w->only.names;
+  if (!moon_heap_hold(&h->heap, held)) {
+    lua_pushstring(L, h->guard.told); /* with its place */
+    return lua_error(L);
+  }
+  w->memory = h->heap.account;
+  w->held = held;
   w->walk = moon_walk_new(moon_peer_target(d->target->peer), &spec, &e);
   if (!w->walk) {
     return luaL_error(L, e == MOON_E_CONFIG ? "bad argument #1: one column lies under another, or is given twice" : "%s", moon_err_text(e ? e : MOON_E_NOMEM));

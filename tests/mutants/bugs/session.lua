@@ -113,6 +113,8 @@ return {
     from = "  if (w->rows >= w->max_rows) {", to = "  if (w->rows > w->max_rows) {" },
   { name = "a timeout passes for the end of a table", file = "core/session/walk.c", tests = { "unit/walk_test", "unit/walk_faults_test" },
     from = "w->target, &w->asked)) {\n    fail(w, o->err, o);", to = "w->target, &w->asked)) {\n    w->live = 0;\n    w->heads.left = 0;" },
+  { name = "names of more than 128 arcs are asked for", file = "core/session/pick.c", tests = { "unit/fetch_test" },
+    from = "len < MOON_OID_MAX_ARCS || moon_oid_check(to, len) == MOON_OK", to = "len <= MOON_OID_MAX_LEN" },
   { name = "what an agent refused is not told", file = "core/session/pick.c", tests = { "unit/fetch_test", "e2e/faults_spec" },
     from = "  bool refused = !p->err && p->refused;", to = "  bool refused = false;" },
   { name = "nginx: a wrap of sysUpTime is a restart", file = "core/session/uptime.c", tests = { "unit/uptime_test" },
