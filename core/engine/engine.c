@@ -578,6 +578,12 @@ enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, con
   return MOON_OK;
 }
 
+uint64_t moon_engine_unheard_us(struct moon_engine *e, struct moon_ticket t) {
+  const struct moon_slot *s = moon_flight_slot(&e->flight, t);
+  if (!s || s->state == MOON_SLOT_WAITING) { return 0; }
+  return s->x.discoveries || s->x.resyncs ? UINT64_MAX : s->x.sent_us[0];
+}
+
 void moon_engine_cancel(struct moon_engine *e, struct moon_ticket t) {
   struct moon_slot *s = moon_flight_slot(&e->flight, t);
   if (!s) { return; }

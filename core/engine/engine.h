@@ -141,6 +141,9 @@ MOON_API enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_pee
                                           uint64_t deadline_us, moon_done *done, void *arg, struct moon_ticket *out);
 /* Its slot is free at once, done is not called, a late answer counts as late. A stale ticket is harmless. */
 MOON_API void moon_engine_cancel(struct moon_engine *e, struct moon_ticket t);
+/* When its first try left; 0: it waits. UINT64_MAX: the agent reacted by what comes before an answer in SNMPv3, its engine id or its
+ * time. Of a stale ticket: 0. */
+MOON_API uint64_t moon_engine_unheard_us(struct moon_engine *e, struct moon_ticket t);
 
 /* Timers of the host on the engine's wheel, 1 ms steps, never early. Embed, zero-initialise with moon_timer_init. */
 typedef void moon_timer_fn(void *arg);

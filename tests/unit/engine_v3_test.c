@@ -185,6 +185,33 @@ static void ask_well(struct moon_peer *p) {
   assert_int_equal(q->err, MOON_OK);
 }
 
+static uint32_t turns_waiting, turns_unheard, turns_met;
+
+static bool unheard_until_done(struct world *world) {
+  uint64_t since_us = moon_engine_unheard_us(world->e, world->asked[0].ticket);
+  if (world->asked[0].dones) { return true; }
+  *(since_us == UINT64_MAX ? &turns_met : since_us ? &turns_unheard : &turns_waiting) += 1;
+  return false;
+}
+
+/* Its engine id and its time are something of an agent, though no answer. */
+static void heard_before_its_answer(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  usm_agent_credential(&s->model, &credential);
+  s->delay_us = 20000;
+  w.policy.timeout_us = 5000000;
+  struct asked *q = world_ask(&w, peer(s));
+  turns_waiting = turns_unheard = turns_met = 0;
+  assert_int_equal(moon_engine_unheard_us(w.e, q->ticket), 0);
+  w.until = unheard_until_done;
+  assert_true(world_run(&w, 5));
+  w.until = NULL;
+  assert_int_equal(q->err, MOON_OK);
+  assert_true(turns_unheard > 0 && turns_met > 0);
+  assert_int_equal(moon_engine_unheard_us(w.e, q->ticket), 0);
+}
+
 /* It is counted as what it is, and the next try gets a whole one. */
 static void a_cut_answer_costs_a_try(void **state) {
   (void)state;
@@ -601,7 +628,7 @@ static void beside_a_community(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(a_cut_answer_costs_a_try), T(errors_come_at_once),
+    T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(heard_before_its_answer), T(a_cut_answer_costs_a_try), T(errors_come_at_once),
     T(reboots_and_twins), T(keys_that_take_long), T(late_answers), T(second_answers), T(answers_that_come_together),
     T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
     T(without_memory),

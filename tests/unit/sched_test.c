@@ -1,6 +1,8 @@
 /* When runs start and what lasts beyond one: phases, overruns, slow outputs, drain, matches, jobs, state, cache, credentials, rates. */
 #include "host_rig.h"
 
+#include "../../core/bind/task/inside.h"
+#include "../../core/bind/task/run.h"
 #include "../../core/bind/task/sched.h"
 
 static void phases_are_stable_and_spread(void **state) {
@@ -113,6 +115,26 @@ static void the_silent_keep_nobody_waiting(void **state) {
   assert_int_equal(r.runs.runs_ok, 65);
   assert_int_equal(r.records, 128);
   assert_in_range(answered_us - MOON_VIRTUAL_BEGIN_US, 1000, 15000);
+  host_rig_fini(&r);
+}
+
+static uint64_t first_us, last_us; /* since when the run under way was unheard, as told in its first and its last turn */
+static void watch_unheard(struct host_rig *r) {
+  if (moon_list_empty(&r->host->runs)) { return; }
+  last_us = moon_run_unheard_us(MOON_LIST_ENTRY(r->host->runs.next, struct moon_run, node));
+  first_us = first_us ? first_us : last_us;
+}
+
+/* Of a run that did something else first nothing can be heard before its request left. */
+static void unheard_since_it_asked(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 1);
+  r.on_turn = watch_unheard;
+  r.agents[0].silent = true;
+  first_us = last_us = 0;
+  host_rig_run(&r, "return { run = function(device, out) require('moonpoll').sleep(0.05) device:get('1.3.6.1.2.1.1.3.0') end }");
+  assert_in_range(last_us, first_us + 50000, first_us + 60000);
   host_rig_fini(&r);
 }
 
@@ -476,7 +498,7 @@ int main(void) {
     cmocka_unit_test(first_at_once_then_at_its_phase),
     cmocka_unit_test(overruns_are_skipped_and_counted),
     cmocka_unit_test(slots_are_limited_and_fair),
-    cmocka_unit_test(far_agents_get_more_slots), cmocka_unit_test(the_silent_keep_nobody_waiting),
+    cmocka_unit_test(far_agents_get_more_slots), cmocka_unit_test(the_silent_keep_nobody_waiting), cmocka_unit_test(unheard_since_it_asked),
     cmocka_unit_test(a_slow_output_stops_new_runs),
     cmocka_unit_test(drain_finishes_and_then_cuts), cmocka_unit_test(a_second_drain_hurries),
     cmocka_unit_test(freed_in_the_middle),

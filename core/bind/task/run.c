@@ -361,6 +361,17 @@ bool moon_run_offer(struct moon_run *r) {
   return false;
 }
 
+uint64_t moon_run_unheard_us(const struct moon_run *r) {
+  uint64_t since_us = r->received_us ? UINT64_MAX : r->started_us;
+  for (const struct moon_list *n = r->tasks.next; n != &r->tasks && since_us != UINT64_MAX; n = n->next) {
+    const struct moon_task *t = MOON_LIST_ENTRY(n, const struct moon_task, node);
+    const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
+    uint64_t sent_us = q && q->out ? moon_engine_unheard_us(r->host->engine, q->ticket) : 0;
+    if (sent_us > since_us) { since_us = sent_us; }
+  }
+  return since_us;
+}
+
 /* One of its requests is on the wire, and nothing came for it yet. */
 static bool is_unheard(const struct moon_run *r) {
   struct moon_peer_state state;

@@ -77,6 +77,8 @@ static inline void moon_run_heard(struct moon_run *r, uint64_t at_us) {
   r->mute = false;
   r->received_us = at_us;
 }
+/* Since when does nothing come for it that has been asked for? UINT64_MAX: something came, be it only what precedes an answer. */
+uint64_t moon_run_unheard_us(const struct moon_run *r);
 uint32_t moon_run_max_children(const struct moon_run *r);
 
 /* For task.c. The function and arguments of the main task go on its coroutine. [-0, +0, m] */

@@ -253,8 +253,9 @@ static void pass_over_mute(struct moon_host *h) {
   uint64_t now = moon_engine_now(h->engine);
   for (; h->young != &h->runs; h->young = h->young->next) {
     struct moon_run *r = MOON_LIST_ENTRY(h->young, struct moon_run, node);
-    if (now < r->started_us + MUTE_US) { return; }
-    r->mute = !r->received_us;
+    uint64_t since_us = moon_run_unheard_us(r);
+    if (since_us != UINT64_MAX && now < since_us + MUTE_US) { return; }
+    r->mute = since_us != UINT64_MAX;
     h->n_mute += r->mute;
   }
 }

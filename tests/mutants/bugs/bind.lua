@@ -23,6 +23,8 @@ return {
     from = "match.rm_so < best ||", to = "match.rm_so > best ||" },
   { name = "runs that nothing answers keep their places", file = "core/bind/task/sched.c", tests = { "unit/sched_test" },
     from = "    h->n_mute += r->mute;\n", to = "    h->n_mute += r->mute;\n    r->mute = h->n_mute = 0;\n" },
+  { name = "a run is mute before it asked", file = "core/bind/task/run.c", tests = { "unit/sched_test" },
+    from = "if (sent_us > since_us) { since_us = sent_us; }", to = "if (sent_us == UINT64_MAX) { since_us = sent_us; }" },
   { name = "a wrap of 32 bits is taken for a reset", file = "core/bind/task/rates.c", tests = { "e2e/rates_spec" },
     from = "  return now >= before || *by <= (uint64_t)1 << (bits - 1);", to = "  return now >= before;" },
   { name = "a restart of the agent goes unnoticed", file = "core/bind/task/rates.c", tests = { "e2e/rates_spec" },
