@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,11 +80,21 @@ static bool use_names(const char *path, char *error, size_t cap) {
   return !fault;
 }
 
+/* What is asked for by SIGHUP or SIGUSR2 before there is a master to do it is done when there is one. */
+static void keep_requests(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
+  sigaddset(&set, SIGUSR2);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int moon_run_main(int argc, char **argv) {
   struct moon_options o;
   struct moon_plan *plan = NULL;
   char error[1024] = "";
   int stats_fd = -1, status;
+  keep_requests();
   enum moon_err err = moon_options_parse(argc, argv, &o, error, sizeof error);
   moon_log_level(o.log);
   o.load.progress = tell_progress;

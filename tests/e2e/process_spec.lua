@@ -184,6 +184,26 @@ describe("moonpoll run", function()
     assert.equal("\n", p:stdout():sub(-1))
   end)
 
+  it("is not ended by what asks it to reload while it still reads its targets", function()
+    local fifo = t.path "targets"
+    assert(os.execute("mkfifo " .. fifo) == 0)
+    local words = with("ticks", { "--targets", "/dev/stdin", "-v", "2c", "-c", "public", "-t", "0.5", "-r", "1", "--once" })
+    local process = t.start_poll(words, { stdin = fifo })
+    local targets = assert(io.open(fifo, "w"))
+    t.wait_for("somebody who reads them", 10, function()
+      local children = io.open(("/proc/%d/task/%d/children"):format(process.pid, process.pid))
+      local pid = children and children:read "*l"
+      if children then children:close() end
+      return pid and #pid > 0
+    end)
+    assert.equal(0, ffi.C.kill(process.pid, 1))
+    assert.equal(0, ffi.C.kill(process.pid, 12))
+    targets:write(hosts(1)[1], "\n")
+    targets:close()
+    assert.equal(0, process:wait(10), process:stderr())
+    assert.equal(1, process.stats().runs.runs_ok)
+  end)
+
   it("replaces a worker killed with -9 and keeps the balances", function()
     local dir = t.run_dir()
     local p = t.start_poll(with("ticks", common(hosts(20), "--every", "1", "-o", "json", "--workers", "2", "--run-dir", dir)))

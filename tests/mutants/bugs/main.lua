@@ -80,6 +80,8 @@ return {
     from = "(!n->reloading || (int32_t)(r->done - n->told) >= 0)", to = "true" },
   { name = "service: a stop is not told", file = "core/main/notify.c", tests = { "e2e/service_spec" },
     from = 'n->stopping = say("STOPPING=1");', to = "n->stopping = true;" },
+  { name = "who asks for a reload too early ends it", file = "core/main/run.c", tests = { "e2e/process_spec" },
+    from = "  sigaddset(&set, SIGHUP);\n", to = "" },
   { name = "service: nobody says that we live", file = "core/main/notify.c", tests = { "e2e/service_spec" },
     from = '(void)say("WATCHDOG=1");', to = "" },
   { name = "service: the watchdog of another process is served", file = "core/main/notify.c", tests = { "e2e/service_spec" },
