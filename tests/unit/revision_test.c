@@ -1,59 +1,9 @@
 /* Versions of a probe in a running host: core/bind/task/revision.h and shift.h. */
 #include "failmem.h"
-#include "host_rig.h"
+#include "version_rig.h"
 
-#include "../../core/bind/load/pack.h"
 #include "../../core/bind/task/revision.h"
-#include "../../core/bind/task/share.h"
 #include "../../core/bind/task/shift.h"
-
-/* Says its version and how often the device was run. */
-#define TICK(v)                                                                               \
-  "return { run = function(device, out, state)\n"                                              \
-  "  state.n = (state.n or 0) + 1\n"                                                           \
-  "  out:gauge('" v "', state.n) end }"
-
-static void forget(struct host_rig *r) { r->out[r->out_len = 0] = 0; }
-
-static void begin(struct host_rig *r, uint32_t n_agents, const char *script) {
-  host_rig_init(r, n_agents);
-  r->plan.once = false;
-  r->job.every_s = 0.1;
-  r->probe.version = 1;
-  assert_int_equal(host_rig_start(r, script), MOON_OK);
-}
-
-/* The rig's probe with another script, packed as it travels. */
-static struct moon_plan **plans_of(struct host_rig *r, const char *script, uint64_t version) {
-  struct moon_plan plan = r->plan, **plans = moon_mem_array(1, sizeof *plans);
-  struct moon_source source = {.name = "p", .path = "p.lua", .text = (const uint8_t *)script, .len = (uint32_t)strlen(script)};
-  struct moon_plan_probe probe = r->probe;
-  uint8_t *packed = NULL;
-  size_t n = 0;
-  assert_non_null(plans);
-  probe.sources = &source;
-  probe.version = version;
-  plan.probes = &probe;
-  plan.n_targets = plan.n_credentials = 0;
-  plan.loop = "epoll";
-  moon_steps_init(&plan.steps);
-  assert_int_equal(moon_pack(&plan, &packed, &n), MOON_OK);
-  assert_int_equal(moon_unpack(packed, n, plans), MOON_OK);
-  moon_pack_free(packed, n);
-  return plans;
-}
-
-/* Prepared; what it said is in r->error. */
-static void prepare(struct host_rig *r, const char *script, uint32_t serial) {
-  moon_host_prepare(r->host, plans_of(r, script, serial + 1), 1, serial);
-  for (int i = 0; i < 100 && r->prepared != serial; i++) { host_rig_loop(r, 0.001); }
-  assert_int_equal(r->prepared, serial);
-}
-
-static void put(struct host_rig *r, uint32_t serial, uint8_t percent) {
-  r->shares[0] = serial ? moon_share_word(serial, percent) : 0;
-  moon_host_settle(r->host, serial);
-}
 
 static void all_go_over(void **state) {
   (void)state;
@@ -615,88 +565,6 @@ static void memory_is_flat(void **state) {
   host_rig_fini(&r);
 }
 
-/* ---- what is usual */
-
-#define HABITS 20
-
-/* A host whose runs are compared with what is usual. */
-static void begin_compared(struct host_rig *r, struct moon_habit_place places[HABITS], struct moon_witness *w, uint32_t n_agents, const char *script) {
-  memset(places, 0, HABITS * sizeof *places);
-  memset(w, 0, sizeof *w);
-  host_rig_init(r, n_agents);
-  r->plan.once = false;
-  r->job.every_s = 0.1;
-  r->probe.version = 1;
-  r->habits = places;
-  r->n_habits = HABITS;
-  r->witness = w;
-  moon_steps_init(&r->plan.steps);
-  assert_int_equal(host_rig_start(r, script), MOON_OK);
-}
-
-/* The first run fills caches: it counts, but what it took is not usual. */
-static void first_runs_are_not_usual(void **state) {
-  (void)state;
-  struct host_rig r;
-  struct moon_habit_place places[HABITS];
-  struct moon_witness w;
-  begin_compared(&r, places, &w, 1, "return { run = function(device, out, state)\n"
-                                    "  state.n = (state.n or 0) + 1\n"
-                                    "  for _ = 1, state.n == 1 and 30 or 1 do device:get '1.3.6.1.2.1.1.3.0' end out:gauge('n', 1) end }");
-  host_rig_loop(&r, 0.65);
-  assert_true(r.runs.runs_ok > MOON_HABIT_RUNS);
-  assert_int_equal(places[0].habit.runs, r.runs.runs_ok);
-  assert_int_equal(places[0].habit.spread[MOON_FIGURE_REQUESTS], 0);
-  assert_int_equal(w.serial, 0);
-  host_rig_fini(&r);
-}
-
-/* Of a run that a stop cuts off nothing is learned. */
-static void who_is_cut_short_is_not_usual(void **state) {
-  (void)state;
-  struct host_rig r;
-  struct moon_habit_place places[HABITS];
-  struct moon_witness w;
-  begin_compared(&r, places, &w, 1, "local snmp = require 'moonpoll'\n"
-                                    "return { run = function() snmp.sleep(0.05) end }");
-  host_rig_loop(&r, 0.02);
-  assert_int_equal(r.runs.runs_active, 1);
-  moon_host_drain(r.host, moon_engine_now(r.engine));
-  host_rig_loop(&r, 0.2);
-  assert_int_equal(r.runs.runs_cancelled, 1);
-  assert_int_equal(places[0].habit.runs, 0);
-  host_rig_fini(&r);
-}
-
-/* While a version is tried nothing is learned: not of those that have it, not of those beside, which are what it is compared with. */
-static void while_something_is_tried_habits_stay(void **state) {
-  (void)state;
-  struct host_rig r;
-  struct moon_habit_place places[HABITS], before[HABITS];
-  struct moon_witness w;
-  begin_compared(&r, places, &w, HABITS, TICK("one"));
-  host_rig_loop(&r, 0.1 * (MOON_HABIT_RUNS + 2));
-  for (int i = 0; i < HABITS; i++) { assert_true(moon_habit_is(&places[i].habit)); }
-  prepare(&r, TICK("two"), 7);
-  put(&r, 7, 30);
-  host_rig_loop(&r, 0.05);
-  memcpy(before, places, sizeof before);
-  host_rig_loop(&r, 0.4);
-  assert_int_equal(w.serial, 7);
-  assert_int_equal(w.percent, 30);
-  assert_true(w.tried.devices > 0 && w.tried.compared >= 3 * w.tried.devices);
-  assert_int_equal(w.beside.devices, HABITS - w.tried.devices);
-  for (int i = 0; i < HABITS; i++) {
-    assert_int_equal(places[i].habit.runs, before[i].habit.runs);
-    assert_int_equal(places[i].habit.tag, moon_habit_tag(1));
-  }
-  assert_true(w.tried.compared + w.beside.compared < r.runs.runs_ok);
-  put(&r, 0, 0);
-  host_rig_loop(&r, 0.25);
-  for (int i = 0; i < HABITS; i++) { assert_true(places[i].habit.runs > before[i].habit.runs); }
-  host_rig_fini(&r);
-}
-
 /* Every allocation of a preparation fails once: it is refused, and all goes on. */
 static void without_memory(void **state) {
   (void)state;
@@ -731,7 +599,6 @@ int main(void) {
     cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(what_is_nested_is_a_copy_too), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
     cmocka_unit_test(other_jobs_are_tried), cmocka_unit_test(the_end_of_a_trial_takes_its_time), cmocka_unit_test(two_trials_end_at_once),
     cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(many_probes_settle), cmocka_unit_test(many_are_prepared), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
-    cmocka_unit_test(first_runs_are_not_usual), cmocka_unit_test(who_is_cut_short_is_not_usual), cmocka_unit_test(while_something_is_tried_habits_stay),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
