@@ -97,7 +97,7 @@ bool moon_host_look_job(const struct moon_host *h, uint32_t place, uint32_t i, s
 
 static void look_task(const struct moon_task *t, struct moon_look_task *out) {
   const struct moon_duty *d = t->run->duty;
-  const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
+  const struct moon_query *q = moon_task_query(t);
   bool ready = !moon_list_empty(&t->ready);
   *out = (struct moon_look_task){
     .target = d->device->target->plan->name, .probe = d->device->probe->plan->name, .job = moon_run_job(t->run)->name, .deadline_us = t->run->timeout.at_us,

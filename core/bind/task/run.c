@@ -365,7 +365,7 @@ uint64_t moon_run_unheard_us(const struct moon_run *r) {
   uint64_t since_us = r->received_us ? UINT64_MAX : r->started_us;
   for (const struct moon_list *n = r->tasks.next; n != &r->tasks && since_us != UINT64_MAX; n = n->next) {
     const struct moon_task *t = MOON_LIST_ENTRY(n, const struct moon_task, node);
-    const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
+    const struct moon_query *q = moon_task_query(t);
     uint64_t sent_us = q && q->out ? moon_engine_unheard_us(r->host->engine, q->ticket) : 0;
     if (sent_us > since_us) { since_us = sent_us; }
   }
@@ -378,7 +378,7 @@ static bool is_unheard(const struct moon_run *r) {
   if (r->received_us) { return false; }
   for (const struct moon_list *n = r->tasks.next; n != &r->tasks; n = n->next) {
     const struct moon_task *t = MOON_LIST_ENTRY(n, const struct moon_task, node);
-    const struct moon_query *q = t->wait && t->wait->query ? t->wait->query(t) : NULL;
+    const struct moon_query *q = moon_task_query(t);
     if (!q || !q->out) { continue; }
     moon_peer_look(r->duty->device->target->peer, &state);
     return state.in_flight > 0;

@@ -68,6 +68,11 @@ struct moon_task {
   };
 };
 
+/* What it asks while it waits; NULL: nothing. */
+static inline const struct moon_query *moon_task_query(const struct moon_task *t) {
+  return t->wait && t->wait->query ? t->wait->query(t) : NULL;
+}
+
 enum moon_task_end {
   MOON_TASK_PARKED,  /* yielded through moon_task_park */
   MOON_TASK_OVER,    /* returned: the coroutine can be used again */
