@@ -90,6 +90,18 @@ static void passes_of_one_run_that_are_close_have_each_their_own(void **state) {
   assert_int_equal(budget, 0);
 }
 
+/* The software of a device is replaced: a counter of 32 bits has 64 from then on, or the other way. */
+static void another_width(void **state) {
+  (void)state;
+  struct table t = {0};
+  assert_true(pass(&t, MOON_COUNTER32, 100, 100 * S, false, 0, NULL) < 0);
+  assert_true(pass(&t, MOON_COUNTER64, 400, 130 * S, false, 0, NULL) < 0);
+  assert_true(pass(&t, MOON_COUNTER64, 700, 160 * S, false, 0, NULL) == 10);
+  assert_true(pass(&t, MOON_COUNTER32, 1000, 190 * S, false, 0, NULL) < 0);
+  assert_true(pass(&t, MOON_COUNTER32, 1300, 220 * S, false, 0, NULL) == 10);
+  moon_rates_free_all(&t.list);
+}
+
 static void restarts(void **state) {
   (void)state;
   struct table t = {0};
@@ -248,6 +260,10 @@ static void goes_on_elsewhere(void **state) {
   octets[0] = 2; /* of two columns */
   assert_null(again(&other, &budget2, octets, n));
   moon_rates_free_all(&other);
+  octets[0] = 1;
+  octets[1] ^= 1; /* of another layout */
+  assert_null(again(&other, &budget2, octets, n));
+  moon_rates_free_all(&other);
   moon_rates_free_all(&list);
   assert_int_equal(budget, 0);
   assert_int_equal(budget2, 0);
@@ -256,7 +272,7 @@ static void goes_on_elsewhere(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(differences), cmocka_unit_test(restarts), cmocka_unit_test(passes_of_one_run_that_are_close_have_each_their_own), cmocka_unit_test(gaps),
+    cmocka_unit_test(differences), cmocka_unit_test(another_width), cmocka_unit_test(restarts), cmocka_unit_test(passes_of_one_run_that_are_close_have_each_their_own), cmocka_unit_test(gaps),
     cmocka_unit_test(rows_come_and_go), cmocka_unit_test(size), cmocka_unit_test(no_memory),
     cmocka_unit_test(goes_on_elsewhere),
   };

@@ -11,14 +11,13 @@
 
 /* Entries lie one behind the other in a block:
  *
- *   u64 received_us | u32 epoch | u16 index_len | u16 has | u8 pass | u64 value[n] | index octets
+ *   u64 received_us | u32 epoch | u16 index_len | u8 pass | u8 bits[n] | u64 value[n] | index octets
  *
- * unaligned; slots hold their offset + 1. */
+ * unaligned; slots hold their offset + 1. bits: of the type that the value had; 0: there was none. */
 #define AT_EPOCH 8
 #define AT_INDEX_LEN 12
-#define AT_HAS 14
-#define AT_PASS 16
-#define AT_VALUES 17
+#define AT_PASS 14
+#define AT_BITS 15
 
 struct moon_rates {
   struct moon_rates *next;
@@ -55,8 +54,8 @@ static uint16_t get16(const uint8_t *p) {
   return v;
 }
 
-static size_t entry_len(const struct moon_rates *r, size_t index_len) { return AT_VALUES + 8u * r->n + index_len; }
-static const uint8_t *index_of(const struct moon_rates *r, const uint8_t *e) { return e + AT_VALUES + 8u * r->n; }
+static size_t entry_len(const struct moon_rates *r, size_t index_len) { return AT_BITS + 9u * r->n + index_len; }
+static const uint8_t *index_of(const struct moon_rates *r, const uint8_t *e) { return e + AT_BITS + 9u * r->n; }
 
 static uint32_t hash(const uint8_t *p, size_t n) { /* an agent that makes its indexes collide slows its own rows down */
   uint32_t h = 2166136261u;
@@ -213,7 +212,6 @@ static unsigned counter(const struct moon_cell *c, uint64_t *out) {
 
 /* How far a counter went; false: it did not go, it was set. */
 static bool went(uint64_t before, uint64_t now, unsigned bits, uint64_t *by) {
-  if (bits == 32 && before > UINT32_MAX) { return false; }
   *by = bits == 32 ? (uint32_t)(now - before) : now - before;
   return now >= before || *by <= (uint64_t)1 << (bits - 1);
 }
@@ -223,7 +221,6 @@ uint32_t moon_rates_row(struct moon_rates *r, const uint8_t *index, size_t index
   uint32_t *found = r->n_slots ? slot(r, index, index_len) : NULL;
   uint8_t *e = found && *found ? r->block + *found - 1 : NULL;
   uint32_t epoch_now = epoch && !epoch->err && epoch->value_len ? hash(epoch->value, epoch->value_len) : 0;
-  uint16_t has = 0, had = 0;
   uint32_t rates = 0;
   uint64_t received = 0;
   bool base = false;
@@ -233,7 +230,6 @@ uint32_t moon_rates_row(struct moon_rates *r, const uint8_t *index, size_t index
   if (e) {
     uint64_t before = get64(e);
     base = get32(e + AT_EPOCH) == epoch_now && received > before && received - before <= r->gap_us;
-    had = get16(e + AT_HAS);
     if (e[AT_PASS] == r->pass) { /* the same row twice in one pass */
       r->n_seen--;
     }
@@ -243,20 +239,18 @@ uint32_t moon_rates_row(struct moon_rates *r, const uint8_t *index, size_t index
   if (!e) { return 0; }
   double seconds = (double)(received - get64(e)) / 1e6;
   for (uint32_t i = 0; i < r->n; i++) {
-    uint8_t *at = e + AT_VALUES + 8u * i;
+    uint8_t *at = e + AT_BITS + r->n + 8u * i, *was = e + AT_BITS + i;
     uint64_t now, by;
     unsigned bits = counter(cells[i], &now);
-    if (!bits) { continue; }
-    if (base && (had & 1u << i) && went(get64(at), now, bits, &by)) {
+    if (bits && base && *was == bits && went(get64(at), now, bits, &by)) {
       out[i] = (double)by / seconds;
       rates |= 1u << i;
     }
-    has |= (uint16_t)(1u << i);
-    memcpy(at, &now, sizeof now);
+    *was = (uint8_t)bits;
+    if (bits) { memcpy(at, &now, sizeof now); }
   }
   memcpy(e, &received, sizeof received);
   memcpy(e + AT_EPOCH, &epoch_now, sizeof epoch_now);
-  memcpy(e + AT_HAS, &has, sizeof has);
   e[AT_PASS] = r->pass;
   r->n_seen++;
   return rates;
@@ -286,13 +280,16 @@ void moon_rates_end(struct moon_rates *r) {
   }
 }
 
-/* u32 n | u32 entries | u32 uptime | u8 known | u64 pass_us, all native, and the block. */
+/* u32 n and layout | u32 entries | u32 uptime | u8 known | u64 pass_us, all native, and the block. Who reads it may be of another
+ * version of the library, where entries are laid out otherwise. */
 #define EXPORT_HEAD 21
+#define EXPORT_LAYOUT 0x200u
 
 size_t moon_rates_export(const struct moon_rates *r, uint8_t *out, size_t cap) {
   uint8_t known = r->uptime_known;
+  uint32_t n = r->n | EXPORT_LAYOUT;
   if (cap >= EXPORT_HEAD + r->len) {
-    memcpy(out, &r->n, 4);
+    memcpy(out, &n, 4);
     memcpy(out + 4, &r->n_entries, 4);
     memcpy(out + 8, &r->uptime, 4);
     memcpy(out + 12, &known, 1);
@@ -303,7 +300,7 @@ size_t moon_rates_export(const struct moon_rates *r, uint8_t *out, size_t cap) {
 }
 
 bool moon_rates_import(struct moon_rates *r, const uint8_t *p, size_t n) {
-  if (n < EXPORT_HEAD || n - EXPORT_HEAD >= UINT32_MAX / 2 || get32(p) != r->n || r->n_entries) { return false; }
+  if (n < EXPORT_HEAD || n - EXPORT_HEAD >= UINT32_MAX / 2 || get32(p) != (r->n | EXPORT_LAYOUT) || r->n_entries) { return false; }
   uint32_t len = (uint32_t)(n - EXPORT_HEAD), entries = get32(p + 4), found = 0;
   const uint8_t *block = p + EXPORT_HEAD;
   for (uint32_t at = 0; at < len; found++) { /* every entry lies inside of it */

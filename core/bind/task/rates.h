@@ -5,6 +5,7 @@
  *
  *   32 bits (Counter32, Gauge32, TimeTicks)   a smaller value has wrapped when the way round is at most half the range
  *   64 bits (Counter64)                       the same
+ *   another number of bits than before        no rate: the agent's software is another one, and counts anew or otherwise
  *   anything else                             no rate
  *
  * So a reset gives nothing, never a spike. Two columns cost some 25 octets a value. */
@@ -38,7 +39,7 @@ uint32_t moon_rates_row(struct moon_rates *r, const uint8_t *index, size_t index
 void moon_rates_end(struct moon_rates *r);
 /* What it knows as octets for another process of this machine, to go on there. Returns how many there are; written when they fit. */
 size_t moon_rates_export(const struct moon_rates *r, uint8_t *out, size_t cap);
-/* Into one that is new. false: that is no such block, or of another number of columns, or no memory: it is as new. */
+/* Into one that is new. false: that is no such block, or of another number of columns or version, or no memory: it is as new. */
 bool moon_rates_import(struct moon_rates *r, const uint8_t *p, size_t n);
 /* Octets taken, for tests and status. */
 size_t moon_rates_octets(const struct moon_rates *r);

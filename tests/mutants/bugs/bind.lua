@@ -251,6 +251,8 @@ return {
     from = "  t->generation = h->generations;\n", to = "" },
   { name = "roster: what was cached of another agent stays", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
     from = "  t->boots++; /* what", to = "  /* what" },
+  { name = "rates: a counter of other width is the base of a rate", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
+    from = "*was == bits && ", to = "*was && " },
   { name = "roster: rates go on from the counters of another agent", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
     from = "  forget_rates(h, t);\n  t->uptime_at_us = 0;", to = "  t->uptime_at_us = 0;" },
   { name = "roster: labels stay what they were", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
