@@ -65,9 +65,31 @@ static void block(int how, int number) {
   pthread_sigmask(how, &set, NULL);
 }
 
+static const int taken[] = {SIGURG, SIGPROF};
+#define TAKEN (sizeof taken / sizeof *taken)
+
+/* What a thread does with the signals that are taken. */
+struct manners { sigset_t mask; struct sigaction action[TAKEN]; };
+
+static void keep(struct manners *was) {
+  pthread_sigmask(SIG_SETMASK, NULL, &was->mask);
+  for (size_t i = 0; i < TAKEN; i++) { sigaction(taken[i], NULL, &was->action[i]); }
+}
+
+/* What is on its way still is dropped: nobody is killed by it, and nothing is there any more that a handler would look at. */
+static void give_back(const struct manners *was) {
+  for (size_t i = 0; i < TAKEN; i++) {
+    signal(taken[i], SIG_IGN);
+    sigaction(taken[i], &was->action[i], NULL);
+    block(sigismember(&was->mask, taken[i]) ? SIG_BLOCK : SIG_UNBLOCK, taken[i]);
+  }
+}
+
 int moon_watchdog_run(const struct moon_watchdog *w, size_t stack_octets, void *(*work)(void *arg), void *arg) {
   struct sigaction on = {.sa_handler = on_asked, .sa_flags = SA_RESTART};
+  struct manners was;
   pthread_attr_t attr;
+  keep(&was);
   sigemptyset(&on.sa_mask);
   watched.w = w;
   sigaction(SIGURG, &on, NULL);
@@ -76,7 +98,10 @@ int moon_watchdog_run(const struct moon_watchdog *w, size_t stack_octets, void *
   int err = pthread_attr_setstacksize(&attr, stack_octets);
   if (!err) { err = pthread_create(&watched.thread, &attr, work, arg); }
   pthread_attr_destroy(&attr);
-  if (err) { return err; }
+  if (err) {
+    give_back(&was);
+    return err;
+  }
   block(SIG_BLOCK, SIGURG); /* it is for the other thread */
   if (!pthread_getcpuclockid(watched.thread, &watched.clock)) {
     on.sa_handler = on_tick;
@@ -86,6 +111,6 @@ int moon_watchdog_run(const struct moon_watchdog *w, size_t stack_octets, void *
   }
   pthread_join(watched.thread, NULL);
   tick_every_ms(0);
-  block(SIG_BLOCK, SIGPROF); /* of one that is on its way nobody is killed */
+  give_back(&was);
   return 0;
 }

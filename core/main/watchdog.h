@@ -24,7 +24,8 @@ struct moon_watchdog {
   void *arg;
 };
 
-/* One at a time in a process, whose SIGURG, SIGPROF and ITIMER_PROF it takes. errno of a thread that cannot be; 0. */
+/* One at a time in a process, whose SIGURG, SIGPROF and ITIMER_PROF it takes; when it returns the signals are as they were. errno of a
+ * thread that cannot be; 0. */
 int moon_watchdog_run(const struct moon_watchdog *w, size_t stack_octets, void *(*work)(void *arg), void *arg);
 
 #endif

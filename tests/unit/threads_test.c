@@ -8,8 +8,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -198,11 +200,45 @@ static void watchdog(void **state) {
   assert_true(stopped > 0);
 }
 
+static void *raises(void *arg) {
+  kill(getpid(), SIGPROF); /* blocked here: it waits for the other thread, or is there already */
+  return arg;
+}
+
+static void other_handler(int number) { (void)number; }
+
+/* Of who had one of them blocked, and another handler. */
+static void signals_are_given_back(void **state) {
+  static const int all[] = {SIGURG, SIGPROF};
+  struct moon_watchdog w = {.pulse = &pulse, .limit_ms = LIMIT_MS, .stop = stop};
+  struct sigaction on = {.sa_handler = other_handler}, is;
+  sigset_t set, mask;
+  (void)state;
+  for (int failing = 0; failing < 2; failing++) {
+    for (size_t blocked = 0; blocked < 2; blocked++) {
+      sigemptyset(&set);
+      sigaddset(&set, all[blocked]);
+      assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+      sigaction(SIGURG, &on, NULL);
+      assert_int_equal(moon_watchdog_run(&w, failing ? 1 : STACK_OCTETS, raises, NULL), failing ? EINVAL : 0);
+      assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
+      for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(sigismember(&mask, all[i]), i == blocked);
+        sigaction(all[i], NULL, &is);
+        assert_ptr_equal(is.sa_handler, i ? SIG_DFL : other_handler);
+      }
+      assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &set, NULL), 0);
+      signal(SIGURG, SIG_DFL);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(ring),
     cmocka_unit_test(desk),
     cmocka_unit_test(watchdog),
+    cmocka_unit_test(signals_are_given_back),
   };
   return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }
