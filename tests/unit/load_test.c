@@ -139,7 +139,8 @@ static void configuration_errors(void **state) {
     {"return {" AUTH "probes = { 'p.lua' }, targets = { { host = '127.0.0.1', name = 'a' }, { host = '127.0.0.2', name = 'a' } } }",
      "moon.lua:2: targets[2]: the name a is taken by 127.0.0.1: two agents cannot share one"},
     {"return { probes = { 'p.lua' }, targets = { '127.0.0.1' } }",
-     "moon.lua:1: targets[1]: no credentials: give -c COMMUNITY, or `auth` in the configuration"},
+     "moon.lua:1: targets[1]: no credentials: there are none in `auth` of moon.lua, as auth = { ops = { version = \"2c\", "
+     "community = env \"COMMUNITY\" } }; or give -c COMMUNITY"},
     {"return { auth = { a = { community = '" SECRET "' }, b = { community = '" SECRET "' } },\nprobes = { 'p.lua' },\n"
      "targets = { '127.0.0.1' } }", "moon.lua:3: targets[1]: auth is missing: one of \"a\", \"b\""},
   };

@@ -132,8 +132,9 @@ static enum moon_err set_credentials(struct moon_draft *d, const struct moon_inv
   t->credentials = in->credentials ? in->credentials : d->default_credentials;
   t->n_credentials = in->credentials ? in->n_credentials : d->n_default_credentials;
   if (t->n_credentials) { return MOON_OK; }
-  if (!d->plan.n_credentials) {
-    return moon_draft_fail(d, "%s: no credentials: give -c COMMUNITY, or `auth` in the configuration", place_of(d, in, e));
+  if (!d->plan.n_credentials) { /* there is a configuration: without one it is public */
+    return moon_draft_fail(d, "%s: no credentials: there are none in `auth` of %s, as auth = { ops = { version = \"2c\", community = env \"COMMUNITY\" } }; "
+                           "or give -c COMMUNITY", place_of(d, in, e), d->options && d->options->config ? d->options->config : "the configuration");
   }
   return moon_draft_fail(d, "%s: auth is missing: one of %s", place_of(d, in, e), moon_draft_credential_names(d));
 }
