@@ -4,6 +4,29 @@
 
 #define PREDECESSOR_MAX (MOON_OID_MAX_LEN + 5)
 
+static uint32_t arcs(const struct moon_name *name) {
+  uint32_t n = 1; /* the first octet is two */
+  for (uint16_t i = 0; i < name->len; i++) {
+    n += name->oid[i] < 0x80;
+  }
+  return n;
+}
+
+static void settle(struct moon_heads *h, uint16_t i, enum moon_err e) {
+  h->settled[i] = 1;
+  h->cells[i].err = (uint8_t)e;
+  h->left--;
+}
+
+void moon_heads_init(struct moon_heads *h, const struct moon_name *names, uint16_t n, struct moon_cell *cells, uint8_t *settled) {
+  *h = (struct moon_heads){.names = names, .cells = cells, .settled = settled, .n = n, .left = n};
+  for (uint16_t i = 0; i < n; i++) {
+    if (names[i].len >= MOON_OID_MAX_ARCS && arcs(&names[i]) > MOON_OID_MAX_ARCS) {
+      settle(h, i, MOON_E_MISSING);
+    }
+  }
+}
+
 size_t moon_heads_choose(struct moon_heads *h, size_t max) {
   size_t octets = 0;
   max = max < MOON_HEADS_AT_ONCE ? max : MOON_HEADS_AT_ONCE;
@@ -46,6 +69,9 @@ static size_t predecessor(const struct moon_name *name, uint8_t *out) {
   for (size_t i = 0; i < len; i++) {
     out[at + i] = (uint8_t)((arc >> 7 * (len - 1 - i) & 0x7f) | (i + 1 < len ? 0x80 : 0));
   }
+  if (n + 1 >= MOON_OID_MAX_ARCS && arcs(name) == MOON_OID_MAX_ARCS) {
+    return at + len; /* nothing lies below that: it would have an arc more */
+  }
   memcpy(out + at + len, last_arc, sizeof last_arc);
   return at + len + sizeof last_arc;
 }
@@ -56,12 +82,6 @@ void moon_heads_put(const struct moon_heads *h, struct moon_writer *w) {
     size_t n = predecessor(&h->names[h->asked[i]], name);
     moon_ask_put(w, name, n);
   }
-}
-
-static void settle(struct moon_heads *h, uint16_t i, enum moon_err e) {
-  h->settled[i] = 1;
-  h->cells[i].err = (uint8_t)e;
-  h->left--;
 }
 
 uint16_t moon_heads_read(struct moon_heads *h, struct moon_reader *r, struct moon_chunk *reply) {

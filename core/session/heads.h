@@ -1,7 +1,7 @@
 /* heads: scalars that come with the first replies of a walk.
  *
  * A walk asks by GETNEXT and GETBULK, so each is asked for by the name before it: x for x.0, and for x.7 the last name that
- * can lie below x.6. */
+ * can lie below x.6. No name has more than 128 arcs (RFC 2578 3.5): one that has is missing and not asked for. */
 #ifndef MOON_SESSION_HEADS_H
 #define MOON_SESSION_HEADS_H
 
@@ -19,6 +19,8 @@ struct moon_heads {
   uint16_t asked[MOON_HEADS_AT_ONCE];
 };
 
+/* settled and cells: n of each, zeroed; all is borrowed for the life. */
+void moon_heads_init(struct moon_heads *h, const struct moon_name *names, uint16_t n, struct moon_cell *cells, uint8_t *settled);
 /* Those to ask now, at most max of them; returns the octets they take in the request. */
 size_t moon_heads_choose(struct moon_heads *h, size_t max);
 /* Written in front of what w holds. */

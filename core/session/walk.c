@@ -124,8 +124,7 @@ struct moon_walk *moon_walk_new(struct moon_target *t, const struct moon_walk_sp
     goto out;
   }
   w->n_columns = w->live = spec->n_columns;
-  w->heads = (struct moon_heads){.names = spec->heads, .cells = w->cells + spec->n_columns, .settled = (uint8_t *)(w->cells + cells),
-                                 .n = spec->n_heads, .left = spec->n_heads};
+  moon_heads_init(&w->heads, spec->heads, spec->n_heads, w->cells + spec->n_columns, (uint8_t *)(w->cells + cells));
   w->deadline_us = spec->deadline_us;
   w->octets_left = spec->max_octets ? spec->max_octets : MOON_WALK_OCTETS;
   w->max_rows = spec->max_rows ? spec->max_rows : MOON_WALK_ROWS;
