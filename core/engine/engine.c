@@ -589,11 +589,14 @@ void moon_engine_cancel(struct moon_engine *e, struct moon_ticket t) {
   if (!s) { return; }
   struct moon_peer *p = s->peer;
   bool trial = s->trial, flew = s->state == MOON_SLOT_FLYING || s->state == MOON_SLOT_RESEND;
-  enum moon_err seen = flew && was_patient(s, e->now_us) ? lesson(s, MOON_E_TIMEOUT, false, e->now_us) : MOON_E_CANCELLED;
+  const struct moon_outcome *read = s->state == MOON_SLOT_READ ? moon_match_read(e, s) : NULL; /* it came: only nobody wants it any more */
+  bool answered = read && read->rtt_us != 0;
+  enum moon_err seen = read ? lesson(s, moon_err_public(read->err), answered, e->now_us)
+                       : flew && was_patient(s, e->now_us) ? lesson(s, MOON_E_TIMEOUT, false, e->now_us) : MOON_E_CANCELLED;
   e->counters->error[MOON_E_CANCELLED]++;
   if (seen == MOON_E_TIMEOUT && moon_peer_diary(p)) { moon_diary_cut(p->diary); }
   detach(e, s);
-  moon_flight_put(&e->flight, s, false);
+  moon_flight_put(&e->flight, s, answered);
   if ((seen != MOON_E_CANCELLED || trial) && moon_target_settle(&p->target, seen, trial, e->now_us)) { moon_engine_breaker(e, p); }
   /* Its place is somebody's; or all that wait are told that nobody is there. */
   if (!e->in_turn && !(moon_list_empty(&e->active) && moon_list_empty(&e->ready))) { moon_engine_kick(e); }

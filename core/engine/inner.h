@@ -226,6 +226,8 @@ void moon_match_datagram(struct moon_engine *e, const uint8_t *p, size_t n, cons
 /* Calls done for what was read. To verify, decrypt and take apart an answer of SNMPv3, and to go on with what asked, are more code than
  * the first cache of a processor holds: by turns for each answer one drives out the other. */
 void moon_match_give(struct moon_engine *e);
+/* What was read for s; NULL: nothing. */
+const struct moon_outcome *moon_match_read(const struct moon_engine *e, const struct moon_slot *s);
 /* Everything in the error queue. Calls no done. */
 void moon_match_errors(struct moon_engine *e, struct moon_socket *s);
 

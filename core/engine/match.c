@@ -154,6 +154,14 @@ void moon_match_give(struct moon_engine *e) {
   e->n_read = e->n_fed = 0;
 }
 
+const struct moon_outcome *moon_match_read(const struct moon_engine *e, const struct moon_slot *s) {
+  for (uint32_t i = 0; i < e->n_read; i++) {
+    const struct moon_ticket *t = &e->read[i].ticket;
+    if (t->slot == s->index && t->generation == s->generation) { return &e->read[i].outcome; }
+  }
+  return NULL;
+}
+
 /* The request an ICMP error is about: by the id it quotes, or of those to that address the one that has waited longest without any;
  * when all had one, it is about a later try of the first. *older: an earlier try of it. */
 static struct moon_slot *blamed(struct moon_engine *e, const struct moon_icmp *icmp, bool *older) {

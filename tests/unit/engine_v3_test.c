@@ -419,6 +419,50 @@ static void answers_that_come_together(void **state) {
   assert_int_equal(w.c.error[MOON_E_CANCELLED], 1);
 }
 
+/* Its answer is read, and nobody wants it any more: the agent lives all the same. */
+static void what_was_read_counts_as_heard(void **state) {
+  struct moon_peer *p[2];
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+    if (!i) {
+      usm_agent_credential(&s->model, &credential);
+      w.policy.retries = 0;
+      w.policy.breaker_after = 1;
+      w.policy.trial_us = 50000;
+    }
+    p[i] = peer(s);
+    world_ask(&w, p[i]);
+  }
+  assert_true(world_run(&w, 5));
+  all[1].silent = true;
+  world_ask(&w, p[1]);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.breakers_opened, 1);
+  world_pass(&w, 0.1);
+  all[1].silent = false;
+  for (int i = 0; i < 2; i++) {
+    all[i].holds = true;
+    all[i].len = 0;
+    requests[i] = get_uptime;
+    struct asked *q = world_ask(&w, p[i]);
+    q->then = cancels_the_next;
+    q->arg = &requests[i];
+  }
+  w.until = all_hold;
+  assert_true(world_run(&w, 5));
+  w.until = NULL;
+  for (int i = 0; i < 2; i++) { answer_now(&all[i]); }
+  assert_true(world_run(&w, 5));
+  assert_int_equal(w.c.error[MOON_E_CANCELLED], 1);
+  assert_int_equal(w.c.late, 1);
+  assert_int_equal(w.c.breakers_closed, 1);
+  assert_false(moon_peer_target(p[1])->open);
+  answer_now(&all[1]);
+  world_pass(&w, 0.02);
+  assert_int_equal(w.c.duplicate, 1);
+}
+
 /* Where answers come from is learned from what is signed. */
 static void other_sources(void **state) {
   (void)state;
@@ -630,6 +674,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(heard_before_its_answer), T(a_cut_answer_costs_a_try), T(errors_come_at_once),
     T(reboots_and_twins), T(keys_that_take_long), T(late_answers), T(second_answers), T(answers_that_come_together),
+    T(what_was_read_counts_as_heard),
     T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
     T(without_memory),
     cmocka_unit_test_setup_teardown(the_host_keeps_it, begin_with_memory, end),

@@ -45,6 +45,8 @@ return {
     to = "  struct moon_peer *p = s->peer;\n  moon_list_remove(&s->node);\n  if (s->on_wire) {" },
   { name = "a cancelled request is not counted", file = "core/engine/engine.c", tests = { "unit/engine_test", "unit/engine_faults_test" },
     from = "  e->counters->error[MOON_E_CANCELLED]++;\n", to = "" },
+  { name = "who was heard when his request was cancelled stays down", file = "core/engine/engine.c", tests = { "unit/engine_v3_test" },
+    from = "bool answered = read && read->rtt_us != 0;", to = "bool answered = false;" },
   { name = "a cancelled request keeps its place on the wire", file = "core/engine/engine.c", tests = { "unit/engine_test", "unit/engine_faults_test" },
     from = "    e->n_on_wire--;\n    p->n_on_wire--;", to = "    p->n_on_wire--;" },
   { name = "the retry budget never says no", file = "core/engine/pace.c", tests = { "unit/pace_test" },
