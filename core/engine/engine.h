@@ -111,6 +111,8 @@ struct moon_peer_state {
   uint32_t waiting, in_flight;
 };
 MOON_API void moon_peer_look(const struct moon_peer *p, struct moon_peer_state *out);
+/* Its policy has another packets_per_s now: it begins with one packet. MOON_E_NOMEM: there is no limit. */
+MOON_API enum moon_err moon_peer_pace(struct moon_peer *p);
 /* It is asked as c from now on, which may be what was there before with other content. Borrowed as in moon_peer_new. */
 MOON_API void moon_peer_credential(struct moon_peer *p, const struct moon_credential *c);
 /* What of an agent of SNMPv3 is worth keeping over a restart; MOON_E_MISSING: nothing is proven. */

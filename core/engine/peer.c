@@ -77,6 +77,21 @@ static struct moon_pacing *pacing_new(struct moon_peer *p, uint32_t packets_per_
   return g;
 }
 
+static void pacing_free(struct moon_peer *p) {
+  if (!p->pacing) { return; }
+  moon_wheel_stop(&p->engine->wheel, &p->pacing->timer);
+  moon_mem_free(p->pacing);
+  p->pacing = NULL;
+}
+
+enum moon_err moon_peer_pace(struct moon_peer *p) {
+  uint32_t packets_per_s = p->target.policy->packets_per_s;
+  pacing_free(p);
+  if (packets_per_s) { p->pacing = pacing_new(p, packets_per_s); }
+  moon_peer_activate(p);
+  return packets_per_s && !p->pacing ? MOON_E_NOMEM : MOON_OK;
+}
+
 enum moon_err moon_peer_open(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
                              const struct moon_policy *policy, void *user, struct moon_peer **out) {
   struct moon_peers *all = &e->peers;
@@ -158,7 +173,7 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
     cancel_list(e, &e->resend, p);
     cancel_list(e, &e->ready, p);
   }
-  if (p->pacing) { moon_wheel_stop(&e->wheel, &p->pacing->timer); }
+  pacing_free(p);
   moon_list_remove(&p->node);
   moon_peers_unlink(e, p);
   p->socket->n_peers--;
@@ -170,7 +185,6 @@ void moon_peer_free(struct moon_engine *e, struct moon_peer *p) {
   if (p->index < e->peers.hint) { e->peers.hint = p->index; }
   moon_target_fini(&p->target);
   moon_mem_free(p->diary);
-  moon_mem_free(p->pacing);
   moon_mem_free(p);
 }
 

@@ -369,6 +369,27 @@ static void limits_change(void **state) {
   host_rig_fini(&r);
 }
 
+/* Of agents that are asked already: less, other, nothing to wait for any more. */
+static void packets_a_second_change(void **state) {
+  static const struct { uint32_t per_s, least, most; } steps[] = {{0, 17, 21}, {4, 7, 10}, {8, 15, 17}, {1, 1, 3}, {0, 17, 22}};
+  (void)state;
+  struct host_rig r;
+  begin(&r, 1, 1, TICK);
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    struct moon_plan c = r.plan;
+    c.n_probes = c.n_targets = 0;
+    c.policy.packets_per_s = steps[i].per_s;
+    uint32_t before = r.agents[0].requests;
+    moon_host_change(r.host, &c);
+    host_rig_loop(&r, 2);
+    uint32_t n = r.agents[0].requests - before;
+    if (n < steps[i].least || n > steps[i].most) { print_error("%u a second: %u in two\n", steps[i].per_s, n); }
+    assert_in_range(n, steps[i].least, steps[i].most);
+  }
+  assert_int_equal(r.counters.error[MOON_E_TIMEOUT], 0);
+  host_rig_fini(&r);
+}
+
 static void intervals_change(void **state) {
   (void)state;
   struct host_rig r;
@@ -445,6 +466,7 @@ static void without_memory(void **state) {
     c.n_probes = 0;
     c.gone = D2;
     c.n_gone = 1;
+    c.policy.packets_per_s = 1000;
     failmem_arm(n);
     moon_host_change(r.host, &c);
     bool fired = failmem_fired();
@@ -467,7 +489,8 @@ int main(void) {
     cmocka_unit_test(comes_and_goes), cmocka_unit_test(found_by_what_people_say), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
     cmocka_unit_test(it_moves), cmocka_unit_test(rates_begin_anew_where_it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
     cmocka_unit_test(a_device_kept_too_long_is_refused),
-    cmocka_unit_test(a_device_goes_while_another_asks_it), cmocka_unit_test(credentials_change), cmocka_unit_test(limits_change), cmocka_unit_test(intervals_change),
+    cmocka_unit_test(a_device_goes_while_another_asks_it), cmocka_unit_test(credentials_change), cmocka_unit_test(limits_change), cmocka_unit_test(packets_a_second_change),
+    cmocka_unit_test(intervals_change),
     cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,13 +358,24 @@ static void change_target(struct moon_host *h, const struct moon_plan *change, s
   for (uint32_t p = 0; p < h->n_probes; p++) { moon_sched_begin(h, t, &h->probes[p]); }
 }
 
+/* Those that are asked already. */
+static void pace_all(struct moon_host *h) {
+  for (uint32_t i = 0; i < h->cap_targets; i++) {
+    struct moon_host_target *t = h->targets[i];
+    enum moon_err e = t && t->peer ? moon_peer_pace(t->peer) : MOON_OK;
+    if (e) { tell(h, t->plan->name, "its packets_per_s does not hold", e); }
+  }
+}
+
 void moon_roster_change(struct moon_host *h, const struct moon_plan *change) {
   if (h->draining || h->plan->once) { return; }
   if (!know_names(h)) {
     moon_host_log(h, MOON_LOG_ERROR, "targets stay as they were: %s", moon_err_text(MOON_E_NOMEM));
     return;
   }
+  bool paced = h->settings.policy.packets_per_s != change->policy.packets_per_s;
   h->settings.policy = change->policy;
+  if (paced) { pace_all(h); }
   h->settings.max_coroutines = change->max_coroutines;
   h->settings.max_children = change->max_children;
   h->settings.steps = change->steps;

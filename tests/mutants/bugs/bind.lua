@@ -251,6 +251,8 @@ return {
     from = "  t->generation = h->generations;\n", to = "" },
   { name = "roster: what was cached of another agent stays", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
     from = "  t->boots++; /* what", to = "  /* what" },
+  { name = "roster: how many packets a second is for who comes later", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
+    from = "  if (paced) { pace_all(h); }\n", to = "  (void)paced;\n" },
   { name = "rates: a counter of other width is the base of a rate", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
     from = "*was == bits && ", to = "*was && " },
   { name = "roster: rates go on from the counters of another agent", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
