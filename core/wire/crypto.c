@@ -31,6 +31,9 @@ static const struct priv privs[MOON_PRIV_N] = {
   [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-ECB", 32, "AES-256-CBC"},
 };
 
+/* Where the library is opened when it is first called there may be none: what stands in its place finds nothing equal. */
+static bool is_there(void) { return CRYPTO_memcmp("", "", 1) == 0; }
+
 enum moon_err moon_crypto_new(uint64_t salt, struct moon_crypto **out) {
   struct moon_crypto *c = moon_mem_zalloc(sizeof *c);
   enum moon_err e = MOON_E_NOMEM;
@@ -42,6 +45,8 @@ enum moon_err moon_crypto_new(uint64_t salt, struct moon_crypto **out) {
   if (c->lib && c->scratch) {
     c->base = OSSL_PROVIDER_load(c->lib, "default");
     e = c->base ? MOON_OK : MOON_E_NO_ALGORITHM;
+  } else if (!is_there()) {
+    e = MOON_E_NO_ALGORITHM;
   }
   ERR_pop_to_mark();
   if (e) {

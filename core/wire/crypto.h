@@ -38,7 +38,7 @@ enum moon_priv {
 struct moon_crypto;
 
 /* salt: 64 random bits; privacy salts count up from there, so that no two of a process are the same (RFC 3826 3.1.2.1).
- * MOON_E_NOMEM; MOON_E_NO_ALGORITHM: no default provider. */
+ * MOON_E_NOMEM; MOON_E_NO_ALGORITHM: no default provider, or no library at all. */
 MOON_API enum moon_err moon_crypto_new(uint64_t salt, struct moon_crypto **out);
 /* After everything made with it. NULL is fine. */
 MOON_API void moon_crypto_free(struct moon_crypto *c);

@@ -230,7 +230,32 @@ describe("Without libcrypto", function()
     assert.equal(0, t.poll(words, without).status)
     for _, w in ipairs { "-u", "ops", "-a", "SHA", "-A", "authpass1", "-x", "AES", "-X", "privpass1" } do words[#words + 1] = w end
     local r = t.poll(words, without)
-    assert.equal(1, r.status)
-    assert.truthy(r.stderr:find("SNMPv3 cannot be spoken: " .. dir .. "/libcrypto.so.3: ", 1, true), r.stderr)
+    assert.equal(2, r.status)
+    local why, what = r.stderr:match "^([^\n]+)\n([^\n]+)\n$"
+    assert.truthy(why and why:find("SNMPv3 cannot be spoken: " .. dir .. "/libcrypto.so.3: ", 1, true), r.stderr)
+    assert.equal("moonpoll: -u: is of version 3, which needs libcrypto: it cannot be used", what)
+    local status, _, err = t.run({ t.program, "get", "-v3", "-l", "noAuthNoPriv", "-u", "ops", "127.0.0.1:1", "1.3.6.1.2.1.1.3.0" }, without)
+    assert.equal(1, status)
+    assert.equal("snmpget: SNMPv3 cannot be spoken\n", err:match "^[^\n]+libcrypto.so.3: [^\n]+\n(.*)$")
+  end)
+
+  it("DES alone is missing where there is no legacy provider", function()
+    local login = { "-u", "ops", "-a", "SHA", "-A", "authpass1", "-x", "DES", "-X", "privpass1" }
+    local without = { env = { OPENSSL_MODULES = "/nonexistent" }, no_stats = true }
+    local function with(...)
+      local words = { ... }
+      for _, w in ipairs(login) do words[#words + 1] = w end
+      return words
+    end
+    local r = t.poll(with("scripts/system.lua", "--targets", "file:" .. small, "--once"), without)
+    assert.equal(2, r.status)
+    assert.equal("moonpoll: -x: this OpenSSL has no DES: it is in the legacy provider, which could not be loaded\n", r.stderr)
+    local sim = rig.start(with("--recording", small))
+    local words = with(t.program, "get", "-v3", "-l", "authPriv")
+    words[#words + 1], words[#words + 2] = sim:target "127.1.0.1", "1.3.6.1.2.1.1.3.0"
+    local status, _, err = t.run(words, without)
+    assert.equal(1, status)
+    assert.equal("snmpget: this OpenSSL does not have the protocol\n", err)
+    sim.process:stop(5)
   end)
 end)

@@ -190,8 +190,8 @@ static void note_password(struct moon_draft *d, const struct moon_credential *c,
 }
 
 enum moon_err moon_draft_login(struct moon_draft *d, const char *name, const struct moon_login *u, struct moon_login_fault *f) {
-  enum moon_err e = d->crypto ? MOON_OK : moon_crypto_new(0, &d->crypto);
-  if (e) { return e == MOON_E_NOMEM ? moon_draft_nomem(d) : moon_draft_fail(d, "version 3: %s", moon_err_text(e)); }
+  enum moon_err e = d->crypto ? MOON_OK : moon_login_crypto(&d->crypto, f);
+  if (e) { return e == MOON_E_NOMEM ? moon_draft_nomem(d) : e; }
   struct moon_credential *c = moon_draft_credential(d, name);
   if (!c) { return d->err; }
   e = moon_login_fill(u, d->crypto, c, f);

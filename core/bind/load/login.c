@@ -224,6 +224,13 @@ static void check_goes_together(struct fill *f) {
   if (said(f, MOON_LOGIN_PRIV) && !said(f, MOON_LOGIN_AUTH)) { (void)fail(f, MOON_LOGIN_AUTH, "is missing: there is no privacy without, RFC 3414 1.4.2"); }
 }
 
+enum moon_err moon_login_crypto(struct moon_crypto **out, struct moon_login_fault *f) {
+  enum moon_err e = moon_crypto_new(0, out); /* nothing is encrypted with it: no salt */
+  if (e != MOON_E_NO_ALGORITHM) { return e; }
+  *f = (struct moon_login_fault){.part = MOON_LOGIN_NAME, .text = "is of version 3, which needs libcrypto: it cannot be used"};
+  return MOON_E_CONFIG;
+}
+
 enum moon_err moon_login_fill(const struct moon_login *u, struct moon_crypto *crypto, struct moon_credential *c, struct moon_login_fault *fault) {
   struct fill f = {.u = u, .c = c, .fault = fault};
   c->version = MOON_V3;
@@ -269,7 +276,7 @@ static enum moon_err make_key(struct moon_crypto *crypto, uint8_t auth, const st
 
 enum moon_err moon_login_make(const struct moon_login *u, struct moon_credential *c, struct moon_login_fault *f) {
   struct moon_crypto *crypto;
-  enum moon_err e = moon_crypto_new(0, &crypto);
+  enum moon_err e = moon_login_crypto(&crypto, f);
   if (e) { return e; }
   e = moon_login_fill(u, crypto, c, f);
   if (!e && c->auth) { e = make_key(crypto, c->auth, &u->part[MOON_LOGIN_AUTH_PASS], &c->auth_key); }

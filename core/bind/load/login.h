@@ -44,6 +44,8 @@ struct moon_login_fault { enum moon_login_part part; char text[160]; };
 extern const char *const moon_login_keys[MOON_LOGIN_PARTS + 1];
 /* Options of the command line, as net-snmp has them: "-u", "-l", "-a", "-A", "-3m", ...; "" where there is none. */
 extern const char *const moon_login_options[MOON_LOGIN_PARTS + 1];
+/* What fill needs. MOON_E_CONFIG: there is no libcrypto, *f says what that is about; MOON_E_NOMEM. */
+enum moon_err moon_login_crypto(struct moon_crypto **out, struct moon_login_fault *f);
 /* Everything of version 3 in *c but its name, and but the keys of passwords, which are left empty. MOON_E_CONFIG: *f says which part is
  * wrong and why; *c is then not to be used. MOON_E_NOMEM. */
 enum moon_err moon_login_fill(const struct moon_login *u, struct moon_crypto *crypto, struct moon_credential *c, struct moon_login_fault *f);

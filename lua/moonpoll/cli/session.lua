@@ -36,7 +36,7 @@ local pdus = { [0xa0] = "GET", [0xa1] = "GETNEXT", [0xa3] = "SET", [0xa4] = "TRA
 local verdicts = {
   auth = "Authentication failure (incorrect password, community or key)", unknown_user = "Unknown user name",
   unsupported_level = "Unsupported security level", not_in_time_window = "Not in time window", unknown_engine = "Unknown engine ID",
-  decryption = "Decryption error", no_algorithm = "this OpenSSL does not have the protocol",
+  decryption = "Decryption error",
 }
 
 local session = {}
@@ -141,6 +141,10 @@ function session:send(kind, list, non_repeaters, repetitions)
   end
   local status, code, pdu = self.c.ask(kind, list, non_repeaters, repetitions)
   if status then return status end
+  if self.settings.version == "3" and code == "config" then -- nothing was sent
+    self:fail(self.c.engine_known() and "this OpenSSL does not have the protocol" or "SNMPv3 cannot be spoken")
+    return nil
+  end
   if self.settings.version == "3" and (verdicts[code] or not self.c.engine_known()) then
     self:fail(verdicts[code] or "Timeout")
     return nil
