@@ -3,12 +3,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
@@ -21,6 +23,7 @@
 #define WITNESSES_MIN 16u     /* probes: more of them may come with the configuration */
 #define HABITS_MIN 8192u      /* a worker: likewise devices. 256 KB */
 #define CODE_MAX (64u << 20)
+#define LOOKS 100             /* a millisecond apart, at a file that somebody sweeps */
 
 static uint64_t mix(uint64_t hash, const char *s) { return moon_pulse_pair(s, "") ^ (hash << 5 | hash >> 59); }
 
@@ -33,14 +36,31 @@ static uint64_t build(void) {
   return hash;
 }
 
+/* From the root, as it was said: what it is a link to may be another file by the next start. */
+static uint64_t mix_path(uint64_t hash, const char *said) {
+  char path[2 * PATH_MAX];
+  size_t n = *said != '/' && getcwd(path, PATH_MAX) && path[1] ? strlen(path) : 0;
+  while (*said) {
+    size_t len = strcspn(said, "/");
+    if (len == 2 && memcmp(said, "..", 2) == 0) {
+      while (n && path[--n] != '/') { }
+    } else if (len && (len > 1 || *said != '.') && n + len + 2 <= sizeof path) {
+      path[n++] = '/';
+      memcpy(path + n, said, len);
+      n += len;
+    }
+    said += len + (said[len] == '/');
+  }
+  path[n] = 0;
+  return mix(hash, path);
+}
+
 /* Where it was started does not matter, but what with. */
 static uint64_t key(const struct moon_load_options *o) {
   uint64_t hash = 0;
   for (uint32_t i = 0; i <= o->n_probes; i++) {
     const char *said = i < o->n_probes ? o->probes[i] : o->config;
-    char *path = said ? realpath(said, NULL) : NULL;
-    if (path) { hash = mix(hash, path); }
-    free(path);
+    if (said) { hash = mix_path(hash, said); }
   }
   return hash;
 }
@@ -64,20 +84,37 @@ static size_t layout(const struct moon_ledger_head *h, size_t *habits) {
   return *habits + (size_t)h->n_workers * h->n_habits * sizeof(struct moon_habit_place);
 }
 
-void moon_ledger_sweep(const char *dir) {
+/* Of the process alone, where flock is its children's too: one that has not come to its end yet would keep it for a master that was killed. */
+static bool lock(int fd, short type) { return fcntl(fd, F_SETLK, &(struct flock){.l_type = type, .l_whence = SEEK_SET}) == 0; }
+
+/* By a master: who sweeps only reads. */
+static bool is_taken(int fd) {
+  struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_GETLK, &l) == 0 && l.l_type == F_WRLCK;
+}
+
+/* own: a name in it that is our own, and stays. May be NULL. */
+static void sweep(const char *dir, const char *own) {
   static const char prefix[] = "rollout-";
   struct moon_ledger_head h;
   DIR *d = opendir(dir);
   for (struct dirent *e; d && (e = readdir(d));) {
-    if (strncmp(e->d_name, prefix, sizeof prefix - 1) != 0 || strchr(e->d_name, '.')) { continue; }
+    if (strncmp(e->d_name, prefix, sizeof prefix - 1) != 0 || strchr(e->d_name, '.') || (own && strcmp(e->d_name, own) == 0)) { continue; }
     int fd = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) { continue; }
-    bool whole = !flock(fd, LOCK_EX | LOCK_NB) && pread(fd, &h, sizeof h, 0) == (ssize_t)sizeof h && h.magic == MAGIC;
-    if (whole && h.state != MOON_ROLLOUT_GOING && !h.n_refused) { unlinkat(dirfd(d), e->d_name, 0); }
+    bool whole = lock(fd, F_RDLCK) && pread(fd, &h, sizeof h, 0) == (ssize_t)sizeof h && h.magic == MAGIC;
+    if (whole && h.state != MOON_ROLLOUT_GOING && !h.n_refused) {
+      char code[sizeof e->d_name + 8];
+      (void)snprintf(code, sizeof code, "%s.code", e->d_name);
+      unlinkat(dirfd(d), code, 0);
+      unlinkat(dirfd(d), e->d_name, 0);
+    }
     close(fd);
   }
   if (d) { closedir(d); }
 }
+
+void moon_ledger_sweep(const char *dir) { sweep(dir, NULL); }
 
 /* The file of this key, ours alone. -1. */
 static int take_file(struct moon_ledger *l, const char *dir, const struct moon_load_options *o) {
@@ -85,13 +122,18 @@ static int take_file(struct moon_ledger *l, const char *dir, const struct moon_l
     l->path = NULL;
     return -1;
   }
-  int fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  struct stat st;
-  if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &st) || !st.st_nlink || st.st_uid != geteuid() || st.st_mode & 022)) {
+  for (int i = 0; i < LOOKS; i++) {
+    int fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat st;
+    if (fd < 0) { return -1; }
+    bool locked = lock(fd, F_WRLCK), ours = !fstat(fd, &st) && st.st_uid == geteuid() && !(st.st_mode & 022);
+    if (locked && ours && st.st_nlink) { return fd; }
+    bool taken = !locked && is_taken(fd);
     close(fd);
-    fd = -1;
+    if (taken || !ours) { return -1; }
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
-  return fd;
+  return -1;
 }
 
 /* Is what is mapped of this build, and for as many workers? It may have more places than are wanted. */
@@ -123,7 +165,7 @@ void moon_ledger_init(struct moon_ledger *l, const char *dir, const struct moon_
   *l = (struct moon_ledger){.fd = -1};
   if (dir && o) {
     l->fd = take_file(l, dir, o);
-    moon_ledger_sweep(dir);
+    sweep(dir, l->path ? strrchr(l->path, '/') + 1 : NULL);
   }
   want.size = layout(&want, &habits);
   if (!map_old(l, &want)) {
@@ -155,7 +197,7 @@ static void drop_code(const struct moon_ledger *l) {
 }
 
 void moon_ledger_leave(struct moon_ledger *l) {
-  if (l->fd >= 0) { close(l->fd); } /* else its lock would be the child's too */
+  if (l->fd >= 0) { close(l->fd); }
   l->fd = -1;
 }
 
@@ -223,27 +265,31 @@ void moon_ledger_refuse(struct moon_ledger *l, const char *name, uint64_t versio
 
 void moon_ledger_note(struct moon_ledger *l, const struct moon_plan *trial) {
   if (!l->head) { return; }
+  uint32_t n = trial ? trial->n_probes < MOON_SHARES_MAX ? trial->n_probes : MOON_SHARES_MAX : 0;
   l->head->n = 0;
-  for (uint32_t i = 0; i < trial->n_probes && i < MOON_SHARES_MAX; i++) {
-    l->head->of[l->head->n++] = (struct moon_ledger_version){moon_ledger_name(trial->probes[i].name), trial->probes[i].version};
+  atomic_thread_fence(memory_order_release);
+  for (uint32_t i = 0; i < n; i++) {
+    l->head->of[i] = (struct moon_ledger_version){moon_ledger_name(trial->probes[i].name), trial->probes[i].version};
   }
+  atomic_thread_fence(memory_order_release); /* who is killed in between leaves none, not some */
+  l->head->n = n;
 }
 
 /* Whole or not at all. */
-void moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *before) {
+void moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *force) {
   char *path = code_path(l, ""), *aside = code_path(l, ".new");
   uint8_t *p = NULL;
   size_t n = 0;
-  if (before && path && aside) {
+  if (force && path && aside) {
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool done = fd >= 0 && !moon_pack(before, &p, &n) && write(fd, &l->head->build, 8) == 8;
+    bool done = fd >= 0 && !moon_pack(force, &p, &n) && write(fd, &l->head->build, 8) == 8;
     for (size_t at = 0; done && at < n;) {
       ssize_t put = write(fd, p + at, n - at);
       done = put > 0;
       at += done ? (size_t)put : 0;
     }
     done = done && rename(aside, path) == 0;
-    if (!done) { moon_log(MOON_LOG_WARN, "%s: %m; a master that is lost now will not find what ran before", aside); }
+    if (!done) { moon_log(MOON_LOG_WARN, "%s: %m; a master that is lost now will not find what is in force", aside); }
     if (fd >= 0) { close(fd); }
     moon_pack_free(p, n);
   } else {

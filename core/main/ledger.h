@@ -3,11 +3,14 @@
  * by one that goes on with it, and so is a master.
  *
  *   RUN_DIR/rollout-KEY        | head | witnesses of worker 0, 1 ... | habits of worker 0, 1 ... |
- *   RUN_DIR/rollout-KEY.code   the versions in force before it
+ *   RUN_DIR/rollout-KEY.code   the versions in force, beside which candidates are tried
  *
  * KEY is of the configuration's or the probes' paths: who is started with the same ones finds them. One master at a time has them, others go
  * without a file. Removed at the end, unless something is going on; what a killed one left, by the next. What
- * another build left is not looked at. */
+ * another build left is not looked at.
+ *
+ * Whoever is killed between two stores leaves less than there was to say, never something else: candidates are named after all that is
+ * said of them, and the code is whole before anything else is on trial. */
 #ifndef MOON_MAIN_LEDGER_H
 #define MOON_MAIN_LEDGER_H
 
@@ -33,7 +36,7 @@ struct moon_ledger_head {
   uint32_t state;          /* enum moon_rollout_state */
   uint32_t serial;         /* of the candidates */
   uint32_t percent;        /* of the devices that have them */
-  uint32_t n;              /* candidates of now, or of the last rollout */
+  uint32_t n;              /* candidates of now, or of the last rollout; 0 in state GOING: not all is said of them yet */
   uint32_t n_refused;
   char verdict[600];
   double since_s;          /* wall clock: this state, or this step */
@@ -53,7 +56,7 @@ struct moon_ledger {
 void moon_ledger_init(struct moon_ledger *l, const char *dir, const struct moon_load_options *o, const struct moon_plan *plan);
 /* Removes what masters left there that were killed while nothing was going on: nobody comes back for it. */
 void moon_ledger_sweep(const char *dir);
-/* In a child of the master: the file is not its own. */
+/* In a child of the master. */
 void moon_ledger_leave(struct moon_ledger *l);
 /* keep: the next master is to find it. */
 void moon_ledger_fini(struct moon_ledger *l, bool keep);
@@ -69,12 +72,12 @@ bool moon_ledger_has(const struct moon_ledger *l, const struct moon_plan_probe *
 bool moon_ledger_refuses(const struct moon_ledger *l, const struct moon_plan_probe *p);
 /* Is any version of it? */
 bool moon_ledger_refuses_some(const struct moon_ledger *l, const char *name);
-/* The candidates are those of `trial`. */
+/* The candidates are those of `trial`; NULL: which ones is not said yet. */
 void moon_ledger_note(struct moon_ledger *l, const struct moon_plan *trial);
 /* This version of a probe is refused, and no other one of it; p->version 0: none is any more. */
 void moon_ledger_refuse(struct moon_ledger *l, const char *name, uint64_t version);
-/* The code in force before: probes of a plan. It is told when that cannot be kept. NULL: there is none. */
-void moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *before);
+/* The code in force: probes of a plan. It is told when that cannot be kept. NULL: nobody needs it. */
+void moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *force);
 struct moon_plan *moon_ledger_code(const struct moon_ledger *l);
 
 #endif

@@ -78,20 +78,16 @@ static void enter(struct moon_master *m, enum moon_rollout_state state) {
   m->rollout.since_us = m->rollout.next_us = moon_master_now_us();
 }
 
-/* What ran before candidates and what is refused: a master that follows needs it. */
+/* What is in force: a master that follows a killed one goes on with it, whatever its files say by then. */
 static void keep_code(struct moon_master *m) {
   const struct moon_plan *p = m->plan;
-  uint32_t n = 0, *which = moon_mem_array((size_t)p->n_probes + 1, sizeof *which);
-  struct moon_plan *before = NULL;
-  bool going = head(m)->state == MOON_ROLLOUT_GOING;
-  for (uint32_t i = 0; which && i < p->n_probes; i++) {
-    bool wanted = moon_ledger_refuses_some(&m->rollout.ledger, p->probes[i].name);
-    for (uint32_t k = 0; going && k < m->turnover.trial->n_probes; k++) { wanted = wanted || m->turnover.places[k] == i; }
-    if (wanted) { which[n++] = i; }
-  }
-  if (n && !moon_change_pick(p, which, n, &before)) { moon_ledger_keep_code(&m->rollout.ledger, before); }
-  if (!n) { moon_ledger_keep_code(&m->rollout.ledger, NULL); }
-  moon_plan_free(before);
+  struct moon_plan *force = NULL;
+  bool wanted = moon_rollout_is_in_steps(m) || head(m)->state == MOON_ROLLOUT_GOING || head(m)->n_refused;
+  uint32_t *which = moon_mem_array((size_t)p->n_probes + 1, sizeof *which);
+  for (uint32_t i = 0; which && i < p->n_probes; i++) { which[i] = i; }
+  if (!wanted || (which && !moon_change_pick(p, which, p->n_probes, &force))) { moon_ledger_keep_code(&m->rollout.ledger, force); }
+  m->rollout.kept = m->reload.generation;
+  moon_plan_free(force);
   moon_mem_free(which);
 }
 
@@ -123,7 +119,10 @@ static void promote(struct moon_master *m, const char *why) {
   m->rollout.before = before;
   if (!head(m)) { return; }
   enter(m, MOON_ROLLOUT_DONE);
-  if (m->rollout.returning) { end_return(m); }
+  if (m->rollout.returning) {
+    keep_code(m); /* before what it took the place of is refused */
+    end_return(m);
+  }
   head(m)->percent = MOON_STEPS_WHOLE;
   (void)snprintf(head(m)->verdict, sizeof head(m)->verdict, "%s", why);
   keep_code(m);
@@ -179,11 +178,12 @@ void moon_rollout_begin(struct moon_master *m, bool at_once) {
     promote(m, m->rollout.returning ? "rolled back, as was asked" : why);
     return;
   }
-  moon_ledger_note(&m->rollout.ledger, m->turnover.trial);
+  keep_code(m);
+  moon_ledger_note(&m->rollout.ledger, NULL); /* others than on trial until now; the share of those is not theirs */
   for (uint32_t i = 0; i < m->turnover.trial->n_probes; i++) { moon_ledger_refuse(&m->rollout.ledger, m->turnover.trial->probes[i].name, 0); }
   (void)snprintf(head(m)->verdict, sizeof head(m)->verdict, "begun");
   go_on(m, 0, "nobody to try it on");
-  if (head(m)->state == MOON_ROLLOUT_GOING) { keep_code(m); }
+  if (head(m)->state == MOON_ROLLOUT_GOING) { moon_ledger_note(&m->rollout.ledger, m->turnover.trial); }
 }
 
 static enum moon_ruling rule(const struct moon_master *m, uint32_t i, uint64_t now_us, char *text, size_t cap, uint64_t *next) {
@@ -208,7 +208,9 @@ static enum moon_ruling rule(const struct moon_master *m, uint32_t i, uint64_t n
 uint64_t moon_rollout_tick(struct moon_master *m, uint64_t now_us) {
   struct moon_ledger_head *h = head(m);
   char text[600], held[600] = "";
-  if (!h || h->state != MOON_ROLLOUT_GOING) { return UINT64_MAX; }
+  if (!h) { return UINT64_MAX; }
+  if (m->rollout.kept != m->reload.generation) { keep_code(m); }
+  if (h->state != MOON_ROLLOUT_GOING) { return UINT64_MAX; }
   if (!m->turnover.trial || m->turnover.serial != h->serial) { /* its files are as they were, or other probes came */
     enter(m, MOON_ROLLOUT_NONE);
     keep_code(m);
@@ -274,16 +276,26 @@ static void forget_others(struct moon_master *m, const struct moon_plan *files) 
   }
 }
 
-/* Of `old`, those that are refused now or on trial. */
-static enum moon_err put_back(struct moon_master *m, const struct moon_plan *old, const uint32_t *places, uint32_t n) {
+static const struct moon_plan_probe *find_probe(const struct moon_plan *in, const char *name) {
+  for (uint32_t i = 0; i < in->n_probes; i++) {
+    if (strcmp(in->probes[i].name, name) == 0) { return &in->probes[i]; }
+  }
+  return NULL;
+}
+
+/* Of `old`, all whose files say something else now. *unseen: how many of them nobody has tried, nor refused. */
+static enum moon_err put_back(struct moon_master *m, const struct moon_plan *old, const uint32_t *places, uint32_t n, uint32_t *unseen) {
   const struct moon_plan *plan = m->plan;
   struct moon_plan *mixed = NULL;
+  *unseen = 0;
   for (uint32_t i = 0; i < plan->n_probes; i++) {
-    bool wanted = moon_ledger_refuses(&m->rollout.ledger, &plan->probes[i]);
-    for (uint32_t k = 0; k < n; k++) { wanted = wanted || places[k] == i; }
+    const struct moon_plan_probe *p = &plan->probes[i], *was = find_probe(old, p->name);
+    bool known = moon_ledger_refuses(&m->rollout.ledger, p);
     struct moon_plan *next;
-    if (!wanted) { continue; }
-    enum moon_err e = moon_change_mix(mixed ? mixed : plan, old, plan->probes[i].name, &next);
+    for (uint32_t k = 0; k < n; k++) { known = known || places[k] == i; }
+    if (!was || moon_change_same_code(was, p)) { continue; }
+    *unseen += !known;
+    enum moon_err e = moon_change_mix(mixed ? mixed : plan, old, p->name, &next);
     if (e) {
       moon_plan_free(mixed);
       return e;
@@ -297,23 +309,24 @@ static enum moon_err put_back(struct moon_master *m, const struct moon_plan *old
 
 static bool knows_all(const struct moon_plan *old, const struct moon_plan *plan, const uint32_t *places, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
-    uint32_t k = 0;
-    while (k < old->n_probes && strcmp(old->probes[k].name, plan->probes[places[i]].name) != 0) { k++; }
-    if (k == old->n_probes || old->probes[k].n_jobs != plan->probes[places[i]].n_jobs) { return false; }
+    const struct moon_plan_probe *p = &plan->probes[places[i]], *was = find_probe(old, p->name);
+    if (!was || was->n_jobs != p->n_jobs) { return false; }
   }
   return true;
 }
 
+/* What the files say of others than those on trial is read again, and goes the way of all that is new: it was seen by no worker yet. */
 static void resume(struct moon_master *m) {
   struct moon_ledger_head *h = head(m);
-  uint32_t n = 0, *places = h->state == MOON_ROLLOUT_GOING ? places_of(m, &n) : NULL;
+  uint32_t n = 0, unseen = 0, *places = h->state == MOON_ROLLOUT_GOING ? places_of(m, &n) : NULL;
   bool going = places;
-  struct moon_plan *old = going || h->n_refused ? moon_ledger_code(&m->rollout.ledger) : NULL;
+  struct moon_plan *old = moon_ledger_code(&m->rollout.ledger);
   struct moon_change change = {.now = m->plan, .code = places, .n_code = n};
+  m->turnover.last_serial = h->serial; /* what witnesses say of it is of no other candidate */
   forget_others(m, m->plan);
   if (!old) { h->n_refused = 0; }
   going = going && old && knows_all(old, m->plan, places, n) && moon_turnover_resume(m, &change, h->serial, (uint8_t)h->percent) == MOON_OK;
-  if (old && put_back(m, old, places, going ? n : 0)) {
+  if (old && put_back(m, old, places, going ? n : 0, &unseen)) {
     moon_turnover_back(m);
     h->n_refused = 0;
     going = false;
@@ -326,6 +339,10 @@ static void resume(struct moon_master *m) {
     enter(m, MOON_ROLLOUT_NONE);
   }
   if (!going && h->n_refused) { moon_log(MOON_LOG_WARN, "%u probe(s) as before what was rolled back: %s", h->n_refused, h->verdict); }
+  if (unseen) {
+    moon_log(MOON_LOG_WARN, "%u probe(s) as the master before had them in force: files that changed meanwhile are read again", unseen);
+    (void)moon_reload_ask(&m->reload, NULL, false);
+  }
   moon_plan_free(old);
   moon_mem_free(places);
 }

@@ -20,11 +20,13 @@ struct moon_rollout {
   uint32_t *devices;       /* of each candidate: that have it in this step; NULL: not counted */
   uint64_t since_us;       /* monotonic: this step */
   uint64_t next_us;        /* when to look again; UINT64_MAX: not by itself */
+  uint32_t kept;           /* generation whose code the ledger has; 0: none */
   struct moon_plan *before; /* what was in force before the candidates that are now, for a way back; NULL: nothing was */
   bool returning;          /* that is being prepared */
 };
 
-/* Before the first worker; base: where run directories are, NULL: none. What a master before this one had on trial is on trial again. */
+/* Before the first worker; base: where run directories are, NULL: none. What a master before this one had in force is so again, beside
+ * what it had on trial, when it was killed or in the middle of a trial: what the files say beyond that is then read once more. */
 void moon_rollout_init(struct moon_master *m, const char *base);
 void moon_rollout_fini(struct moon_master *m);
 

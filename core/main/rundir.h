@@ -5,7 +5,7 @@
  *       control       the control socket
  *       counters      struct moon_stats_head and its blocks
  *     engines         what is known of engines of SNMPv3, see engines.h; stays
- *     rollout-KEY     what a rollout knows, see ledger.h; stays while one goes on
+ *     rollout-KEY     what a rollout knows and, .code, what is in force, see ledger.h; stays while one goes on
  *
  * What a killed instance left behind is removed by the next one. */
 #ifndef MOON_MAIN_RUNDIR_H

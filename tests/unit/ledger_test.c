@@ -1,4 +1,4 @@
-/* What a rollout must not lose: found again by the next master, and nothing else is. */
+/* What a rollout must not lose: found again by the next master, however the one before ended, and nothing else is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,9 +6,11 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -104,30 +106,100 @@ static void the_next_master_finds_it(void **state) {
   moon_ledger_fini(&l, false);
 }
 
+/* A process of its own, as a master is: its exit status. */
+static int elsewhere(int (*body)(void)) {
+  int status;
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0) { _exit(body()); }
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* It has memory of its own. */
+static int second(void) {
+  struct moon_ledger l;
+  begin(&l, 2);
+  int fault = l.head->state != MOON_ROLLOUT_NONE || l.fd != -1;
+  moon_ledger_sweep(dir);
+  moon_ledger_fini(&l, false);
+  return fault;
+}
+
 static void one_master_at_a_time(void **state) {
   struct moon_ledger a, b;
   (void)state;
   begin(&a, 2);
+  assert_int_equal(elsewhere(second), 0);
+  assert_int_equal(access(a.path, F_OK), 0);
   a.head->state = MOON_ROLLOUT_GOING;
-  begin(&b, 2);
-  assert_int_equal(b.head->state, MOON_ROLLOUT_NONE); /* memory of its own */
-  assert_int_equal(b.fd, -1);
-  moon_ledger_fini(&b, false);
+  assert_int_equal(elsewhere(second), 0);
   moon_ledger_fini(&a, true);
   begin(&b, 3); /* shards are others */
   assert_int_equal(b.head->state, MOON_ROLLOUT_NONE);
   moon_ledger_fini(&b, false);
 }
 
+/* A master that is lost while a child of it, which has its files still, does not get to its own end yet. */
+static int lost(void) {
+  struct moon_ledger l;
+  begin(&l, 2);
+  l.head->state = MOON_ROLLOUT_GOING;
+  if (fork() == 0) {
+    sleep(1);
+    _exit(0);
+  }
+  kill(getpid(), SIGKILL);
+  return 0;
+}
+
+static void its_children_do_not_hold_it(void **state) {
+  struct moon_ledger l;
+  (void)state;
+  assert_int_equal(elsewhere(lost), -1);
+  begin(&l, 2);
+  assert_int_equal(l.head->state, MOON_ROLLOUT_GOING);
+  moon_ledger_fini(&l, false);
+}
+
+/* Files of a configuration that is a link, as those that Kubernetes mounts: where it leads is another place after each change. */
+static void found_behind_another_link(void **state) {
+  static const char *const as[] = {"%s/link", "%s/./sub/../link", "%s//link"};
+  struct moon_ledger l;
+  char name[64], link[64];
+  (void)state;
+  memcpy(name, config, sizeof name);
+  snprintf(link, sizeof link, "%s/link", dir);
+  for (size_t i = 0; i <= sizeof as / sizeof *as; i++) {
+    assert_int_equal(symlink(i % 2 ? "moon.lua" : dir, link), 0);
+    snprintf(config, sizeof config, as[i % 3], dir);
+    begin(&l, 2);
+    assert_int_equal(l.head->state, i ? MOON_ROLLOUT_GOING : MOON_ROLLOUT_NONE);
+    l.head->state = MOON_ROLLOUT_GOING;
+    moon_ledger_fini(&l, true);
+    assert_int_equal(unlink(link), 0);
+  }
+  assert_int_equal(chdir(dir), 0);
+  snprintf(config, sizeof config, "link");
+  begin(&l, 2);
+  assert_int_equal(l.head->state, MOON_ROLLOUT_GOING);
+  moon_ledger_fini(&l, false);
+  memcpy(config, name, sizeof name);
+}
+
 /* Of another configuration, whose master was killed. */
 static void what_nobody_comes_back_for(void **state) {
   struct moon_ledger a, b;
-  char path[128], name[64];
+  char path[128], code[160], name[64];
   (void)state;
   for (int going = 0; going < 2; going++) {
     begin(&a, 2);
     a.head->state = going ? MOON_ROLLOUT_GOING : MOON_ROLLOUT_DONE;
+    struct moon_plan_probe p = probe("p", 7);
+    struct moon_plan force = plan_of(&p, 1);
+    moon_ledger_keep_code(&a, &force);
     snprintf(path, sizeof path, "%s", a.path);
+    snprintf(code, sizeof code, "%s.code", a.path);
     moon_ledger_fini(&a, true);
     memcpy(name, config, sizeof name);
     snprintf(config, sizeof config, "%s", dir);
@@ -135,10 +207,12 @@ static void what_nobody_comes_back_for(void **state) {
     memcpy(config, name, sizeof name);
     assert_string_not_equal(b.path, path);
     assert_int_equal(access(path, F_OK), going ? 0 : -1);
+    assert_int_equal(access(code, F_OK), going ? 0 : -1);
     assert_int_equal(access(b.path, F_OK), 0);
     moon_ledger_fini(&b, false);
   }
   assert_int_equal(unlink(path), 0);
+  assert_int_equal(unlink(code), 0);
 }
 
 /* Cut off, or with an octet that is another. */
@@ -211,6 +285,7 @@ static void without_a_file(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(the_next_master_finds_it), cmocka_unit_test(one_master_at_a_time),
+                                     cmocka_unit_test(its_children_do_not_hold_it), cmocka_unit_test(found_behind_another_link),
                                      cmocka_unit_test(what_is_damaged_is_not_looked_at), cmocka_unit_test(what_is_refused), cmocka_unit_test(what_nobody_comes_back_for),
                                      cmocka_unit_test(without_a_file)};
   return cmocka_run_group_tests(tests, make, drop);

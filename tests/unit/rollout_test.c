@@ -1,4 +1,5 @@
-/* A rollout from step to step, on witnesses that the test writes: a master without children. */
+/* A rollout from step to step, on witnesses that the test writes: a master without children. Lost between any two of its stores, it is
+ * followed by one that runs nothing everywhere that was not so before. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,14 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "bind/task/pulse.h"
 #include "main/inner.h"
+#include "main/log.h"
 
 #define N 400
 #define EVERY (30 * MOON_SECOND_US)
+#define LIVES 60 /* or $MOON_LIVES */
 
 static char dir[] = "/tmp/moonpoll-rollout-XXXXXX";
 static char config[64];
@@ -70,6 +75,12 @@ static void end(struct rig *r) {
   moon_turnover_fini(&r->m.turnover);
   moon_stats_fini(&r->m.stats);
   moon_reload_fini(&r->m.reload);
+}
+
+/* As kill -9 leaves it. */
+static void lose(struct rig *r) {
+  moon_ledger_fini(&r->m.rollout.ledger, true);
+  end(r);
 }
 
 /* These versions are prepared. */
@@ -283,18 +294,145 @@ static void another_master(void **unused) {
   assert_null(r.m.turnover.trial);
   end(&r);
 
-  begin(&r, 6, 2, N, dir); /* mended meanwhile */
-  assert_int_equal(version(&r, 0), 6);
+  begin(&r, 6, 2, N, dir); /* mended meanwhile: as new as if it had been then */
+  assert_int_equal(version(&r, 0), 1);
+  assert_int_equal(r.m.reload.asked, 1);
   assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
+  assert_false(moon_ledger_refuses_some(&r.m.rollout.ledger, "p"));
   prepare(&r, 7, 2, false);
   end(&r);
 
   begin(&r, 8, 2, N, dir); /* and here too, in the middle */
-  assert_int_equal(version(&r, 0), 8);
+  assert_int_equal(version(&r, 0), 1);
+  assert_int_equal(r.m.reload.asked, 1);
   assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
   assert_null(r.m.turnover.trial);
   end(&r);
   assert_int_equal(access(config, F_OK), 0);
+}
+
+/* A master whose files say p and q follows: what it has in force of p, and whether it reads all once more. */
+static void follows(struct rig *r, uint64_t p, uint64_t q, uint64_t force, bool asks) {
+  begin(r, p, q, N, dir);
+  assert_int_equal(version(r, 0), force);
+  assert_int_equal(r->m.reload.asked, asks);
+}
+
+static void a_killed_master(void **unused) {
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, N, dir);
+  tick(&r, 0);
+  lose(&r); /* what is written now was tried by nobody */
+  follows(&r, 7, 2, 1, true);
+  assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
+  prepare(&r, 7, 2, false);
+  see(&r, 0, 20);
+  tick(&r, 2 * EVERY);
+  uint32_t serial = r.m.turnover.serial;
+  lose(&r);
+
+  follows(&r, 7, 2, 1, false);
+  assert_int_equal(word(&r, 0), moon_share_word(serial, 15));
+  lose(&r);
+  follows(&r, 7, 3, 1, true); /* q is new beside it: p goes on meanwhile */
+  assert_int_equal(version(&r, 1), 2);
+  assert_int_equal(word(&r, 0), moon_share_word(serial, 15));
+  lose(&r);
+  follows(&r, 8, 2, 1, true); /* in the place of it */
+  assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
+  assert_int_equal(word(&r, 0), 0);
+  prepare(&r, 8, 2, false);
+  assert_true(r.m.turnover.serial > serial); /* what was seen of the one before says nothing of this one */
+  moon_ledger_note(&r.m.rollout.ledger, NULL); /* while it comes in the place of another */
+  lose(&r);
+  follows(&r, 8, 2, 1, true);
+  assert_null(r.m.turnover.trial);
+  prepare(&r, 8, 2, true);
+  lose(&r);
+
+  follows(&r, 8, 2, 8, false);
+  assert_int_equal(state(&r), MOON_ROLLOUT_DONE);
+  end(&r);
+  follows(&r, 9, 2, 9, false); /* an end in order, with nothing on trial: whoever starts it again means what he says */
+  lose(&r);
+  begin(&r, 9, 2, 100, dir); /* no steps, nothing to keep */
+  tick(&r, 0);
+  lose(&r);
+  begin(&r, 7, 2, 100, dir);
+  assert_int_equal(version(&r, 0), 7);
+  assert_int_equal(r.m.reload.asked, 0);
+  end(&r);
+}
+
+/* What a child that will be killed tells of itself; files: of p and q. */
+struct life { volatile uint64_t files[2], force[2], wanted[2]; volatile bool over; };
+
+static void go(struct rig *r, struct life *l, uint64_t p, uint64_t q, bool now) {
+  if (now) { l->wanted[0] = p, l->wanted[1] = q; }
+  l->files[0] = p;
+  l->files[1] = q;
+  prepare(r, p, q, now);
+  l->force[0] = l->wanted[0];
+  l->force[1] = l->wanted[1];
+}
+
+static void live(struct life *l) {
+  struct rig r;
+  begin(&r, 1, 2, N, dir);
+  tick(&r, 0);
+  for (uint64_t i = 10; i < 20; i++) {
+    go(&r, l, i, 2, false);
+    see(&r, 0, 20);
+    tick(&r, 2 * EVERY);
+    go(&r, l, i + 100, i, false); /* in the place of it */
+    go(&r, l, i + 200, i, i % 3 == 0);
+    if (i % 3 == 0 || i % 2) { continue; }
+    see(&r, 0, 20)->tried.failed = 40;
+    tick(&r, EVERY);
+  }
+  l->over = true;
+  pause();
+}
+
+/* Whoever follows has in force what was, and nothing of what the files say that was never for all. */
+static void killed_at_any_moment(void **unused) {
+  struct life *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  uint32_t seed = (uint32_t)getpid(), in_the_middle = 0;
+  const char *more = getenv("MOON_LIVES");
+  int lives = more ? atoi(more) : LIVES;
+  useconds_t whole = 20000;
+  (void)unused;
+  assert_ptr_not_equal(l, MAP_FAILED);
+  moon_log_level(MOON_LOG_ERROR);
+  for (int i = 0; i < lives; i++) {
+    *l = (struct life){.files = {1, 2}, .force = {1, 2}, .wanted = {1, 2}};
+    pid_t pid = fork();
+    if (pid == 0) {
+      if (!freopen("/dev/null", "w", stderr)) { _exit(1); }
+      live(l);
+    }
+    seed = seed * 1664525 + 1013904223;
+    usleep(seed % whole);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    whole = l->over ? whole - whole / 16 : whole + whole / 16; /* where it ends, about */
+    in_the_middle += !l->over && l->files[0] != 1;
+    struct rig r;
+    begin(&r, l->files[0], l->files[1], N, dir);
+    bool known = r.m.plan->probes[0].version != 1 || l->files[0] != 1;
+    for (int k = 0; k < 2; k++) { assert_true(version(&r, k) == l->force[k] || version(&r, k) == l->wanted[k]); }
+    if (known && state(&r) == MOON_ROLLOUT_GOING && r.m.turnover.trial) {
+      assert_int_equal(r.m.turnover.trial->probes[0].version, l->files[0]);
+      assert_true(r.m.turnover.percent <= 15);
+      if (l->files[0] > 100) { assert_int_equal(r.m.turnover.percent, 5); } /* the share of the one before is not its own */
+    }
+    moon_ledger_keep_code(&r.m.rollout.ledger, NULL);
+    moon_ledger_fini(&r.m.rollout.ledger, false);
+    end(&r);
+  }
+  assert_true(in_the_middle > (uint32_t)lives / 8);
+  munmap(l, sizeof *l);
 }
 
 static int make(void **unused) {
@@ -319,6 +457,7 @@ static int drop(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(few_targets_at_once), cmocka_unit_test(from_step_to_step), cmocka_unit_test(back),
-                                     cmocka_unit_test(a_lost_worker), cmocka_unit_test(the_same_trial), cmocka_unit_test(ended_by_others), cmocka_unit_test(another_master)};
+                                     cmocka_unit_test(a_lost_worker), cmocka_unit_test(the_same_trial), cmocka_unit_test(ended_by_others), cmocka_unit_test(another_master),
+                                     cmocka_unit_test(a_killed_master), cmocka_unit_test(killed_at_any_moment)};
   return cmocka_run_group_tests(tests, make, drop);
 }
