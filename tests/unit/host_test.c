@@ -2,6 +2,8 @@
 #include "failmem.h"
 #include "host_rig.h"
 
+#include "../../core/bind/task/inside.h"
+
 /* One agent, once; the samples. */
 static void gives(const char *script, const char *out) {
   struct host_rig r;
@@ -353,6 +355,23 @@ static void timeout_of_who_answered_is_not_silence(void **state) {
   }
 }
 
+/* Whose rates have no room any more is told, once. */
+static void no_room_for_rates(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 2);
+  r.plan.once = false;
+  r.job.every_s = 0.1;
+  assert_int_equal(host_rig_start(&r, "return { run = function(device, out)\n"
+                                      "  for i, row in device:rows({ n = '1.3.6.1.2.1.2.2.1.10' }, { rates = { n = 'rate' } }) do out:gauge('rate' .. i, row.rate) end\n"
+                                      "end }"), MOON_OK);
+  moon_rates_pool_init(&r.host->rates_pool, 0, 1);
+  host_rig_loop(&r, 0.45);
+  assert_string_equal(r.out, "");
+  assert_int_equal(count(r.log, "warn: p: what its rates are reckoned from takes 0.0 MiB, and there is no more room for it in this worker"), 1);
+  host_rig_fini(&r);
+}
+
 static void world_faults_have_no_traceback(void **state) {
   struct host_rig r;
   (void)state;
@@ -640,6 +659,7 @@ int main(void) {
     cmocka_unit_test(children_are_bounded),
     cmocka_unit_test(timeout_frees_at_once),
     cmocka_unit_test(timeout_of_who_answered_is_not_silence),
+    cmocka_unit_test(no_room_for_rates),
     cmocka_unit_test(short_runs_find_a_silent_agent_down),
     cmocka_unit_test(a_lost_line_is_that_of_the_script),
     cmocka_unit_test(world_faults_have_no_traceback),

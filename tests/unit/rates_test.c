@@ -25,14 +25,31 @@ static struct moon_cell *make(struct counter *c, uint8_t type, uint64_t v, uint6
   return &c->cell;
 }
 
-struct table { struct moon_rates *list; uint64_t budget; uint64_t gap_us; };
+/* A probe by itself. */
+struct one { struct moon_rates_pool pool; struct moon_rates_share share; };
+
+static struct moon_rates_share *alone(struct one *o) {
+  if (!o->share.pool) {
+    moon_rates_pool_init(&o->pool, MOON_RATES_OCTETS_MAX, 1);
+    o->share.pool = &o->pool;
+  }
+  return &o->share;
+}
+
+static void is_empty(const struct one *o) {
+  assert_int_equal(o->share.octets, 0);
+  assert_int_equal(o->pool.lent, 0);
+  assert_false(o->share.full);
+}
+
+struct table { struct moon_rates *list; struct one one; uint64_t gap_us; };
 
 /* One pass of one row with one column; -1: no rate. */
 static double pass(struct table *t, uint8_t type, uint64_t v, uint64_t at_us, bool known, uint32_t uptime, const char *epoch) {
   struct counter c;
   const struct moon_cell *cells[] = {make(&c, type, v, at_us)};
   const struct moon_cell e = {.value = (const uint8_t *)epoch, .value_len = 1, .type = MOON_TIME_TICKS};
-  struct moon_rates *r = moon_rates_find(&t->list, 7, 1, &t->budget);
+  struct moon_rates *r = moon_rates_find(&t->list, 7, 1, alone(&t->one));
   double rate = 0;
   assert_non_null(r);
   moon_rates_begin(r, known, uptime, at_us, t->gap_us ? t->gap_us : 75 * S);
@@ -68,26 +85,27 @@ static void differences(void **state) {
     if (fabs(rate - cases[i].rate) > 0.1) { print_error("case %zu: %f\n", i, rate); }
     assert_true(fabs(rate - cases[i].rate) <= 0.1);
     moon_rates_free_all(&t.list);
-    assert_int_equal(t.budget, 0);
+    is_empty(&t.one);
   }
 }
 
 static void passes_of_one_run_that_are_close_have_each_their_own(void **state) {
   (void)state;
   struct moon_rates *list = NULL, *of[6];
-  uint64_t budget = 0, now = 100 * S;
-  for (int i = 0; i < 6; i++) { of[i] = moon_rates_find_pass(&list, 7, 1, &budget, 99 * S, now + (uint64_t)i); }
+  struct one one = {0};
+  uint64_t now = 100 * S;
+  for (int i = 0; i < 6; i++) { of[i] = moon_rates_find_pass(&list, 7, 1, alone(&one), 99 * S, now + (uint64_t)i); }
   for (int i = 1; i < 4; i++) {
     for (int k = 0; k < i; k++) { assert_ptr_not_equal(of[i], of[k]); }
   }
   assert_ptr_equal(of[4], of[3]); /* a loop that asks without end takes no more memory */
   assert_ptr_equal(of[5], of[3]);
-  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, 99 * S, now + S), of[0]);       /* later in the run: goes on */
-  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, 99 * S, now + S + 1), of[1]);
-  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, now + S + 2, now + S + 2), of[0]); /* the next run */
-  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, &budget, now + S + 2, now + S + 2), of[1]);
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, alone(&one), 99 * S, now + S), of[0]);       /* later in the run: goes on */
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, alone(&one), 99 * S, now + S + 1), of[1]);
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, alone(&one), now + S + 2, now + S + 2), of[0]); /* the next run */
+  assert_ptr_equal(moon_rates_find_pass(&list, 7, 1, alone(&one), now + S + 2, now + S + 2), of[1]);
   moon_rates_free_all(&list);
-  assert_int_equal(budget, 0);
+  is_empty(&one);
 }
 
 /* The software of a device is replaced: a counter of 32 bits has 64 from then on, or the other way. */
@@ -137,10 +155,10 @@ static void gaps(void **state) {
 static void rows_come_and_go(void **state) {
   (void)state;
   struct moon_rates *list = NULL;
-  uint64_t budget = 0;
-  struct moon_rates *r = moon_rates_find(&list, 1, 2, &budget);
-  assert_ptr_equal(r, moon_rates_find(&list, 1, 2, &budget));
-  assert_ptr_not_equal(r, moon_rates_find(&list, 2, 2, &budget));
+  struct one one = {0};
+  struct moon_rates *r = moon_rates_find(&list, 1, 2, alone(&one));
+  assert_ptr_equal(r, moon_rates_find(&list, 1, 2, alone(&one)));
+  assert_ptr_not_equal(r, moon_rates_find(&list, 2, 2, alone(&one)));
   for (uint64_t p = 0; p < 3; p++) {
     moon_rates_begin(r, false, 0, p * S + S, 3 * S);
     for (unsigned i = 0; i < 300; i++) {
@@ -160,15 +178,15 @@ static void rows_come_and_go(void **state) {
   }
   assert_true(moon_rates_octets(r) <= 40 * 600);
   moon_rates_free_all(&list);
-  assert_int_equal(budget, 0);
+  is_empty(&one);
 }
 
 /* One column, as of one counter a port: what is promised is 40 octets a value. */
 static void size(void **state) {
   (void)state;
   struct moon_rates *list = NULL;
-  uint64_t budget = 0;
-  struct moon_rates *r = moon_rates_find(&list, 1, 1, &budget);
+  struct one one = {0};
+  struct moon_rates *r = moon_rates_find(&list, 1, 1, alone(&one));
   for (unsigned pass_n = 0; pass_n < 2; pass_n++) {
     moon_rates_begin(r, false, 0, S, S);
     for (unsigned i = 0; i < 1000; i++) {
@@ -189,9 +207,9 @@ static void no_memory(void **state) {
   (void)state;
   for (unsigned n = 1;; n++) {
     struct moon_rates *list = NULL;
-    uint64_t budget = 0;
+    struct one one = {0};
     failmem_arm(n);
-    struct moon_rates *r = moon_rates_find(&list, 1, 1, &budget);
+    struct moon_rates *r = moon_rates_find(&list, 1, 1, alone(&one));
     if (r) {
       for (unsigned i = 0; i < 100; i++) {
         struct counter a;
@@ -203,16 +221,62 @@ static void no_memory(void **state) {
       moon_rates_end(r);
     }
     moon_rates_free_all(&list);
-    assert_int_equal(budget, 0);
+    is_empty(&one);
     assert_int_equal(failmem_alive(), 0);
     if (!failmem_fired()) { break; }
   }
   failmem_disarm();
 }
 
+/* So many rows of one column, all of them new. How many are remembered. */
+static unsigned fill(struct moon_rates *r, unsigned n) {
+  struct counter a;
+  double rate;
+  unsigned known = 0;
+  for (int p = 1; p <= 2; p++) {
+    moon_rates_begin(r, false, 0, (uint64_t)p * S, 75 * S);
+    for (unsigned i = 0; i < n; i++) {
+      const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, i, (uint64_t)p * S)};
+      const uint8_t index[] = {(uint8_t)(0x80 | i >> 14), (uint8_t)(0x80 | (i >> 7 & 0x7f)), (uint8_t)(i & 0x7f)};
+      known += moon_rates_row(r, index, 3, cells, NULL, &rate);
+    }
+  }
+  return known;
+}
+
+/* One that takes all there is leaves the others their part, and has its own when they came first. */
+static void each_has_a_share(void **state) {
+  (void)state;
+  for (int small_first = 0; small_first < 2; small_first++) {
+    struct moon_rates_pool pool;
+    struct moon_rates_share shares[4] = {{.pool = &pool}, {.pool = &pool}, {.pool = &pool}, {.pool = &pool}};
+    struct moon_rates *lists[4] = {NULL}, *r[4];
+    moon_rates_pool_init(&pool, 1 << 20, 4);
+    for (int i = 0; i < 4; i++) { r[i] = moon_rates_find(&lists[i], 1, 1, &shares[i]); }
+    if (small_first) { assert_int_equal(fill(r[1], 1000), 1000); }
+    unsigned got = fill(r[0], 50000);
+    assert_in_range(got, 15000, 40000);
+    assert_true(shares[0].full);
+    if (!small_first) { assert_int_equal(fill(r[1], 1000), 1000); }
+    assert_int_equal(fill(r[2], 1000), 1000);
+    assert_int_equal(fill(r[3], 1000), 1000);
+    assert_in_range(fill(r[3], 50000), 1000, 10000); /* what is beyond its part went to another */
+    assert_false(shares[1].full);
+    assert_true(shares[3].full);
+    uint64_t all = 0;
+    for (int i = 0; i < 4; i++) { all += shares[i].octets; }
+    assert_in_range(all, 1 << 19, (1 << 20) + 4 * 256);
+    for (int i = 0; i < 4; i++) {
+      moon_rates_free_all(&lists[i]);
+      assert_int_equal(shares[i].octets, 0);
+    }
+    assert_int_equal(pool.lent, 0);
+  }
+}
+
 /* Read anew from octets, as another process would. NULL: refused. */
-static struct moon_rates *again(struct moon_rates **list, uint64_t *budget, const uint8_t *p, size_t n) {
-  struct moon_rates *r = moon_rates_find(list, 1, 1, budget);
+static struct moon_rates *again(struct moon_rates **list, struct one *one, const uint8_t *p, size_t n) {
+  struct moon_rates *r = moon_rates_find(list, 1, 1, alone(one));
   assert_non_null(r);
   return moon_rates_import(r, p, n) ? r : NULL;
 }
@@ -221,8 +285,8 @@ static struct moon_rates *again(struct moon_rates **list, uint64_t *budget, cons
 static void goes_on_elsewhere(void **state) {
   (void)state;
   struct moon_rates *list = NULL, *other = NULL;
-  uint64_t budget = 0, budget2 = 0;
-  struct moon_rates *r = moon_rates_find(&list, 1, 1, &budget);
+  struct one one = {0}, two = {0};
+  struct moon_rates *r = moon_rates_find(&list, 1, 1, alone(&one));
   struct counter a;
   double rate = 0;
   uint8_t octets[4096];
@@ -237,11 +301,11 @@ static void goes_on_elsewhere(void **state) {
   assert_true(n > 100 && n <= sizeof octets);
   assert_int_equal(moon_rates_export(r, octets, sizeof octets), n);
   for (size_t cut = 0; cut < n; cut++) {
-    assert_null(again(&other, &budget2, octets, cut));
+    assert_null(again(&other, &two, octets, cut));
     moon_rates_free_all(&other);
-    assert_int_equal(budget2, 0);
+    is_empty(&two);
   }
-  struct moon_rates *there = again(&other, &budget2, octets, n);
+  struct moon_rates *there = again(&other, &two, octets, n);
   assert_non_null(there);
   assert_false(moon_rates_import(there, octets, n)); /* it is new no more */
   moon_rates_begin(there, true, 1200, 3 * S, 75 * S);
@@ -252,28 +316,28 @@ static void goes_on_elsewhere(void **state) {
     assert_true(fabs(rate - 5) < 1e-9);
   }
   moon_rates_free_all(&other);
-  assert_non_null(again(&other, &budget2, octets, n));
-  moon_rates_begin(moon_rates_find(&other, 1, 1, &budget2), true, 5, 4 * S, 75 * S); /* sysUpTime went with it: a restart */
+  assert_non_null(again(&other, &two, octets, n));
+  moon_rates_begin(moon_rates_find(&other, 1, 1, alone(&two)), true, 5, 4 * S, 75 * S); /* sysUpTime went with it: a restart */
   const struct moon_cell *cells[] = {make(&a, MOON_COUNTER64, 50, 4 * S)};
-  assert_int_equal(moon_rates_row(moon_rates_find(&other, 1, 1, &budget2), (const uint8_t *)"\x01", 1, cells, NULL, &rate), 0);
+  assert_int_equal(moon_rates_row(moon_rates_find(&other, 1, 1, alone(&two)), (const uint8_t *)"\x01", 1, cells, NULL, &rate), 0);
   moon_rates_free_all(&other);
   octets[0] = 2; /* of two columns */
-  assert_null(again(&other, &budget2, octets, n));
+  assert_null(again(&other, &two, octets, n));
   moon_rates_free_all(&other);
   octets[0] = 1;
   octets[1] ^= 1; /* of another layout */
-  assert_null(again(&other, &budget2, octets, n));
+  assert_null(again(&other, &two, octets, n));
   moon_rates_free_all(&other);
   moon_rates_free_all(&list);
-  assert_int_equal(budget, 0);
-  assert_int_equal(budget2, 0);
+  is_empty(&one);
+  is_empty(&two);
 }
 
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(differences), cmocka_unit_test(another_width), cmocka_unit_test(restarts), cmocka_unit_test(passes_of_one_run_that_are_close_have_each_their_own), cmocka_unit_test(gaps),
-    cmocka_unit_test(rows_come_and_go), cmocka_unit_test(size), cmocka_unit_test(no_memory),
+    cmocka_unit_test(rows_come_and_go), cmocka_unit_test(size), cmocka_unit_test(no_memory), cmocka_unit_test(each_has_a_share),
     cmocka_unit_test(goes_on_elsewhere),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,12 +61,14 @@ static enum moon_err make_probes(struct moon_host *h) {
   uint64_t n_duties = 0;
   h->probes = moon_mem_array(h->plan->n_probes + 1u, sizeof *h->probes);
   if (!h->probes) { return MOON_E_NOMEM; }
+  moon_rates_pool_init(&h->rates_pool, MOON_RATES_OCTETS_MAX, h->plan->n_probes);
   for (; h->n_probes < h->plan->n_probes; h->n_probes++) {
     struct moon_host_probe *p = &h->probes[h->n_probes];
     uint32_t n = h->plan->probes[h->n_probes].n_jobs;
     enum moon_err e = moon_revision_first(h, p, &h->plan->probes[h->n_probes]);
     p->word = h->config.shares && h->n_probes < MOON_SHARES_MAX ? &h->config.shares[h->n_probes] : &h->own_share;
     p->rearm = p->ending = UINT32_MAX;
+    p->rates.pool = &h->rates_pool;
     p->first_duty = (uint32_t)n_duties;
     p->order = moon_mem_array(n + 1u, sizeof *p->order);
     n_duties += n;

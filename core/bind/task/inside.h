@@ -18,12 +18,12 @@
 #include "heap.h"
 #include "host.h"
 #include "ramp.h"
+#include "rates.h"
 #include "shelf.h"
 
 struct moon_context;
 struct moon_host_target;
 struct moon_revision;
-struct moon_rates;
 struct moon_run;
 struct moon_task;
 
@@ -52,6 +52,7 @@ struct moon_host_probe {
   uint32_t rearm;              /* place of the target whose duties are due at other times next; UINT32_MAX: none */
   uint32_t *order;             /* of jobs: by falling interval, so that what is chosen once a day is known before what polls it */
   struct moon_heap_account *memory; /* of Lua: what its runs and its file made */
+  struct moon_rates_share rates; /* of previous counters: its devices' */
   uint32_t first_duty;         /* of a target's duties */
 };
 
@@ -166,7 +167,7 @@ struct moon_host {
   double clock_offset_s;       /* wall clock - monotonic */
   struct moon_context *contexts; /* see query.h */
   uint32_t n_contexts;
-  uint64_t rates_octets;       /* of all previous counters, see MOON_RATES_OCTETS_MAX */
+  struct moon_rates_pool rates_pool; /* what all previous counters may take */
 
   struct moon_host_target **targets; /* cap_targets places, NULL where none is */
   struct moon_host_target **by_name; /* buckets, as many as places; NULL until one is looked for */

@@ -22,7 +22,7 @@
 struct moon_rates {
   struct moon_rates *next;
   uint64_t key;
-  uint64_t *budget;
+  struct moon_rates_share *share;
   uint8_t *block;
   uint32_t *slots;
   uint64_t pass_us;      /* of the last pass that knew uptime */
@@ -63,16 +63,36 @@ static uint32_t hash(const uint8_t *p, size_t n) { /* an agent that makes its in
   return h ^ h >> 15;
 }
 
+void moon_rates_pool_init(struct moon_rates_pool *p, uint64_t octets, uint32_t n_probes) {
+  uint64_t part = n_probes ? octets / 4 / n_probes : 0;
+  *p = (struct moon_rates_pool){.part = part, .common = octets - part * n_probes};
+}
+
+/* How much of the common octets a share of so many takes. */
+static uint64_t beyond(const struct moon_rates_pool *p, uint64_t octets) { return octets > p->part ? octets - p->part : 0; }
+
+static void set_taken(struct moon_rates_share *s, uint64_t octets) {
+  s->pool->lent += beyond(s->pool, octets) - beyond(s->pool, s->octets);
+  s->octets = octets;
+}
+
 static bool charge(struct moon_rates *r, size_t more, size_t less) {
-  if (more > less && *r->budget + (more - less) > MOON_RATES_OCTETS_MAX) { return false; }
-  *r->budget += more;
-  *r->budget -= less;
+  struct moon_rates_share *s = r->share;
+  const struct moon_rates_pool *p = s->pool;
+  uint64_t octets = s->octets + more - less, was = beyond(p, s->octets), is = beyond(p, octets);
+  if (is > was && p->lent + (is - was) > p->common) {
+    s->full = true;
+    return false;
+  }
+  set_taken(s, octets);
   return true;
 }
 
+static void give_back(struct moon_rates *r, size_t octets) { set_taken(r->share, r->share->octets - octets); }
+
 size_t moon_rates_octets(const struct moon_rates *r) { return sizeof *r + r->cap + r->n_slots * sizeof *r->slots; }
 
-struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint32_t n, uint64_t *budget) {
+struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint32_t n, struct moon_rates_share *share) {
   for (struct moon_rates *r = *list; r; r = r->next) {
     if (r->key == key && r->n == n) { return r; }
   }
@@ -80,17 +100,18 @@ struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint3
   if (!r) { return NULL; }
   r->key = key;
   r->n = n;
-  r->budget = budget;
+  r->share = share;
   r->next = *list;
-  *budget += sizeof *r;
+  set_taken(share, share->octets + sizeof *r);
   *list = r;
   return r;
 }
 
-struct moon_rates *moon_rates_find_pass(struct moon_rates **list, uint64_t key, uint32_t n, uint64_t *budget, uint64_t run_us, uint64_t now_us) {
-  struct moon_rates *r = moon_rates_find(list, key, n, budget);
+struct moon_rates *moon_rates_find_pass(struct moon_rates **list, uint64_t key, uint32_t n, struct moon_rates_share *share, uint64_t run_us,
+                                        uint64_t now_us) {
+  struct moon_rates *r = moon_rates_find(list, key, n, share);
   for (int i = 1; i < CLOSE_MAX && r && r->run_us == run_us && now_us - r->used_us < CLOSE_US; i++) {
-    r = moon_rates_find(list, key + (uint64_t)i, n, budget);
+    r = moon_rates_find(list, key + (uint64_t)i, n, share);
   }
   if (r) {
     r->run_us = run_us;
@@ -100,7 +121,7 @@ struct moon_rates *moon_rates_find_pass(struct moon_rates **list, uint64_t key, 
 }
 
 static void clear(struct moon_rates *r) {
-  *r->budget -= r->cap + r->n_slots * sizeof *r->slots;
+  give_back(r, r->cap + r->n_slots * sizeof *r->slots);
   moon_mem_free(r->block);
   moon_mem_free(r->slots);
   r->block = NULL;
@@ -113,7 +134,7 @@ void moon_rates_free_all(struct moon_rates **list) {
     struct moon_rates *r = *list;
     *list = r->next;
     clear(r);
-    *r->budget -= sizeof *r;
+    give_back(r, sizeof *r);
     moon_mem_free(r);
   }
 }
@@ -151,7 +172,7 @@ static bool grow_slots(struct moon_rates *r) {
   if (!charge(r, n * sizeof *r->slots, r->n_slots * sizeof *r->slots)) { return false; }
   uint32_t *slots = moon_mem_array(n, sizeof *slots);
   if (!slots) {
-    *r->budget -= (n - r->n_slots) * sizeof *r->slots;
+    give_back(r, (n - r->n_slots) * sizeof *r->slots);
     return false;
   }
   moon_mem_free(r->slots);
@@ -176,7 +197,7 @@ static uint8_t *append(struct moon_rates *r, const uint8_t *index, size_t index_
     if (!charge(r, cap, r->cap)) { return NULL; }
     uint8_t *p = moon_mem_resize(r->block, cap, 1);
     if (!p) {
-      *r->budget -= cap - r->cap;
+      give_back(r, cap - r->cap);
       return NULL;
     }
     r->block = p;
@@ -314,7 +335,7 @@ bool moon_rates_import(struct moon_rates *r, const uint8_t *p, size_t n) {
     if (!charge(r, len, 0)) { return false; }
     r->block = moon_mem_alloc(len);
     if (!r->block) {
-      *r->budget -= len;
+      give_back(r, len);
       return false;
     }
     memcpy(r->block, block, len);

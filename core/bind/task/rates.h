@@ -21,14 +21,32 @@
 #define MOON_RATES_COLUMNS_MAX 16
 #define MOON_RATES_OCTETS_MAX (128u << 20) /* of a host; beyond it rows are not remembered */
 
+/* What all of a host's may take. A quarter is for its probes in equal parts, whoever else has how much; the rest is for who comes. */
+struct moon_rates_pool {
+  uint64_t part;      /* octets that each probe has for itself */
+  uint64_t common;    /* octets beside those parts */
+  uint64_t lent;      /* of the common ones */
+};
+
+/* Of one probe. */
+struct moon_rates_share {
+  struct moon_rates_pool *pool;
+  uint64_t octets;    /* taken */
+  bool full;          /* some row was not remembered for want of them */
+  bool told;          /* that it is full; the owner's */
+};
+
+void moon_rates_pool_init(struct moon_rates_pool *p, uint64_t octets, uint32_t n_probes);
+
 struct moon_rates; /* one table read by one probe from one target; a list of them hangs on a device */
 
-/* The one with this key (of the columns asked), made when missing. budget: octets taken by all, raised and lowered here; borrowed
- * for the life. NULL: no memory. n: rate columns. */
-struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint32_t n, uint64_t *budget);
+/* The one with this key (of the columns asked), made when missing. share: whose memory it takes; borrowed for the life. NULL: no
+ * memory. n: rate columns. */
+struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint32_t n, struct moon_rates_share *share);
 /* The same for a pass of the run that started at run_us. One more pass of that run over the same table within a second has previous
  * values of its own: two readings that close tell nothing, as agents count anew every few seconds only. Up to 4 of them. */
-struct moon_rates *moon_rates_find_pass(struct moon_rates **list, uint64_t key, uint32_t n, uint64_t *budget, uint64_t run_us, uint64_t now_us);
+struct moon_rates *moon_rates_find_pass(struct moon_rates **list, uint64_t key, uint32_t n, struct moon_rates_share *share, uint64_t run_us,
+                                        uint64_t now_us);
 void moon_rates_free_all(struct moon_rates **list);
 /* A pass begins. uptime in hundredths when *known; gap_us: what is older is no base for a rate. */
 void moon_rates_begin(struct moon_rates *r, bool known, uint32_t uptime, uint64_t now_us, uint64_t gap_us);

@@ -171,6 +171,16 @@ static void wait_cancel(struct moon_task *t) {
 
 /* ---- a row as what the script gets ---- */
 
+/* Some row of its probe had no place in an earlier pass. Once: it will be so in each. */
+static void say_full(struct moon_rows *w) {
+  struct moon_rates_share *s = &w->device->probe->rates;
+  if (!s->full || s->told) { return; }
+  s->told = true;
+  moon_host_log(w->query.host, MOON_LOG_WARN, "%s: what its rates are reckoned from takes %.1f MiB, and there is no more room for it in this worker: "
+                "rows beyond that have none; ask for fewer rows or columns with rates, or have more workers", w->run->version->title,
+                (double)s->octets / 0x1p20);
+}
+
 /* Heads are known: is it the agent of the last pass? */
 static void begin(struct moon_rows *w) {
   const struct moon_cell *heads = w->n_heads ? moon_walk_heads(w->walk) : NULL;
@@ -180,6 +190,7 @@ static void begin(struct moon_rows *w) {
   w->begun = true;
   if (known && !w->query.context) { moon_query_uptime(w->device->target, uptime); }
   if (w->rates) {
+    say_full(w);
     moon_rates_begin(w->rates, known, ticks, known ? uptime->received_us : w->run->received_us,
                      w->gap_s > 0 ? (uint64_t)(w->gap_s * 1e6) : UINT64_MAX);
   }
@@ -360,7 +371,7 @@ static void take_rates(lua_State *L, struct moon_rows *w, int at) {
   for (uint8_t i = 0; w->query.context && i < w->query.context->len; i++) { key = (key ^ w->query.context->octets[i]) * 0x100000001b3u; }
   w->rate_keys = luaL_ref(L, LUA_REGISTRYINDEX);
   if (!w->n_rates) { return; }
-  w->rates = moon_rates_find_pass(&w->device->rates, key, w->n_rates, &w->query.host->rates_octets, w->run->started_us,
+  w->rates = moon_rates_find_pass(&w->device->rates, key, w->n_rates, &w->device->probe->rates, w->run->started_us,
                                   moon_engine_now(w->query.host->engine));
   if (!w->rates) { luaL_error(L, "not enough memory"); }
 }

@@ -42,7 +42,8 @@ struct moon_ask {
   struct moon_request request;       /* made here, or with a context what the machine lent */
   uint8_t *varbinds;                 /* of the reply, where there is no machine that keeps it */
   struct moon_rates *rates;
-  uint64_t rates_octets;
+  struct moon_rates_pool rates_pool; /* its own */
+  struct moon_rates_share rates_share;
   uint64_t gap_us;                   /* what is older is no base for a rate */
   struct moon_outcome last;          /* its PDU's varbinds are those above */
   struct moon_exchange exchange;

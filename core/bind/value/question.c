@@ -133,7 +133,9 @@ static void take_rates(lua_State *L, struct moon_ask *q, int at) {
     lua_rawseti(L, names, i + 1);
   }
   q->rate_keys = luaL_ref(L, LUA_REGISTRYINDEX);
-  if (q->n_rates && !moon_rates_find(&q->rates, 0, q->n_rates, &q->rates_octets)) { luaL_error(L, "not enough memory"); }
+  moon_rates_pool_init(&q->rates_pool, MOON_RATES_OCTETS_MAX, 1);
+  q->rates_share.pool = &q->rates_pool;
+  if (q->n_rates && !moon_rates_find(&q->rates, 0, q->n_rates, &q->rates_share)) { luaL_error(L, "not enough memory"); }
 }
 
 static void take_options(lua_State *L, struct moon_ask *q) {

@@ -253,6 +253,8 @@ return {
     from = "  t->boots++; /* what", to = "  /* what" },
   { name = "roster: how many packets a second is for who comes later", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
     from = "  if (paced) { pace_all(h); }\n", to = "  (void)paced;\n" },
+  { name = "rates: one probe takes the room of all", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
+    from = "uint64_t part = n_probes ? octets / 4 / n_probes : 0;", to = "uint64_t part = 0;" },
   { name = "rates: a counter of other width is the base of a rate", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
     from = "*was == bits && ", to = "*was && " },
   { name = "roster: rates go on from the counters of another agent", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
