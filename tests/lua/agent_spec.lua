@@ -356,6 +356,10 @@ describe("asks of other kinds", function()
     ask:fail "dns"
     assert.is_true(ask:over())
     assert.equal("dns", select(2, ask:result()).code)
+    ask = agent():rows { a = "1.3.6.1" }
+    ask:fail "budget" -- of the host, not of the table
+    assert.equal("core1: budget: a limit was reached, 1.3.6.1, it never answered; check the limits of the probe and of the request",
+      tostring(select(2, ask:result())))
   end)
   it("stop when nobody answers any more, and try one now and then", function()
     local a, now = agent { retries = 0, timeout = 0.1, breaker_after = 2 }, 10

@@ -40,6 +40,7 @@ struct host_rig_agent {
   bool silent;
   uint64_t delay_us;
   uint32_t requests;
+  size_t (*answer)(struct host_rig_agent *a, const uint8_t *in, size_t n, uint8_t *out, size_t cap); /* NULL: the model's */
 };
 
 struct host_rig {
@@ -203,7 +204,7 @@ static void readable(void *arg, int fd) {
   while ((n = recvfrom(fd, in, sizeof in, MSG_DONTWAIT, (struct sockaddr *)&from, &len)) >= 0) {
     a->requests++;
     if (a->silent) { continue; }
-    size_t m = agent_answer(a->model, in, (size_t)n, out, sizeof out);
+    size_t m = a->answer ? a->answer(a, in, (size_t)n, out, sizeof out) : agent_answer(a->model, in, (size_t)n, out, sizeof out);
     if (!m) { continue; }
     if (!a->delay_us) {
       sendto(fd, out, m, 0, (struct sockaddr *)&from, len);

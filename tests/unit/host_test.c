@@ -372,6 +372,41 @@ static void no_room_for_rates(void **state) {
   host_rig_fini(&r);
 }
 
+static uint64_t late_us;
+static uint64_t late_clock_us(void *arg) { return moon_loop_virtual_us(arg) + late_us; }
+
+/* With the second answer comes the end of the run's time, which is looked at behind it. */
+static size_t late_answer(struct host_rig_agent *a, const uint8_t *in, size_t n, uint8_t *out, size_t cap) {
+  if (a->requests == 2) { late_us += 3000000; }
+  return agent_answer(a->model, in, n, out, cap);
+}
+
+static void timeout_in_a_walk_is_one(void **state) {
+  struct host_rig r;
+  (void)state;
+  for (int only = 0; only < 2; only++) {
+    host_rig_init(&r, 1);
+    late_us = 0;
+    r.model.max_varbinds = only ? 0 : 2;
+    r.agents[0].answer = late_answer;
+    r.engine_config.clock_us = late_clock_us;
+    r.job.timeout_s = 2;
+    assert_int_equal(host_rig_run(&r, only ? "local some = {} for i = 1, 2000 do some[i] = i end\n"
+                                             "return { run = function(device, out)\n"
+                                             "  local _, err = device:table({ name = '1.3.6.1.2.1.2.2.1.2' }, { only = some })\n"
+                                             "  out:state('err', tostring(err))\n"
+                                             "end }"
+                                           : "return { run = function(device, out)\n"
+                                             "  local _, err = device:table { name = '1.3.6.1.2.1.2.2.1.2' }\n"
+                                             "  out:state('err', tostring(err))\n"
+                                             "end }"), MOON_OK);
+    assert_string_equal(r.out, "");
+    assert_int_equal(r.runs.runs_timeout, 1);
+    expect(r.log, "warn: p: d1: cancelled: it took longer than its timeout of 2 s\n");
+    host_rig_fini(&r);
+  }
+}
+
 static void world_faults_have_no_traceback(void **state) {
   struct host_rig r;
   (void)state;
@@ -659,7 +694,7 @@ int main(void) {
     cmocka_unit_test(children_are_bounded),
     cmocka_unit_test(timeout_frees_at_once),
     cmocka_unit_test(timeout_of_who_answered_is_not_silence),
-    cmocka_unit_test(no_room_for_rates),
+    cmocka_unit_test(timeout_in_a_walk_is_one), cmocka_unit_test(no_room_for_rates),
     cmocka_unit_test(short_runs_find_a_silent_agent_down),
     cmocka_unit_test(a_lost_line_is_that_of_the_script),
     cmocka_unit_test(world_faults_have_no_traceback),

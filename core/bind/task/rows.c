@@ -237,9 +237,11 @@ static int push_row(lua_State *L, struct moon_rows *w) {
   return 2;
 }
 
-static const char *which_limit(const struct moon_rows *w, char *buf, size_t cap) {
+/* seen: how the request ended that ended it; NULL: none did. */
+static const char *which_limit(const struct moon_rows *w, const struct moon_outcome *seen, char *buf, size_t cap) {
   uint32_t most = w->max_rows ? w->max_rows : MOON_WALK_ROWS;
   if (w->err) { return "too many requests are waiting for this device"; }
+  if (seen && seen->err == MOON_E_BUDGET) { return "too many requests are on the wire"; }
   if (moon_walk_rows(w->walk) < most) {
     snprintf(buf, cap, "its values take more than %u MiB", MOON_WALK_OCTETS >> 20);
   } else {
@@ -259,7 +261,7 @@ static int push_end(lua_State *L, struct moon_rows *w) {
   const struct moon_name *name = &w->columns->names[blame < w->columns->n ? blame : 0];
   char limit[64];
   lua_pushnil(L);
-  moon_query_push_fault(L, &w->query, e, seen, name, e == MOON_E_BUDGET ? which_limit(w, limit, sizeof limit) : NULL);
+  moon_query_push_fault(L, &w->query, e, seen, name, e == MOON_E_BUDGET ? which_limit(w, seen, limit, sizeof limit) : NULL);
   return 2;
 }
 
@@ -446,8 +448,9 @@ static int open_(lua_State *L, bool oids) {
   if (!lua_isnil(L, 3)) { take_opts(L, w, 3); }
   make_heads(L, w);
   if (w->columns->n > MOON_WALK_COLUMNS_MAX) { return luaL_error(L, "bad argument #1: more than %d columns", MOON_WALK_COLUMNS_MAX); }
-  const struct moon_walk_spec spec = {.columns = w->columns->names, .heads = w->heads, .only = w->only.names, .deadline_us = w->run->timeout.at_us,
-                                      .max_rows = w->max_rows, .n_columns = w->columns->n, .n_heads = w->n_heads, .n_only = w->only.n};
+  /* Without a deadline: the run's timeout ends it, and is what is told then, however late its timer is looked at. */
+  const struct moon_walk_spec spec = {.columns = w->columns->names, .heads = w->heads, .only = w->only.names, .max_rows = w->max_rows,
+                                      .n_columns = w->columns->n, .n_heads = w->n_heads, .n_only = w->only.n};
   size_t held = WALK_OCTETS + w->columns->n * COLUMN_OCTETS + w->n_heads * sizeof(struct moon_cell) + w->only.n * sizeof *w->only.names;
   if (!moon_heap_hold(&h->heap, held)) {
     lua_pushstring(L, h->guard.told); /* with its place */

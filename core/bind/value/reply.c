@@ -10,9 +10,10 @@
 
 /* ---- what went wrong ---- */
 
-static const char *detail(const struct moon_ask *q, enum moon_err e, char *buf, size_t cap) {
+/* o: what it came of. */
+static const char *detail(const struct moon_ask *q, enum moon_err e, const struct moon_outcome *o, char *buf, size_t cap) {
   if (q->kind == MOON_ASK_GET_BULK && e == MOON_E_CONFIG) { return "SNMPv1 has no GETBULK"; }
-  if (!q->walk || e != MOON_E_BUDGET) { return NULL; }
+  if (!q->walk || e != MOON_E_BUDGET || (o && o->err == e)) { return NULL; } /* the host's own limit */
   uint32_t most = q->max_rows ? q->max_rows : MOON_WALK_ROWS;
   if (moon_walk_rows(q->walk) < most) {
     snprintf(buf, cap, "its values take more than %u MiB", MOON_WALK_OCTETS >> 20);
@@ -29,7 +30,7 @@ static int push_failed(lua_State *L, const struct moon_ask *q, enum moon_err e, 
   size_t n = q->shape ? q->shape->n : q->request.n_varbinds;
   char buf[64];
   struct moon_fault f = {.err = e, .version = a->credential->version, .device = a->name[0] ? a->name : NULL,
-                         .target = a->text[0] ? a->text : NULL, .detail = detail(q, e, buf, sizeof buf)};
+                         .target = a->text[0] ? a->text : NULL, .detail = detail(q, e, o, buf, sizeof buf)};
   if (n && (blame < n || n == 1 || q->kind != MOON_ASK_GET)) { f.oid = names[blame < n ? blame : 0]; }
   if (o) {
     f.tries = o->tries;

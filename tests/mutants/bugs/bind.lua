@@ -255,6 +255,8 @@ return {
     from = "  if (paced) { pace_all(h); }\n", to = "  (void)paced;\n" },
   { name = "rates: one probe takes the room of all", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
     from = "uint64_t part = n_probes ? octets / 4 / n_probes : 0;", to = "uint64_t part = 0;" },
+  { name = "a walk makes another error of its run's timeout", file = "core/bind/task/rows.c", tests = { "unit/host_test" },
+    from = ".max_rows = w->max_rows,\n", to = ".max_rows = w->max_rows, .deadline_us = w->run->timeout.at_us,\n" },
   { name = "rates: a counter of other width is the base of a rate", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
     from = "*was == bits && ", to = "*was && " },
   { name = "roster: rates go on from the counters of another agent", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
