@@ -42,7 +42,7 @@ struct moon_run_head {
   uint32_t skipped_nil;   /* samples not written because their value was nil */
   uint8_t err;            /* enum moon_err of the run; MOON_E_PUBLIC_N: script error */
   bool first;             /* first run of this (device, probe, job) in this process */
-  bool silent;            /* it was ended while it waited for the agent, which said nothing to it */
+  bool silent;            /* it was ended while it waited for the agent, which had answered nothing */
 };
 
 /* Growable buffer a worker keeps and reuses. */

@@ -109,6 +109,7 @@ struct moon_peer_state {
   uint64_t requests, answered;     /* ended, and of these with an answer; cancelled ones count as neither */
   const struct moon_diary *diary;  /* lent; NULL: nothing went wrong yet */
   uint32_t waiting, in_flight;
+  bool told_engine, told_time;     /* SNMPv3: what came before an answer, to a request that is in flight still */
 };
 MOON_API void moon_peer_look(const struct moon_peer *p, struct moon_peer_state *out);
 /* Its policy has another packets_per_s now: it begins with one packet. MOON_E_NOMEM: there is no limit. */

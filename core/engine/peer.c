@@ -226,6 +226,11 @@ struct moon_diary *moon_peer_diary(struct moon_peer *p) {
 void moon_peer_look(const struct moon_peer *p, struct moon_peer_state *out) {
   *out = (struct moon_peer_state){
     .requests = p->ended, .answered = p->answered, .diary = p->diary, .waiting = p->n_waiting, .in_flight = p->n_on_wire};
+  for (const struct moon_list *node = p->flying.next; node != &p->flying; node = node->next) {
+    const struct moon_slot *s = MOON_LIST_ENTRY(node, const struct moon_slot, node);
+    out->told_engine = out->told_engine || s->x.discoveries;
+    out->told_time = out->told_time || s->x.resyncs;
+  }
 }
 
 struct moon_peer *moon_peers_find(struct moon_engine *e, const struct moon_addr *a) {

@@ -1,6 +1,7 @@
 /* Runs, tasks and children; what scripts get and what becomes of those that fail: core/bind/task/ as a whole. */
 #include "failmem.h"
 #include "host_rig.h"
+#include "usm_agent.h"
 
 #include "../../core/bind/task/inside.h"
 
@@ -407,6 +408,46 @@ static void timeout_in_a_walk_is_one(void **state) {
   }
 }
 
+static struct usm_agent sealed;
+static uint32_t words; /* that the agent has for us */
+
+static size_t few_words(struct host_rig_agent *a, const uint8_t *in, size_t n, uint8_t *out, size_t cap) {
+  return a->requests > words ? 0 : usm_agent_answer(&sealed, moon_loop_virtual_us(a->rig->loop), in, n, out, cap);
+}
+
+/* Of SNMPv3: what came before an answer is no answer, and no silence. Two requests: the second waits for what the first finds out. */
+static void timeout_of_who_told_its_engine(void **state) {
+  static const struct { uint32_t words; const char *told; } cases[] = {
+    {0, "the agent said nothing in that time; check the address, the port and the credentials; to be told timeout, let it last longer than the 30 s"},
+    {1, "the agent told its engine id and then said nothing; check the user, its passwords and firewalls on the way; to be told timeout, let it"},
+    {2, "the agent told its engine id and time and did not answer the request; check the privacy password and the context: wrong ones are met"}};
+  struct moon_crypto *crypto;
+  (void)state;
+  assert_int_equal(moon_crypto_new(1, &crypto), MOON_OK);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct host_rig r;
+    host_rig_init(&r, 1);
+    usm_agent_init(&sealed, crypto, MOON_AUTH_SHA1, MOON_PRIV_AES128);
+    usm_agent_credential(&sealed, &r.credentials[0]);
+    words = cases[i].words;
+    r.agents[0].answer = few_words;
+    r.plan.policy.timeout_us = 30000000;
+    r.job.timeout_s = 0.1;
+    assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll'\n"
+                                      "return { run = function(device)\n"
+                                      "  local function get() device:get '1.3.6.1.2.1.1.3.0' end\n"
+                                      "  snmp.all(get, get)\n"
+                                      "end }"), MOON_OK);
+    assert_int_equal(r.agents[0].requests, words + 1);
+    assert_int_equal(r.last.err, MOON_E_CANCELLED);
+    assert_true(r.last.silent); /* nothing was answered: it is as down as by a timeout */
+    expect(r.log, "warn: p: d1: cancelled: it took longer than its timeout of 0.1 s, and ");
+    expect(r.log, cases[i].told);
+    host_rig_fini(&r);
+  }
+  moon_crypto_free(crypto);
+}
+
 static void world_faults_have_no_traceback(void **state) {
   struct host_rig r;
   (void)state;
@@ -693,7 +734,7 @@ int main(void) {
     cmocka_unit_test(a_child_of_another_run),
     cmocka_unit_test(children_are_bounded),
     cmocka_unit_test(timeout_frees_at_once),
-    cmocka_unit_test(timeout_of_who_answered_is_not_silence),
+    cmocka_unit_test(timeout_of_who_answered_is_not_silence), cmocka_unit_test(timeout_of_who_told_its_engine),
     cmocka_unit_test(timeout_in_a_walk_is_one), cmocka_unit_test(no_room_for_rates),
     cmocka_unit_test(short_runs_find_a_silent_agent_down),
     cmocka_unit_test(a_lost_line_is_that_of_the_script),

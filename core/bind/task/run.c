@@ -372,29 +372,37 @@ uint64_t moon_run_unheard_us(const struct moon_run *r) {
   return since_us;
 }
 
-/* One of its requests is on the wire, and nothing came for it yet. */
-static bool is_unheard(const struct moon_run *r) {
+/* What an agent let hear of itself in a run that had no answer. */
+enum word { WORD_ENOUGH, WORD_NONE, WORD_ENGINE, WORD_TIME };
+
+/* One of its requests is on the wire, and no answer came for it yet: what did? ENOUGH: there is none that waits, or one was answered. */
+static enum word last_word(const struct moon_run *r) {
+  const struct moon_host_target *own = r->duty->device->target;
   struct moon_peer_state state;
-  if (r->received_us) { return false; }
+  if (r->received_us) { return WORD_ENOUGH; }
   for (const struct moon_list *n = r->tasks.next; n != &r->tasks; n = n->next) {
-    const struct moon_task *t = MOON_LIST_ENTRY(n, const struct moon_task, node);
-    const struct moon_query *q = moon_task_query(t);
-    if (!q || !q->out) { continue; }
-    moon_peer_look(r->duty->device->target->peer, &state);
-    return state.in_flight > 0;
+    const struct moon_query *q = moon_task_query(MOON_LIST_ENTRY(n, const struct moon_task, node));
+    if (!q || !q->out || q->target != own) { continue; }
+    moon_peer_look(own->peer, &state);
+    if (!state.in_flight) { return WORD_ENOUGH; }
+    return state.told_time ? WORD_TIME : state.told_engine ? WORD_ENGINE : WORD_NONE;
   }
-  return false;
+  return WORD_ENOUGH;
 }
 
-static void say_timed_out(struct moon_run *r, bool silent) {
-  char what[256];
+static void say_timed_out(struct moon_run *r, enum word word) {
+  static const char *const heard[] = {
+    [WORD_NONE] = "said nothing in that time; check the address, the port and the credentials",
+    [WORD_ENGINE] = "told its engine id and then said nothing; check the user, its passwords and firewalls on the way",
+    [WORD_TIME] = "told its engine id and time and did not answer the request; check the privacy password and the context: wrong ones are met with silence"};
+  char what[320];
   const struct moon_host_target *t = r->duty->device->target;
   const struct moon_target *agent = moon_peer_target(t->peer);
   int n = snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", moon_run_job(r)->timeout_s);
-  if (silent) {
+  if (word != WORD_ENOUGH) {
     double most_s = (double)agent->policy->timeout_us / 1e6 * (agent->policy->retries + 1) * (agent->last_answer_us ? 1 : t->plan->n_credentials);
-    snprintf(what + n, sizeof what - (size_t)n, ", and the agent said nothing in that time; check the address, the port and the credentials; "
-             "to be told timeout, let it last longer than the %g s a request waits", most_s);
+    snprintf(what + n, sizeof what - (size_t)n, ", and the agent %s; to be told timeout, let it last longer than the %g s a request waits",
+             heard[word], most_s);
   }
   say_failed(r, what);
 }
@@ -404,15 +412,15 @@ void moon_run_end(struct moon_run *r) {
   struct moon_duty *d = r->duty;
   uint64_t now = moon_engine_now(h->engine);
   double seconds = (double)(now - r->started_us) / 1e6;
-  bool silent = r->timed_out && is_unheard(r);
+  enum word word = r->timed_out ? last_word(r) : WORD_ENOUGH;
   moon_timer_stop(h->engine, &r->timeout);
   while (!moon_list_empty(&r->tasks)) { moon_task_free(MOON_LIST_ENTRY(r->tasks.next, struct moon_task, node), false); }
   moon_rows_end_all(r);
-  if (r->timed_out) { say_timed_out(r, silent); }
+  if (r->timed_out) { say_timed_out(r, word); }
   bool kept = moon_state_check(h, d->device, moon_shift_ref(d->device, r->version)); /* however the run ended: it is there for the next one */
   if (!kept && !r->err && !r->unmatched) { r->err = MOON_E_PUBLIC_N; }
   struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = r->version->plan->version,
-                               .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran, .silent = silent};
+                               .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran, .silent = word != WORD_ENOUGH};
   struct moon_record *record = r->unmatched || !moon_run_sheet(r) ? NULL : &r->sheet->record;
   moon_out_forget(r);
   if (record && r->err && moon_run_job(r)->atomic) { moon_record_drop_samples(record); }

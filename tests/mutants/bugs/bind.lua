@@ -257,6 +257,8 @@ return {
     from = "uint64_t part = n_probes ? octets / 4 / n_probes : 0;", to = "uint64_t part = 0;" },
   { name = "a walk makes another error of its run's timeout", file = "core/bind/task/rows.c", tests = { "unit/host_test" },
     from = ".max_rows = w->max_rows,\n", to = ".max_rows = w->max_rows, .deadline_us = w->run->timeout.at_us,\n" },
+  { name = "who told its engine id is called silent", file = "core/bind/task/run.c", tests = { "unit/host_test" },
+    from = "return state.told_time ? WORD_TIME : state.told_engine ? WORD_ENGINE : WORD_NONE;", to = "return WORD_NONE;" },
   { name = "rates: a counter of other width is the base of a rate", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
     from = "*was == bits && ", to = "*was && " },
   { name = "roster: rates go on from the counters of another agent", file = "core/bind/task/roster.c", tests = { "unit/roster_test" },
