@@ -369,6 +369,54 @@ static void limits_change(void **state) {
   host_rig_fini(&r);
 }
 
+/* The figure in an error is the one that ended the run: a limit counts from the change on, the timeout is that of the beginning. */
+static void limits_change_in_a_run(void **state) {
+  static const struct { uint32_t first, then, made; const char *told; } cases[] = {
+    {10, 4, 4, "more than 4 requests in one run"}, {10, 2, 3, "more than 2 requests in one run"}, {4, 10, 10, "more than 10 requests in one run"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct host_rig r;
+    host_rig_init(&r, 1);
+    r.plan.once = false;
+    r.job.every_s = 3600;
+    r.probe.max_requests = cases[i].first;
+    assert_int_equal(host_rig_start(&r, "local snmp = require 'moonpoll'\n"
+                                        "return { run = function(device) for i = 1, 20 do if i == 4 then snmp.sleep(1) end device:get '1.3.6.1.2.1.1.3.0' end end }"),
+                     MOON_OK);
+    host_rig_loop(&r, 0.5);
+    struct moon_plan_probe probe = r.probe;
+    struct moon_plan c = r.plan;
+    probe.max_requests = cases[i].then;
+    c.probes = &probe;
+    c.n_targets = 0;
+    moon_host_change(r.host, &c);
+    host_rig_loop(&r, 2);
+    assert_int_equal(r.agents[0].requests, cases[i].made);
+    expect(r.log, cases[i].told);
+    host_rig_fini(&r);
+  }
+}
+
+static void timeouts_change_in_a_run(void **state) {
+  (void)state;
+  struct host_rig r;
+  host_rig_init(&r, 1);
+  r.plan.once = false;
+  r.job = (struct moon_plan_job){.name = "", .every_s = 3600, .timeout_s = 0.7};
+  assert_int_equal(host_rig_start(&r, "local snmp = require 'moonpoll'\nreturn { run = function() snmp.sleep(9) end }"), MOON_OK);
+  host_rig_loop(&r, 0.5);
+  struct moon_plan_job job = {.name = "", .every_s = 3600, .timeout_s = 5};
+  struct moon_plan_probe probe = r.probe;
+  struct moon_plan c = r.plan;
+  probe.jobs = &job;
+  c.probes = &probe;
+  c.n_targets = 0;
+  moon_host_change(r.host, &c);
+  host_rig_loop(&r, 0.5);
+  expect(r.log, "warn: p: d1: cancelled: it took longer than its timeout of 0.7 s\n");
+  host_rig_fini(&r);
+}
+
 /* Of agents that are asked already: less, other, nothing to wait for any more. */
 static void packets_a_second_change(void **state) {
   static const struct { uint32_t per_s, least, most; } steps[] = {{0, 17, 21}, {4, 7, 10}, {8, 15, 17}, {1, 1, 3}, {0, 17, 22}};
@@ -489,7 +537,8 @@ int main(void) {
     cmocka_unit_test(comes_and_goes), cmocka_unit_test(found_by_what_people_say), cmocka_unit_test(a_name_comes_back_as_another), cmocka_unit_test(labels_change), cmocka_unit_test(no_labels),
     cmocka_unit_test(it_moves), cmocka_unit_test(rates_begin_anew_where_it_moves), cmocka_unit_test(goes_while_it_runs), cmocka_unit_test(goes_with_a_record_left),
     cmocka_unit_test(a_device_kept_too_long_is_refused),
-    cmocka_unit_test(a_device_goes_while_another_asks_it), cmocka_unit_test(credentials_change), cmocka_unit_test(limits_change), cmocka_unit_test(packets_a_second_change),
+    cmocka_unit_test(a_device_goes_while_another_asks_it), cmocka_unit_test(credentials_change), cmocka_unit_test(limits_change), cmocka_unit_test(limits_change_in_a_run),
+    cmocka_unit_test(timeouts_change_in_a_run), cmocka_unit_test(packets_a_second_change),
     cmocka_unit_test(intervals_change),
     cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };

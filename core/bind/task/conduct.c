@@ -3,8 +3,7 @@
 static struct moon_run_figures figures(const struct moon_run *r, uint64_t took_us) {
   struct moon_limits whole;
   moon_limits_begin(&whole, r->version->plan);
-  bool same = whole.requests >= r->left.requests; /* a limit may be another one since */
-  return (struct moon_run_figures){.took_us = took_us, .requests = same ? whole.requests - r->left.requests : 0,
+  return (struct moon_run_figures){.took_us = took_us, .requests = whole.requests - r->left.requests,
                                    .samples = r->sheet ? r->sheet->record.n_samples : 0, .err = r->err,
                                    .cold = r->duty->ok + r->duty->failed <= 1};
 }

@@ -19,6 +19,19 @@ static inline void moon_limits_begin(struct moon_limits *l, const struct moon_pl
 #undef LEFT
 }
 
+/* It began by `was`, and `now` holds from here on: what it took already counts. */
+static inline void moon_limits_change(struct moon_limits *l, const struct moon_plan_probe *was, const struct moon_plan_probe *now) {
+  struct moon_limits a, b;
+  moon_limits_begin(&a, was);
+  moon_limits_begin(&b, now);
+#define LEFT(n) (l->n = b.n > a.n - l->n ? b.n - (a.n - l->n) : 0)
+  LEFT(requests);
+  LEFT(rows);
+  LEFT(samples);
+  LEFT(log_lines);
+#undef LEFT
+}
+
 /* One more? false, and from then on: none is left. */
 static inline bool moon_limits_take(uint32_t *left) {
   if (*left == 0) { return false; }

@@ -6,6 +6,7 @@
 
 #include "../../base/mem.h"
 #include "probe.h"
+#include "run.h"
 #include "sched.h"
 #include "shift.h"
 
@@ -209,7 +210,12 @@ void moon_host_settle(struct moon_host *h, uint32_t serial) {
 
 bool moon_revision_limits(struct moon_revision *v, const struct moon_plan_probe *now) {
   struct moon_plan_probe next = *now;
+  struct moon_host *h = v->probe->host;
   bool other = false;
+  for (struct moon_list *n = h->runs.next; n != &h->runs; n = n->next) {
+    struct moon_run *r = MOON_LIST_ENTRY(n, struct moon_run, node);
+    if (r->version == v) { moon_limits_change(&r->left, &v->said, now); }
+  }
   for (uint32_t i = 0; i < v->plan->n_jobs; i++) {
     for (uint32_t k = 0; k < now->n_jobs; k++) {
       if (strcmp(v->jobs[i].name, now->jobs[k].name) != 0) { continue; }

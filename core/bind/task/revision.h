@@ -49,7 +49,7 @@ static inline struct moon_revision *moon_revision_of(struct moon_host_probe *p, 
 void moon_revision_leave(struct moon_revision *v);
 /* The one of this serial; NULL: there is none any more. */
 struct moon_revision *moon_revision_find(const struct moon_host_probe *p, uint32_t serial);
-/* Limits and intervals are others from now on, the code is the same. True: intervals are. */
+/* Limits and intervals are others from now on, for runs under way too but for their timeout; the code is the same. True: intervals are. */
 bool moon_revision_limits(struct moon_revision *v, const struct moon_plan_probe *now);
 /* What a duty does as its device is to do it now. */
 static inline const struct moon_plan_job *moon_revision_job(const struct moon_duty *d) {

@@ -398,7 +398,7 @@ static void say_timed_out(struct moon_run *r, enum word word) {
   char what[320];
   const struct moon_host_target *t = r->duty->device->target;
   const struct moon_target *agent = moon_peer_target(t->peer);
-  int n = snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", moon_run_job(r)->timeout_s);
+  int n = snprintf(what, sizeof what, "cancelled: it took longer than its timeout of %g s", (double)(r->timeout.at_us - r->started_us) / 1e6);
   if (word != WORD_ENOUGH) {
     double most_s = (double)agent->policy->timeout_us / 1e6 * (agent->policy->retries + 1) * (agent->last_answer_us ? 1 : t->plan->n_credentials);
     snprintf(what + n, sizeof what - (size_t)n, ", and the agent %s; to be told timeout, let it last longer than the %g s a request waits",
