@@ -370,25 +370,26 @@ static int park(lua_State *L, struct moon_task *t, uint8_t kind, uint8_t pdu_typ
 
 /* ---- what scripts call: see lua/moonpoll/task.lua ---- */
 
-/* [-0, +?, m e] */
+/* Options are read first: what they are may be told by a script that asks for other things, and a shape is kept for a time only.
+ * [-0, +?, m e] */
 static int get(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
-  struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
   unsigned flags = check_exact(L, 3);
+  struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
   return park(L, begin(L, d), GET, MOON_PDU_GET, s, flags, 0);
 }
 
 static int get_raw(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
-  struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
   unsigned flags = check_exact(L, 3);
+  struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
   return park(L, begin(L, d), GET_RAW, MOON_PDU_GET, s, flags, 0);
 }
 
 static int get_next(lua_State *L) {
   struct moon_device *d = moon_device_check(L, 1);
-  struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
   unsigned flags = check_exact(L, 3);
+  struct moon_shape *s = moon_shape_check(L, d->probe->host->values, 2);
   return park(L, begin(L, d), GET_NEXT, MOON_PDU_GET_NEXT, s, flags, 0);
 }
 

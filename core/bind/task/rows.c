@@ -306,6 +306,8 @@ static struct moon_rows *check(lua_State *L) {
   }
   lua_pop(L, 1);
   if (!w->walk) { moon_task_error(L, "the run of this iterator is over"); }
+  const struct moon_task *t = w->query.host->current;
+  if (!t || t->run != w->run) { moon_task_error(L, "the run of this iterator is another one"); } /* with whose end it goes, and nobody is told */
   return w;
 }
 
