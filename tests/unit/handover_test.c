@@ -117,9 +117,40 @@ static void whatever_scripts_leave(void **state) {
   }
 }
 
+/* A state is looked at when a run of its device ends. What the run of another device does to it afterwards was looked at by nobody. */
+static void whatever_others_leave(void **state) {
+  static const char *const scripts[] = {"kept.me = kept", "kept.f = print", "kept[state] = 1",
+                                        "for i = 1, 100 do kept.t = {} kept = kept.t end",
+                                        "kept.text = ('x'):rep(300000)"};
+  (void)state;
+  for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+    char script[512];
+    struct host_rig r;
+    uint8_t *p = NULL;
+    size_t n = 0;
+    snprintf(script, sizeof script, "local kept return { run = function(device, out, state)\n"
+                                    "  state.n = 1\n"
+                                    "  if kept then %s else kept = state end\n"
+                                    "end }", scripts[i]);
+    host_rig_init(&r, 2);
+    assert_int_equal(host_rig_run(&r, script), MOON_OK);
+    assert_string_equal(r.log, "");
+    assert_int_equal(moon_host_save(r.host, &p, &n), MOON_OK);
+    expect(r.log, "error: p: d1: its state ");
+    assert_int_equal(count(r.log, "\n"), 1);
+    host_rig_fini(&r);
+    host_rig_init(&r, 2);
+    assert_int_equal(host_rig_start(&r, SCRIPT), MOON_OK);
+    moon_handover_restore(r.host, p, n);
+    r.done = true;
+    host_rig_fini(&r);
+    moon_mem_free(p);
+  }
+}
+
 int main(void) {
   failmem_install();
-  const struct CMUnitTest tests[] = {cmocka_unit_test(goes_on), cmocka_unit_test(whatever_comes),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(goes_on), cmocka_unit_test(whatever_comes), cmocka_unit_test(whatever_others_leave),
                                      cmocka_unit_test(whatever_scripts_leave), cmocka_unit_test(without_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

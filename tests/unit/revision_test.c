@@ -283,6 +283,31 @@ static void what_is_nested_is_a_copy_too(void **state) {
   host_rig_fini(&r);
 }
 
+/* A run under way may have anything in its state, which its end would drop: the version is refused, and comes when asked for again. */
+static void what_has_no_end_is_not_copied(void **state) {
+  static const char *const made[][2] = {
+    {"for i = 1, 100 do state[i] = state end", "p: d1: the state is nested too deep"},
+    {"local t = {} for k = 1, 14 do local u = {} for i = 1, 100 do u[i] = t end t = u end state.t = t", "p: d1: the state has grown too large"},
+  };
+  (void)state;
+  alarm(60); /* for what would not end */
+  for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+    char script[512];
+    struct host_rig r;
+    snprintf(script, sizeof script, "local snmp = require 'moonpoll' return { run = function(device, out, state)\n"
+                                    "  out:gauge('one', 1) %s snmp.sleep(0.3) for k in pairs(state) do state[k] = nil end state.n = 7 end }", made[i][0]);
+    begin(&r, 1, script);
+    host_rig_loop(&r, 0.2);
+    prepare(&r, "return { migrate = function() end, run = function() end }", 1);
+    expect(r.error, made[i][1]);
+    host_rig_loop(&r, 0.4);
+    expect(r.out, "d1 one 1\n");
+    assert_string_equal(r.log, "");
+    host_rig_fini(&r);
+  }
+  alarm(0);
+}
+
 static void match_is_asked_again(void **state) {
   (void)state;
   struct host_rig r;
@@ -596,7 +621,8 @@ int main(void) {
     cmocka_unit_test(all_go_over), cmocka_unit_test(a_share_has_it_and_can_go_back), cmocka_unit_test(shares_grow),
     cmocka_unit_test(what_runs_ends_as_it_began), cmocka_unit_test(migrate_adapts), cmocka_unit_test(broken_ones_change_nothing),
     cmocka_unit_test(one_state_too_many), cmocka_unit_test(migrate_fails_later), cmocka_unit_test(intervals_of_the_new_one), cmocka_unit_test(limits_of_the_one_before),
-    cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(what_is_nested_is_a_copy_too), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
+    cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(what_is_nested_is_a_copy_too),
+    cmocka_unit_test(what_has_no_end_is_not_copied), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
     cmocka_unit_test(other_jobs_are_tried), cmocka_unit_test(the_end_of_a_trial_takes_its_time), cmocka_unit_test(two_trials_end_at_once),
     cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(many_probes_settle), cmocka_unit_test(many_are_prepared), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
   };

@@ -51,7 +51,7 @@ static uint64_t get_u64(struct moon_reader *r) {
 
 /* ---- a state: n number | s length octets | t | f | { key value ... } ---- */
 
-/* The value at the top. moon_state_check has seen it: it ends, and holds nothing else. */
+/* The value at the top. moon_state_fault has seen it: it ends, and holds nothing else. */
 static void put_value(lua_State *L, struct out *o) {
   double number;
   size_t len;
@@ -131,17 +131,25 @@ static bool get_value(lua_State *L, struct moon_reader *r, int depth) {
 
 struct saving { struct moon_host *host; struct out out; };
 
-/* Of the device table there. */
-static void put_state(lua_State *L, struct out *o, const struct moon_shelf *shelf, int place) {
-  moon_shelf_push(L, shelf, place);
+/* Of the device's table there. It was looked at when a run of the device ended, but runs of others may have had it since. */
+static void put_state(lua_State *L, struct saving *s, const struct moon_device *d, int place) {
+  struct out *o = &s->out;
+  int top = lua_gettop(L);
+  moon_shelf_push(L, &s->host->shelf, place);
   moon_device_push_version(L, -1);
   put_u64(o, strtoull(lua_tostring(L, -1), NULL, 16));
   lua_pop(L, 1);
   moon_state_push_of(L, -1);
+  const char *why = moon_state_fault(L);
+  lua_settop(L, top + 2);
+  if (why) {
+    moon_host_log(s->host, MOON_LOG_ERROR, "%s: %s: its state %s: dropped", d->probe->plan->name, d->target->plan->name, why);
+    lua_newtable(L);
+  }
   size_t at = o->n;
   put_u32(o, 0);
   put_value(L, o);
-  lua_pop(L, 2);
+  lua_settop(L, top);
   uint32_t len = (uint32_t)(o->n - at - 4);
   if (!o->failed) { memcpy(o->p + at, &len, sizeof len); }
 }
@@ -155,8 +163,8 @@ static void put_duty(lua_State *L, struct saving *s, struct moon_duty *d, bool f
   put_u64(o, d->due_us);
   put_u8(o, n);
   if (n) { put_u64(o, device->pair); }
-  if (n == 2) { put_state(L, o, &s->host->shelf, device->base_ref); }
-  if (n) { put_state(L, o, &s->host->shelf, device->ref); }
+  if (n == 2) { put_state(L, s, device, device->base_ref); }
+  if (n) { put_state(L, s, device, device->ref); }
 }
 
 /* save(saving) [-0, +0, m] */

@@ -65,8 +65,9 @@ const char *moon_state_fault(lua_State *L) {
   return fault(L, 1, &c);
 }
 
-/* The table at the top in its place. [-1, +1, m e] */
-static void copy(lua_State *L, int depth) {
+/* The table at the top in its place. A table that is there twice is two tables, so few tables may be more than any machine has.
+ * [-1, +1, m e] */
+static void copy(lua_State *L, int depth, uint32_t *values) {
   if (depth > MOON_STATE_DEPTH_MAX) { luaL_error(L, "the state is nested too deep"); }
   luaL_checkstack(L, 8, NULL);
   lua_newtable(L);
@@ -74,17 +75,19 @@ static void copy(lua_State *L, int depth) {
     int key = lua_type(L, -2), value = lua_type(L, -1);
     bool plain = value == LUA_TNUMBER || value == LUA_TSTRING || value == LUA_TBOOLEAN || value == LUA_TTABLE;
     if (!plain || (key != LUA_TNUMBER && key != LUA_TSTRING && key != LUA_TBOOLEAN)) { continue; }
+    if (++*values > MOON_STATE_VALUES_MAX) { luaL_error(L, "the state has grown too large"); }
     lua_pushvalue(L, -2);
     lua_pushvalue(L, -2);
-    if (value == LUA_TTABLE) { copy(L, depth + 1); }
+    if (value == LUA_TTABLE) { copy(L, depth + 1, values); }
     lua_rawset(L, -5);
   }
   lua_replace(L, -2);
 }
 
 void moon_state_copy(lua_State *L, int idx) {
+  uint32_t values = 0;
   lua_pushvalue(L, idx);
-  copy(L, 1);
+  copy(L, 1, &values);
 }
 
 static int check(lua_State *L) {

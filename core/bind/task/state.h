@@ -19,7 +19,8 @@ void moon_state_push(lua_State *L, struct moon_device *d);
 void moon_state_put(lua_State *L);
 /* That of the device table at idx. [-0, +1, m] */
 void moon_state_push_of(lua_State *L, int idx);
-/* A deep copy of the table at idx, without what cannot be kept. Raises when it is nested too deep. [-0, +1, m e] */
+/* A deep copy of the table at idx, without what cannot be kept. Raises when it is nested too deep or has grown too large: a run under
+ * way may have anything there. [-0, +1, m e] */
 void moon_state_copy(lua_State *L, int idx);
 /* Why the table at the top cannot be kept as a state; NULL: it can. [-0, +0, m] */
 const char *moon_state_fault(lua_State *L);
