@@ -103,6 +103,27 @@ static void labels_count_as_memory(void **state) {
   }
 }
 
+/* So is what runs that wait have written, where it is much; one after the other they may all write as much. */
+static void much_that_is_written_counts_as_memory(void **state) {
+  (void)state;
+  for (int at_once = 0; at_once < 2; at_once++) {
+    host_rig_init(&r, 20);
+    r.probe.memory_mb = 8;
+    r.plan.max_coroutines = at_once ? 1000 : 1;
+    r.job.atomic = true; /* nobody needs it */
+    assert_int_equal(host_rig_run(&r, "local snmp, text = require 'moonpoll', ('x'):rep(1000) return { run = function(device, out)\n"
+                                      "  for i = 1, 3000 do out:info('x' .. i, text) end\n"
+                                      "  snmp.sleep(0.4)\n"
+                                      "  return nil, 'whole'\n"
+                                      "end }"), MOON_OK);
+    unsigned whole = count(r.log, ": whole\n");
+    assert_in_range(whole, at_once ? 1 : 20, at_once ? 4 : 20);
+    assert_int_equal(count(r.log, ": p.lua:2: stopped, its probe has "), 20 - whole);
+    assert_in_range(r.host->probes[0].memory->alive, 1, 1 << 20);
+    host_rig_fini(&r);
+  }
+}
+
 static void of_another_run_it_is_refused(void **state) {
   (void)state;
   run("local kept return { run = function(device, out)\n"
@@ -181,7 +202,8 @@ static void coroutines_that_nobody_needs_go(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(none_is_a_userdata), cmocka_unit_test(labels_are_merged), cmocka_unit_test(the_same_labels_are_the_same),
-    cmocka_unit_test(what_a_script_writes_there_is_its_own), cmocka_unit_test(more_than_a_run_may_have), cmocka_unit_test(labels_count_as_memory), cmocka_unit_test(of_another_run_it_is_refused),
+    cmocka_unit_test(what_a_script_writes_there_is_its_own), cmocka_unit_test(more_than_a_run_may_have), cmocka_unit_test(labels_count_as_memory),
+    cmocka_unit_test(much_that_is_written_counts_as_memory), cmocka_unit_test(of_another_run_it_is_refused),
     cmocka_unit_test(of_a_neighbour_it_is_refused), cmocka_unit_test(a_number_that_was_kept_is_refused),
     cmocka_unit_test(no_state_holds_one), cmocka_unit_test(coroutines_that_nobody_needs_go),
   };

@@ -9,6 +9,7 @@
 #define SEEN_FIRST 32
 #define SEEN_KEEP 1024 /* entries of the table that stay with a run */
 #define NUMBER_TEXT 32
+#define OWN_OCTETS (1u << 20) /* of a record, and of what tells its samples apart: what a run has beyond counts as the script's */
 
 /* A table, with one thing in it: no userdata, all of which Lua looks at, one by one, at the end of each collection (those that nobody
  * has any more, too). It is a light userdata, which scripts cannot make, and no state may hold: number of the run, number of the
@@ -203,7 +204,8 @@ static enum added add(struct moon_seen *s, uint64_t v) {
 
 void moon_out_forget(struct moon_run *r) {
   if (!r->sheet) { return; }
-  moon_heap_let_go(r->duty->device->probe->memory, r->sheet->sets.octets);
+  moon_heap_let_go(r->duty->device->probe->memory, r->sheet->sets.octets + r->sheet->held);
+  r->sheet->held = 0;
   moon_labels_clear(&r->sheet->sets);
   struct moon_seen *s = &r->sheet->seen;
   if (s->cap > SEEN_KEEP) {
@@ -213,6 +215,19 @@ void moon_out_forget(struct moon_run *r) {
     memset(s->at, 0, s->cap * sizeof *s->at);
     s->n = 0;
   }
+}
+
+static size_t octets_of(const struct moon_sheet *s) { return s->record.cap + s->seen.cap * sizeof *s->seen.at; }
+
+/* A run that has written much, and waits, holds it: memory of the probe from here on. [-0, +0, e] */
+static __attribute__((noinline)) void hold(lua_State *L, struct moon_host *h, struct moon_sheet *s) {
+  size_t more = octets_of(s) - OWN_OCTETS - s->held;
+  if (!more) { return; }
+  if (!moon_heap_hold(&h->heap, more)) {
+    lua_pushstring(L, h->guard.told); /* with its place */
+    lua_error(L);
+  }
+  s->held += more;
 }
 
 /* When the datagram came that the values are of: the last one of the run. */
@@ -302,6 +317,7 @@ static inline int sample(lua_State *L, enum moon_sample_type type, bool texts) {
   }
   s.time_s = time_of(r, sheet);
   moon_record_sample(&sheet->record, &s);
+  if (octets_of(sheet) > OWN_OCTETS) { hold(L, h, sheet); }
   return 0;
 }
 

@@ -18,6 +18,7 @@ struct moon_sheet {
   uint64_t wall_us;             /* a moment and what it is on the wall clock: that of the samples */
   double wall_s;
   struct moon_labels sets;      /* made by out:with */
+  size_t held;                  /* octets of record and seen that count as the probe's memory */
   uint32_t labels;              /* the one written last; 0: none */
 };
 
