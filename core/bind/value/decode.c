@@ -20,6 +20,10 @@ int moon_decode_fail(lua_State *L, const char *detail) {
   return 2;
 }
 
+void moon_decode_check_octets(lua_State *L, int arg, size_t n) {
+  luaL_argcheck(L, n <= OCTETS_MAX, arg, "more than 65535 octets: no OCTET STRING has so many");
+}
+
 /* The octets of argument 1; false for nil: the answer is nil too. */
 static bool octets(lua_State *L, const uint8_t **p, size_t *n) {
   if (lua_isnoneornil(L, 1)) {
@@ -28,7 +32,7 @@ static bool octets(lua_State *L, const uint8_t **p, size_t *n) {
   }
   if (lua_type(L, 1) != LUA_TSTRING) { luaL_typerror(L, 1, "string"); }
   *p = (const uint8_t *)lua_tolstring(L, 1, n);
-  luaL_argcheck(L, *n <= OCTETS_MAX, 1, "more than 65535 octets: no OCTET STRING has so many");
+  moon_decode_check_octets(L, 1, *n);
   return true;
 }
 

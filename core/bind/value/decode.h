@@ -11,6 +11,8 @@
 size_t moon_inet_format(const uint8_t *p, size_t n, char *out, size_t cap);
 /* nil, err with code "decode" and this detail, returned from a C function. [-0, +2, m] */
 int moon_decode_fail(lua_State *L, const char *detail);
+/* Raises where an argument has more than an OCTET STRING can: decoding goes through all of it at one go. [-0, +0, e] */
+void moon_decode_check_octets(lua_State *L, int arg, size_t n);
 /* "00:1b:21:.." [-0, +1, m] */
 void moon_decode_push_mac(lua_State *L, const uint8_t *p, size_t n);
 

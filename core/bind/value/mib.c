@@ -361,6 +361,7 @@ int moon_mib_show(lua_State *L) {
   lua_settop(L, 2);
   luaL_checkstack(L, MOON_VALUE_STACK + 4, "show");
   if (lua_isnil(L, 2)) { return 1; }
+  if (lua_type(L, 2) == LUA_TSTRING) { moon_decode_check_octets(L, 2, lua_objlen(L, 2)); }
   const char *given = moon_mib_text(L, 1, false, &n);
   if (!given) { return luaL_typerror(L, 1, "OID, name or object of a MIB"); }
   if (moon_mib_parse(given, n, octets, sizeof octets, &len, NULL, 0)) { return luaL_error(L, "'%s' is no OID", given); }
