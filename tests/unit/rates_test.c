@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 /* after setjmp.h and stdarg.h */
 #include <cmocka.h>
 
@@ -333,12 +335,51 @@ static void goes_on_elsewhere(void **state) {
   is_empty(&two);
 }
 
+/* FNV-1a as it is in books. */
+static uint32_t plain_hash(const uint8_t *p, size_t n) {
+  uint32_t h = 2166136261u;
+  for (size_t i = 0; i < n; i++) { h = (h ^ p[i]) * 16777619u; }
+  return h ^ h >> 15;
+}
+
+/* Processor time of n new rows, whose indexes are all numbers or, bad, those of them that a table of books would have at one place. */
+static double seconds_of_rows(uint32_t n, bool bad) {
+  struct moon_rates *list = NULL, *r;
+  struct one owner = {0};
+  struct counter c;
+  const struct moon_cell *cells[] = {make(&c, MOON_COUNTER32, 1, 1)};
+  uint8_t (*index)[4] = calloc(n, 4);
+  struct timespec from, to;
+  double rate;
+  for (uint32_t i = 0, found = 0; found < n; i++) {
+    const uint8_t one[4] = {(uint8_t)(i & 127), (uint8_t)(i >> 7 & 127), (uint8_t)(i >> 14 & 127), (uint8_t)(i >> 21 & 127)};
+    if (!bad || (plain_hash(one, 4) & (2 * n - 1)) == 0) { memcpy(index[found++], one, 4); }
+  }
+  r = moon_rates_find(&list, 7, 1, alone(&owner));
+  moon_rates_begin(r, false, 0, 1, 75 * S);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+  for (uint32_t i = 0; i < n; i++) { (void)moon_rates_row(r, index[i], 4, cells, NULL, &rate); }
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+  moon_rates_free_all(&list);
+  free(index);
+  return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+/* An agent chooses its indexes: a hundred thousand at one place would keep a worker for longer than it may live. */
+static void indexes_that_are_made_to_collide(void **state) {
+  enum { N = 4096 };
+  (void)state;
+  double usual = seconds_of_rows(N, false), made = seconds_of_rows(N, true);
+  if (made >= 10 * usual) { print_error("%.1f ms, %.1f ms\n", usual * 1e3, made * 1e3); }
+  assert_true(made < 10 * usual);
+}
+
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(differences), cmocka_unit_test(another_width), cmocka_unit_test(restarts), cmocka_unit_test(passes_of_one_run_that_are_close_have_each_their_own), cmocka_unit_test(gaps),
     cmocka_unit_test(rows_come_and_go), cmocka_unit_test(size), cmocka_unit_test(no_memory), cmocka_unit_test(each_has_a_share),
-    cmocka_unit_test(goes_on_elsewhere),
+    cmocka_unit_test(goes_on_elsewhere), cmocka_unit_test(indexes_that_are_made_to_collide),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

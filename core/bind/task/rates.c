@@ -36,6 +36,7 @@ struct moon_rates {
   uint32_t n;
   uint8_t pass;
   bool uptime_known;
+  uint16_t salt;         /* of the places of rows: agents choose their indexes */
 };
 
 static uint64_t get64(const uint8_t *p) {
@@ -57,8 +58,8 @@ static uint16_t get16(const uint8_t *p) {
 static size_t entry_len(const struct moon_rates *r, size_t index_len) { return AT_BITS + 9u * r->n + index_len; }
 static const uint8_t *index_of(const struct moon_rates *r, const uint8_t *e) { return e + AT_BITS + 9u * r->n; }
 
-static uint32_t hash(const uint8_t *p, size_t n) { /* an agent that makes its indexes collide slows its own rows down */
-  uint32_t h = 2166136261u;
+static uint32_t hash(const uint8_t *p, size_t n, uint16_t salt) {
+  uint32_t h = 2166136261u ^ salt * 0x10001u;
   for (size_t i = 0; i < n; i++) { h = (h ^ p[i]) * 16777619u; }
   return h ^ h >> 15;
 }
@@ -99,6 +100,7 @@ struct moon_rates *moon_rates_find(struct moon_rates **list, uint64_t key, uint3
   struct moon_rates *r = moon_mem_zalloc(sizeof *r);
   if (!r) { return NULL; }
   r->key = key;
+  r->salt = (uint16_t)(((uintptr_t)r >> 4) * 0x9e3779b97f4a7c15u >> 40); /* an address: nobody outside knows it */
   r->n = n;
   r->share = share;
   r->next = *list;
@@ -159,7 +161,7 @@ void moon_rates_begin(struct moon_rates *r, bool known, uint32_t uptime, uint64_
 }
 
 static uint32_t *slot(const struct moon_rates *r, const uint8_t *index, size_t n) {
-  uint32_t k = hash(index, n) & (r->n_slots - 1);
+  uint32_t k = hash(index, n, r->salt) & (r->n_slots - 1);
   for (;; k = (k + 1) & (r->n_slots - 1)) {
     if (!r->slots[k]) { return &r->slots[k]; }
     const uint8_t *e = r->block + r->slots[k] - 1;
@@ -241,7 +243,7 @@ uint32_t moon_rates_row(struct moon_rates *r, const uint8_t *index, size_t index
                         const struct moon_cell *epoch, double *out) {
   uint32_t *found = r->n_slots ? slot(r, index, index_len) : NULL;
   uint8_t *e = found && *found ? r->block + *found - 1 : NULL;
-  uint32_t epoch_now = epoch && !epoch->err && epoch->value_len ? hash(epoch->value, epoch->value_len) : 0;
+  uint32_t epoch_now = epoch && !epoch->err && epoch->value_len ? hash(epoch->value, epoch->value_len, 0) : 0; /* the same elsewhere */
   uint32_t rates = 0;
   uint64_t received = 0;
   bool base = false;
