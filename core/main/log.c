@@ -1,9 +1,13 @@
 #include "log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,32 +19,60 @@
 
 static enum moon_level threshold = MOON_LOG_INFO;
 static unsigned long dropped;    /* lines since stderr was last writable */
+static bool torn;                /* the first of them is there in part */
 static bool live_line;
 
 void moon_log_level(enum moon_level level) { threshold = level; }
 void moon_log_live(bool live) { live_line = live; }
 
-static void put(const char *line, size_t n) {
-  for (size_t at = 0; at < n;) {
-    ssize_t done = write(STDERR_FILENO, line + at, n - at);
-    if (done <= 0) { return; }
-    at += (size_t)done;
-  }
+/* Standard error where writing never waits: opened anew, for O_NONBLOCK would be everybody's who has it. Itself, where it waits for
+ * nobody, or where that cannot be. */
+static int open_own(void) {
+  struct stat st;
+  if (fstat(STDERR_FILENO, &st) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)) { return STDERR_FILENO; }
+  int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  return fd < 0 ? STDERR_FILENO : fd;
 }
 
-/* Says how many lines are missing once it is taken again. */
-static bool is_taken(void) {
-  char line[96];
-  struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
-  if (poll(&fd, 1, dropped ? 0 : PATIENCE_MS) == 0) {
-    dropped++;
-    return false;
-  }
-  if (dropped) {
-    put(line, (size_t)snprintf(line, sizeof line, "warn %lu lines of the log are missing here: nobody read them\n", dropped));
-    dropped = 0;
+static ssize_t put_some(int fd, const char *p, size_t n) {
+  ssize_t done = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return done < 0 && errno == ENOTSOCK ? write(fd, p, n) : done;
+}
+
+static bool has_room(int fd, int patience_ms) {
+  struct pollfd p = {.fd = fd, .events = POLLOUT};
+  return poll(&p, 1, patience_ms) != 0;
+}
+
+/* false: nobody took all of it. */
+static bool put(int fd, const char *line, size_t n) {
+  for (size_t at = 0; at < n;) {
+    ssize_t done = put_some(fd, line + at, n - at);
+    if (done > 0) {
+      at += (size_t)done;
+    } else if (done == 0 || errno == EAGAIN) {
+      if (!has_room(fd, PATIENCE_MS)) {
+        torn = at > 0;
+        return false;
+      }
+    } else if (errno != EINTR) {
+      return true; /* there is nobody to tell */
+    }
   }
   return true;
+}
+
+/* Says how many lines are missing once one is taken again. */
+static void say(int fd, const char *line, size_t n) {
+  char missing[96];
+  bool taken = has_room(fd, dropped ? 0 : PATIENCE_MS);
+  if (taken && dropped) {
+    int len = snprintf(missing, sizeof missing, "%swarn %lu lines of the log are missing here: nobody read them\n", torn ? "\n" : "", dropped);
+    taken = put(fd, missing, (size_t)len);
+    torn = torn && !taken;
+    dropped = taken ? 0 : dropped;
+  }
+  dropped += !taken || !put(fd, line, n);
 }
 
 void moon_log_text(enum moon_level level, const char *text) {
@@ -68,7 +100,9 @@ void moon_log_text(enum moon_level level, const char *text) {
     text += *text != 0;
   }
   line[n++] = '\n';
-  if (is_taken()) { put(line, n); }
+  int fd = open_own();
+  say(fd, line, n);
+  if (fd != STDERR_FILENO) { close(fd); }
 }
 
 void moon_log(enum moon_level level, const char *fmt, ...) {

@@ -190,7 +190,7 @@ describe("moonpoll run", function()
 
   it("goes on polling when nobody reads its log", function()
     local probe = t.write("chatty.lua", [[return { run = function(device, out)
-      for i = 1, 50 do print(i, ("x"):rep(1500)) end
+      for i = 1, 50 do print(i, ("x\n"):rep(i % 3 == 0 and 3000 or 500)) end
       out:gauge("x", 1)
     end }
 ]])
