@@ -2,18 +2,26 @@
 #include "control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+static uint64_t now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
 
 enum moon_err moon_control_init(struct moon_control *c, const char *dir, moon_control_fn *fn, void *arg) {
   struct sockaddr_un a = {.sun_family = AF_UNIX};
   c->fn = fn;
   c->arg = arg;
-  c->listen_fd = -1;
+  c->listen_fd = c->spare_fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { c->client[i].fd = -1; }
   int n = snprintf(a.sun_path, sizeof a.sun_path, "%s/control", dir);
   if (n < 0 || (size_t)n >= sizeof a.sun_path) {
@@ -46,16 +54,31 @@ void moon_control_fini(struct moon_control *c) {
     if (c->client[i].fd >= 0) { drop(c, i); }
   }
   if (c->listen_fd >= 0) { close(c->listen_fd); }
-  c->listen_fd = -1;
+  if (c->spare_fd >= 0) { close(c->spare_fd); }
+  c->listen_fd = c->spare_fd = -1;
 }
 
-void moon_control_fds(const struct moon_control *c, struct pollfd *fds) {
-  bool room = false;
+static int open_spare(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+/* A free place, or that of who was quiet for longest and for long enough; -1. */
+static int find_place(const struct moon_control *c) {
+  uint64_t since = now_us() - MOON_CONTROL_QUIET_US;
+  int place = -1;
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
+    if (c->client[i].fd < 0) { return i; }
+    if (c->client[i].ticket || c->client[i].heard_us > since) { continue; }
+    since = c->client[i].heard_us;
+    place = i;
+  }
+  return place;
+}
+
+void moon_control_fds(struct moon_control *c, struct pollfd *fds) {
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
     fds[i + 1] = (struct pollfd){.fd = c->client[i].fd, .events = c->client[i].ticket ? 0 : POLLIN};
-    room = room || c->client[i].fd < 0;
   }
-  fds[0] = (struct pollfd){.fd = room ? c->listen_fd : -1, .events = POLLIN};
+  if (c->spare_fd < 0) { c->spare_fd = open_spare(); }
+  fds[0] = (struct pollfd){.fd = c->spare_fd >= 0 && find_place(c) >= 0 ? c->listen_fd : -1, .events = POLLIN};
 }
 
 static bool send_whole(struct moon_control *c, int i, struct moon_print *out) {
@@ -101,6 +124,7 @@ static void serve_client(struct moon_control *c, int i) {
     return;
   }
   c->client[i].n += (uint32_t)got;
+  c->client[i].heard_us = now_us();
   if (!serve_lines(c, i) || c->client[i].n == MOON_CONTROL_LINE) { drop(c, i); }
 }
 
@@ -122,14 +146,17 @@ void moon_control_serve(struct moon_control *c, const struct pollfd *fds) {
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) {
     if (fds[i + 1].fd >= 0 && fds[i + 1].revents) { serve_client(c, i); }
   }
-  if (fds[0].fd < 0 || !fds[0].revents) { return; }
+  int place = fds[0].fd >= 0 && fds[0].revents ? find_place(c) : -1;
+  if (place < 0) { return; }
+  if (c->client[place].fd >= 0) { drop(c, place); }
   int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  for (int i = 0; fd >= 0 && i < MOON_CONTROL_CLIENTS; i++) {
-    if (c->client[i].fd < 0) {
-      c->client[i].fd = fd;
-      c->client[i].n = 0;
-      return;
-    }
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE)) { /* which would be told again at once */
+    close(c->spare_fd);
+    c->spare_fd = -1;
+    fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   }
-  if (fd >= 0) { close(fd); }
+  if (fd < 0) { return; }
+  c->client[place].fd = fd;
+  c->client[place].n = 0;
+  c->client[place].heard_us = now_us();
 }

@@ -10,8 +10,8 @@
  *   stop      ok                 as SIGTERM
  *   else      error ...
  *
- * Nobody who connects can hold the master up: few clients, short lines, and an answer that cannot be written at once is
- * dropped with its client. Driven by the owner's poll(). */
+ * Nobody who connects can hold the master up, or keep others from it: few clients, short lines, an answer that cannot be written at once
+ * is dropped with its client, and who was quiet for some seconds makes room for the next. Driven by the owner's poll(). */
 #ifndef MOON_MAIN_CONTROL_H
 #define MOON_MAIN_CONTROL_H
 
@@ -22,6 +22,7 @@
 
 #define MOON_CONTROL_CLIENTS 8
 #define MOON_CONTROL_LINE 512
+#define MOON_CONTROL_QUIET_US UINT64_C(2000000)
 #define MOON_CONTROL_FDS (MOON_CONTROL_CLIENTS + 1)
 
 /* One command, NUL-terminated; puts the answer without its newline. */
@@ -33,7 +34,13 @@ struct moon_control {
   int listen_fd; /* -1: closed */
   int serving;       /* client whose command fn has now */
   uint32_t deferred; /* tickets given out */
-  struct { int fd; uint32_t n, ticket /* its answer comes later; 0 */; char line[MOON_CONTROL_LINE]; } client[MOON_CONTROL_CLIENTS];
+  int spare_fd;      /* so that there is one for who connects when no more files may be opened; -1: it is in use */
+  struct {
+    int fd;
+    uint32_t n, ticket; /* its answer comes later; 0 */
+    uint64_t heard_us;  /* when it connected, or was last heard */
+    char line[MOON_CONTROL_LINE];
+  } client[MOON_CONTROL_CLIENTS];
 };
 
 /* Listens at dir/control, mode 0600. MOON_E_CONFIG with errno. */
@@ -44,7 +51,7 @@ uint32_t moon_control_defer(struct moon_control *c);
 /* Without its newline. Harmless when the client is gone. */
 void moon_control_answer(struct moon_control *c, uint32_t ticket, const void *p, size_t n);
 /* What to poll: always MOON_CONTROL_FDS entries, unused ones with fd -1. */
-void moon_control_fds(const struct moon_control *c, struct pollfd *fds);
+void moon_control_fds(struct moon_control *c, struct pollfd *fds);
 /* After poll(): the same entries. */
 void moon_control_serve(struct moon_control *c, const struct pollfd *fds);
 

@@ -291,7 +291,7 @@ static void supervise(struct moon_master *m) {
 int moon_master_run(const struct moon_master_config *c) {
   struct moon_master m = {.c = c, .plan = c->plan, .signal_fd = -1, .data_fd = -1, .kill_us = UINT64_MAX, .status = MOON_EXIT_FAILED};
   m.reload.watch.fd = m.reload.loading.fd = -1;
-  m.writer.order_fd = m.control.listen_fd = m.desk.bell_fd = m.turnover.board.bell_fd = m.turnover.file_fd = m.rollout.ledger.fd = -1;
+  m.writer.order_fd = m.control.listen_fd = m.control.spare_fd = m.desk.bell_fd = m.turnover.board.bell_fd = m.turnover.file_fd = m.rollout.ledger.fd = -1;
   for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { m.control.client[i].fd = -1; }
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* ulimit -f: an error of write, told like others */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -120,6 +121,61 @@ static void clients_are_limited_and_the_next_one_waits(void **state) {
   serve();
 }
 
+/* It is not the first that goes, but the one that was quiet for longest; nobody goes that was heard a moment ago, or is yet to be answered. */
+static void who_is_quiet_makes_room(void **state) {
+  struct pollfd polled[MOON_CONTROL_FDS];
+  int fds[MOON_CONTROL_CLIENTS + 1];
+  (void)state;
+  for (int i = 0; i <= MOON_CONTROL_CLIENTS; i++) {
+    fds[i] = moon_rundir_connect(dir);
+    assert_true(fds[i] >= 0);
+    serve();
+  }
+  say(fds[MOON_CONTROL_CLIENTS], "hello\n");
+  serve();
+  assert_string_equal(answer(fds[MOON_CONTROL_CLIENTS]), "nothing");
+  moon_control_fds(&control, polled);
+  assert_int_equal(poll(polled, MOON_CONTROL_FDS, 1), 0);
+  control.client[2].heard_us = 1;
+  control.client[2].ticket = 1;
+  control.client[3].heard_us = 3;
+  control.client[5].heard_us = 2;
+  serve();
+  assert_string_equal(answer(fds[MOON_CONTROL_CLIENTS]), "<hello>\n");
+  for (int i = 0; i < MOON_CONTROL_CLIENTS; i++) { assert_string_equal(answer(fds[i]), i == 5 ? "closed" : "nothing"); }
+  control.client[2].ticket = 0;
+  for (int i = 0; i <= MOON_CONTROL_CLIENTS; i++) { close(fds[i]); }
+  serve();
+}
+
+/* One after the other is heard all the same, and who has to wait keeps nobody busy. */
+static void no_file_is_left(void **state) {
+  struct pollfd fds[MOON_CONTROL_FDS];
+  struct rlimit was, few;
+  int taken[64], n = 0, one = moon_rundir_connect(dir), other = moon_rundir_connect(dir);
+  (void)state;
+  assert_true(one >= 0 && other >= 0);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+  few = was;
+  few.rlim_cur = sizeof taken / sizeof *taken;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  while ((taken[n] = dup(0)) >= 0) { n++; }
+  say(one, "one\n");
+  say(other, "other\n");
+  serve();
+  assert_string_equal(answer(one), "<one>\n");
+  assert_string_equal(answer(other), "nothing");
+  moon_control_fds(&control, fds);
+  assert_int_equal(poll(fds, MOON_CONTROL_FDS, 1), 0);
+  close(one);
+  serve();
+  assert_string_equal(answer(other), "<other>\n");
+  close(other);
+  while (n) { close(taken[--n]); }
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+  serve();
+}
+
 static void who_does_not_read_is_dropped(void **state) {
   (void)state;
   int fd = moon_rundir_connect(dir), dropped = 0;
@@ -202,7 +258,8 @@ static void default_directories_do_not_stay_behind(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(only_the_owner_may_ask), cmocka_unit_test(lines_in_lines_out), cmocka_unit_test(a_line_without_end_is_dropped),
-    cmocka_unit_test(clients_are_limited_and_the_next_one_waits), cmocka_unit_test(who_does_not_read_is_dropped),
+    cmocka_unit_test(clients_are_limited_and_the_next_one_waits), cmocka_unit_test(who_is_quiet_makes_room),
+    cmocka_unit_test(no_file_is_left), cmocka_unit_test(who_does_not_read_is_dropped),
     cmocka_unit_test(instances_are_found_and_dead_ones_removed), cmocka_unit_test(directories_that_cannot_be),
     cmocka_unit_test(default_directories_do_not_stay_behind)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
