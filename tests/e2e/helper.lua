@@ -89,7 +89,7 @@ function _M.start(words, opts)
   for k, v in pairs(opts.env or {}) do parts[#parts + 1] = k .. "=" .. quote(v) end
   for _, w in ipairs(opts.before or {}) do parts[#parts + 1] = quote(w) end
   for _, w in ipairs(words) do parts[#parts + 1] = quote(w) end
-  local command = opts.shell or ("exec " .. table.concat(parts, " "))
+  local command = opts.shell and ("export XDG_RUNTIME_DIR=%s; %s"):format(base, opts.shell) or ("exec " .. table.concat(parts, " "))
   -- The inner shell becomes the program, so that the pid is its own.
   os.execute(("(sh -c %s >%s 2>%s <%s & echo $! >%s; wait $!; echo $? >%s.tmp; mv %s.tmp %s) >/dev/null 2>&1 &")
     :format(quote(command), out, err, opts.stdin or "/dev/null", pid, rc, rc, rc))

@@ -192,9 +192,10 @@ describe("moonpoll run", function()
     local targets = assert(io.open(fifo, "w"))
     t.wait_for("somebody who reads them", 10, function()
       local children = io.open(("/proc/%d/task/%d/children"):format(process.pid, process.pid))
-      local pid = children and children:read "*l"
+      local pid = children and children:read "*n"
       if children then children:close() end
-      return pid and #pid > 0
+      -- By name, beside its standard input: who opens a pipe waits for a writer, and this one is about to leave.
+      return pid and os.execute(("test $(ls -l /proc/%d/fd 2>/dev/null | grep -c '%s$') -ge 2"):format(pid, fifo)) == 0
     end)
     assert.equal(0, ffi.C.kill(process.pid, 1))
     assert.equal(0, ffi.C.kill(process.pid, 12))

@@ -82,11 +82,12 @@ describe("The collector among agents of SNMPv3 that do everything wrong", functi
       for _, a in ipairs(s.each) do agent = a.name:match " (%d+)$" == tostring(i) and a.name or agent end
       if not agent:find "^loss" then assert.truthy((last[agent] or 0) >= 80, agent .. ": " .. tostring(last[agent])) end
     end
-    -- Nothing is lost on this machine: what one side sent the other one has.
+    -- Nothing is lost on this machine: what one side sent the other one has, but for what came twice when there was nobody any more.
     local c = stats.counters
     assert.equal(c.datagrams_out, s.datagrams_in)
     assert.equal(s.total.datagrams, s.datagrams_in)
-    assert.equal(c.datagrams_in, s.datagrams_out)
+    local left = s.datagrams_out - c.datagrams_in
+    assert.truthy(left >= 0 and left <= 5, left)
     assert.equal(0, s.total.malformed + s.total.bad_community + s.send_errors + s.held_dropped + s.nobody)
     for name in singles:gmatch '{ "([%w-]+)"' do assert.truthy(s.total.faults[name], name) end
     -- And both say why.
