@@ -356,20 +356,27 @@ static void timeout_of_who_answered_is_not_silence(void **state) {
   }
 }
 
-/* Whose rates have no room any more is told, once. */
+/* Whose rates have no room any more is told, once, and who has it. */
 static void no_room_for_rates(void **state) {
   struct host_rig r;
   (void)state;
   host_rig_init(&r, 2);
+  struct moon_plan_probe probes[] = {r.probe, r.probe};
+  probes[1].name = "large";
+  r.plan.probes = probes;
+  r.plan.n_probes = 2;
   r.plan.once = false;
   r.job.every_s = 0.1;
   assert_int_equal(host_rig_start(&r, "return { run = function(device, out)\n"
                                       "  for i, row in device:rows({ n = '1.3.6.1.2.1.2.2.1.10' }, { rates = { n = 'rate' } }) do out:gauge('rate' .. i, row.rate) end\n"
                                       "end }"), MOON_OK);
-  moon_rates_pool_init(&r.host->rates_pool, 0, 1);
+  moon_rates_pool_init(&r.host->rates_pool, 0, 2);
+  r.host->probes[1].rates.octets = 5 << 20;
   host_rig_loop(&r, 0.45);
   assert_string_equal(r.out, "");
-  assert_int_equal(count(r.log, "warn: p: what its rates are reckoned from takes 0.0 MiB, and there is no more room for it in this worker"), 1);
+  assert_int_equal(count(r.log, "warn: p: what its rates are reckoned from takes 0.0 MiB, and there is no more room for it in this worker, "
+                                "where large has 5.0 MiB: rows"), 1);
+  assert_int_equal(count(r.log, "warn: large: what its rates are reckoned from takes 5.0 MiB, and there is no more room for it in this worker: rows"), 1);
   host_rig_fini(&r);
 }
 

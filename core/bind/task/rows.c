@@ -173,12 +173,17 @@ static void wait_cancel(struct moon_task *t) {
 
 /* Some row of its probe had no place in an earlier pass. Once: it will be so in each. */
 static void say_full(struct moon_rows *w) {
-  struct moon_rates_share *s = &w->device->probe->rates;
-  if (!s->full || s->told) { return; }
-  s->told = true;
-  moon_host_log(w->query.host, MOON_LOG_WARN, "%s: what its rates are reckoned from takes %.1f MiB, and there is no more room for it in this worker: "
+  const struct moon_host *h = w->query.host;
+  struct moon_host_probe *own = w->device->probe;
+  const struct moon_host_probe *most = own;
+  char other[128] = "";
+  if (!own->rates.full || own->rates.told) { return; }
+  own->rates.told = true;
+  for (uint32_t i = 0; i < h->n_probes; i++) { most = h->probes[i].rates.octets > most->rates.octets ? &h->probes[i] : most; }
+  if (most != own) { snprintf(other, sizeof other, ", where %s has %.1f MiB", most->plan->name, (double)most->rates.octets / 0x1p20); }
+  moon_host_log(w->query.host, MOON_LOG_WARN, "%s: what its rates are reckoned from takes %.1f MiB, and there is no more room for it in this worker%s: "
                 "rows beyond that have none; ask for fewer rows or columns with rates, or have more workers", w->run->version->title,
-                (double)s->octets / 0x1p20);
+                (double)own->rates.octets / 0x1p20, other);
 }
 
 /* Heads are known: is it the agent of the last pass? */
