@@ -146,6 +146,10 @@ return {
   { name = "gsub within gsub", expect = "refused", says = "C stack overflow", code = [[local function f() return (("x"):gsub("x", f)) end f()]] },
   { name = "format within __tostring within format", expect = "refused", says = "stack overflow", code = [[
     local t t = setmetatable({}, { __tostring = function() return ("%s"):format(t) end }) return ("%s"):format(t)]] },
+  { name = "fmt within __tostring within fmt", expect = "refused", says = "C stack overflow",
+    code = [[local t t = setmetatable({}, { __tostring = function() return snmp.fmt(t) end }) return snmp.fmt(t)]] },
+  { name = "show within __tostring within show", expect = "refused", says = "C stack overflow",
+    code = [[local t t = setmetatable({}, { __tostring = function() return snmp.show("1.3.6.1.2.1.1.5", t) end }) return snmp.show("1.3.6.1.2.1.1.5", t)]] },
   { name = "widths of format", expect = "error", says = "invalid", code = [[return ("%99999d"):format(1)]] },
   { name = "precision of format", expect = "harmless", code = [[for _ = 1, 100 do local _ = ("%99.99f"):format(1e308) end]] },
   { name = "os.date of a long format", expect = "refused", says = "format too long", code = [[return os.date(("%c"):rep(1e6))]] },

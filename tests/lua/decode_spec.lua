@@ -135,6 +135,9 @@ describe("fmt", function()
     assert.equal("nil", snmp.fmt(nil))
     assert.equal("table", snmp.fmt {})
     assert.equal("me", snmp.fmt(setmetatable({}, { __tostring = function() return "me" end })))
+    local talks
+    talks = setmetatable({}, { __tostring = function() local text = snmp.fmt(talks) return text end })
+    assert.error_matches(function() snmp.fmt(talks) end, "C stack overflow") -- long before that of Lua
     raises("bad argument #1", snmp.fmt)
   end)
 end)

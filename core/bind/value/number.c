@@ -8,6 +8,7 @@
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53: integers below are themselves as doubles */
 #define U64_END 18446744073709551616.0
+#define NEST_MAX 200 /* calls below one that calls back: what an error costs grows with the square of those it goes through */
 
 static size_t format_real(double d, char *out, size_t cap) {
   if (d == floor(d) && isfinite(d)) { return (size_t)snprintf(out, cap, "%.0f", d == 0 ? 0.0 : d); }
@@ -29,7 +30,9 @@ int moon_number_fmt(lua_State *L) {
   default: break;
   }
   if (lua_type(L, 1) != LUA_TSTRING) {
+    lua_Debug ar;
     luaL_checkstack(L, 2, "fmt");
+    if (lua_getstack(L, NEST_MAX, &ar) && luaL_getmetafield(L, 1, "__tostring")) { return luaL_error(L, "C stack overflow"); }
     if (luaL_callmeta(L, 1, "__tostring")) { return 1; }
     switch (lua_type(L, 1)) {
     case LUA_TNIL: lua_pushliteral(L, "nil"); return 1;

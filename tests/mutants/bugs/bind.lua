@@ -1,5 +1,7 @@
 --- Bugs for core/bind, see mutants.lua.
 return {
+  { name = "fmt calls back as deep as the stack goes", file = "core/bind/value/number.c", tests = { "lua/decode_spec" },
+    from = "lua_getstack(L, NEST_MAX, &ar)", to = "lua_getstack(L, 100 * NEST_MAX, &ar)" },
   { name = "an agent chooses where its rows are kept", file = "core/bind/task/rates.c", tests = { "unit/rates_test" },
     from = "2166136261u ^ salt * 0x10001u;", to = "2166136261u ^ salt / 0x10001u;" },
   { name = "an iterator is anybody's", file = "core/bind/task/rows.c", tests = { "unit/lent_test" },
