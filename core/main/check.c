@@ -181,7 +181,8 @@ static void on_log(void *arg, enum moon_level level, const char *text) {
   char known[256];
   (void)snprintf(known, sizeof known, "%.*s (", n < 250 ? n : 250, what);
   if (moon_findings_has(&c->findings, path, known) || moon_findings_wrong(&c->findings, path, line)) { return; } /* told already */
-  moon_findings_add(&c->findings, path, line, c->recorded ? MOON_FINDING_ERROR : MOON_FINDING_WARNING, "%.*s (%s)", n, what, c->with);
+  bool severe = c->recorded || strncmp(what, "stopped", 7) == 0; /* what takes too much is no answer's fault */
+  moon_findings_add(&c->findings, path, line, severe ? MOON_FINDING_ERROR : MOON_FINDING_WARNING, "%.*s (%s)", n, what, c->with);
 }
 
 static void look_at_sample(struct check *c, const struct moon_sample *s) {

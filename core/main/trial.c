@@ -2,11 +2,13 @@
 #include "trial.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "../bind/load/recorded.h"
 #include "inhouse.h"
+#include "watchdog.h"
 
 #define BEGIN_S 1764000000.0 /* the wall clock of every case begins here: 2025-11-24T16:00:00Z */
 #define SOON_US 1000000u     /* after the last run is due */
@@ -14,6 +16,8 @@
 #define LOG_MAX 65536u
 #define PATH_MAX_LEN 4096
 #define STACK_OCTETS (64u << 20) /* as a worker's: whatever Lua runs nests on it */
+#define WATCH_MS 250u            /* five times what a probe is allowed where it polls: what a case gives does not hang on how busy a machine is */
+#define THREAD_STACK_OCTETS (256u << 10) /* of the one that only watches */
 
 struct kind {
   struct moon_recording *recording;
@@ -37,6 +41,10 @@ struct run {
   enum moon_err err;         /* of what was taken in */
   bool done;
 };
+
+/* Of the one process: what the watchdog looks at, and whose resume it stops. */
+static struct moon_pulse pulse;
+static struct moon_host *watched;
 
 static void note(struct run *r, const char *level, const char *text) {
   if (r->out->log.n < LOG_MAX) { moon_print_printf(&r->out->log, "%s %s\n", level, text); }
@@ -196,9 +204,10 @@ static bool start(struct run *r) {
   if (moon_engine_new(&e, io, r->loop, &r->engine)) { return out_of_memory(r); }
   moon_loop_on_turn(r->loop, turn, r);
   struct moon_host_config h = {.engine = r->engine, .plan = r->plan, .answer = answer, .sink = sink, .log = say, .skipped = skipped, .done = done, .arg = r,
-                               .epoch_s = BEGIN_S - (double)MOON_VIRTUAL_BEGIN_US / 1e6, .in_step = true};
+                               .epoch_s = BEGIN_S - (double)MOON_VIRTUAL_BEGIN_US / 1e6, .in_step = true, .pulse = &pulse};
   enum moon_err err = moon_host_new(&h, &r->host);
   if (err) { return fail(r, err == MOON_E_NOMEM ? "out of memory" : "the probe does not load"); }
+  watched = r->host;
   if (r->trial->runs > 1) {
     if (every <= 0) { return fail(r, "several runs, but neither the probe nor the case has `every`"); }
     uint64_t every_us = (uint64_t)(every * 1e6), soon_us = every_us / 2 < SOON_US ? every_us / 2 : SOON_US;
@@ -212,6 +221,7 @@ static bool start(struct run *r) {
 static void finish(struct run *r) {
   uint32_t n = r->trial ? r->trial->fleet->n_kinds : 0;
   if (r->engine) { moon_timer_stop(r->engine, &r->last); }
+  watched = NULL;
   moon_host_free(r->host);
   moon_engine_free(r->engine);
   moon_inhouse_fini(&r->inhouse);
@@ -261,7 +271,7 @@ void moon_trial_try(const struct moon_trial *trial, const struct moon_trial_watc
   run(&r);
 }
 
-struct guarded { void (*body)(void *arg); void *arg; };
+struct guarded { void (*body)(void *arg); void *arg; int err; };
 
 static void *run_guarded(void *arg) {
   struct guarded *g = arg;
@@ -269,25 +279,46 @@ static void *run_guarded(void *arg) {
   return NULL;
 }
 
+/* From a signal handler in the thread of the cases, inside a resume. */
+static void stop_resume(void *arg, uint64_t resume, uint64_t since_ns) {
+  (void)arg;
+  if (watched) { moon_host_stop_resume(watched, resume, since_ns); }
+}
+
+static void *watch_guarded(void *arg) {
+  static const struct moon_watchdog w = {.pulse = &pulse, .limit_ms = WATCH_MS, .stop = stop_resume};
+  struct guarded *g = arg;
+  g->err = moon_watchdog_run(&w, STACK_OCTETS, run_guarded, g);
+  return NULL;
+}
+
 int moon_trial_guard(void (*body)(void *arg), void *arg, const _Atomic uint32_t *begun) {
-  struct guarded g = {body, arg};
+  static struct guarded g; /* outlives the call where the thread does */
   pthread_attr_t attr;
   pthread_t thread;
+  sigset_t prof, was;
+  g = (struct guarded){body, arg, 0};
+  sigemptyset(&prof);
+  sigaddset(&prof, SIGPROF); /* it is for the thread that watches */
+  pthread_sigmask(SIG_BLOCK, &prof, &was);
   pthread_attr_init(&attr);
-  int err = pthread_attr_setstacksize(&attr, STACK_OCTETS);
-  if (!err) { err = pthread_create(&thread, &attr, run_guarded, &g); }
+  int err = pthread_attr_setstacksize(&attr, THREAD_STACK_OCTETS);
+  if (!err) { err = pthread_create(&thread, &attr, watch_guarded, &g); }
   pthread_attr_destroy(&attr);
-  if (err) { return err; }
   struct timespec until;
-  for (uint32_t seen = 0, since = 0; since < MOON_TRIAL_S;) {
+  for (uint32_t seen = 0, since = 0; !err && since < MOON_TRIAL_S;) {
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec++;
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0) { return 0; }
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
+      pthread_sigmask(SIG_SETMASK, &was, NULL);
+      return g.err;
+    }
     uint32_t now = *begun;
     since = now == seen ? since + 1 : 0;
     seen = now;
   }
-  return -1;
+  pthread_sigmask(SIG_SETMASK, &was, NULL);
+  return err ? err : -1;
 }
 
 void moon_tried_fini(struct moon_tried *t) {

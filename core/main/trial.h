@@ -6,7 +6,7 @@
 #include "../bind/trial/trial.h"
 #include "golden.h"
 
-#define MOON_TRIAL_S 60u /* of real time without progress: what takes longer computes for ever */
+#define MOON_TRIAL_S 60u /* of real time without progress: what takes longer computes for ever, in C, where no script can be stopped */
 
 struct moon_tried {
   struct moon_golden golden;
@@ -28,7 +28,8 @@ struct moon_trial_watch {
 void moon_trial_try(const struct moon_trial *trial, const struct moon_trial_watch *watch, struct moon_tried *out);
 void moon_tried_fini(struct moon_tried *t);
 
-/* Runs body(arg) in a thread with a stack for Lua, and waits. 0: it is over. An errno: it could not be started. -1: *begun did not
+/* Runs body(arg) in a thread with a stack for Lua, and waits; scripts that do not wait in there are stopped as where they poll, though
+ * later, see moon_host_stop_resume. One at a time in a process. 0: it is over. An errno: it could not be started. -1: *begun did not
  * change for MOON_TRIAL_S; the thread still computes and cannot be stopped: the process is to be left. */
 int moon_trial_guard(void (*body)(void *arg), void *arg, const _Atomic uint32_t *begun);
 

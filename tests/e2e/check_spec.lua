@@ -204,6 +204,13 @@ return { every = 5, run = function(device, out)
   out:info("name", name:upper())
 end }]], "p:3: warning: attempt to index local 'name' (a nil value) (with an agent that has nothing of this)")
     end)
+    it("a loop without an end is stopped where it is, whoever answers", function()
+      local path = write("p.lua", run "  local n = 0\n  while true do n = n + 1 end")
+      local status, out = check(path)
+      assert.equal(1, status)
+      assert.matches("^[^\n]+p%.lua:4: error: stopped after %d+ ms of processor time without a wait, 50 are allowed[^\n]+\n1 error, 0 warnings\n$", out)
+    end)
+
     it("counters where numbers end", function()
       tells([[
 return { every = 5, run = function(device, out)

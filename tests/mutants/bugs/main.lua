@@ -210,4 +210,6 @@ return {
     from = "return real.name ? real.name args : none;", to = "return real.name args;" },
   { name = "mib: a module that is read anew is kept as it was, too", file = "core/main/mib.c", tests = { "e2e/mib_spec" },
     from = "{ return !moon_modules_find(&j->modules, name); }", to = "{ return j && name; }" },
+  { name = "test, check: a script that never waits is left alone", file = "core/main/trial.c", tests = { "e2e/check_spec", "e2e/test_spec" },
+    from = "  watched = r->host;\n", to = "" },
 }
