@@ -46,6 +46,8 @@ describe("moonpoll check", function()
           'p:2: error: metrics.x: type is counter, gauge, info, state or event, not "guage"' },
       ["raises when it is loaded"] = { "local x = nil\nreturn { every = x.y }", "p:2: error: attempt to index local 'x' (a nil value)" },
       ["wants a module that is not there"] = { "local m = require 'gone'", "p:1: error: module 'gone' not found" },
+      ["wants a MIB module by half its name"] =
+        { "local IF = require 'moonpoll'.mib 'IFMIB'", "p:1: error: no MIB module 'IFMIB' is known; is it IF-MIB?" },
       ["is not there"] = { nil, "p: error: No such file or directory" },
     } do
       it(what, function()
@@ -78,8 +80,11 @@ describe("moonpoll check", function()
       ["an OID"] = { run 'local _ = device:get "1.3.6.1..1"', "p:3: error: '1.3.6.1..1' is no OID" },
       ["an OID that is put together"] =
         { run('for _ in device:rows { a = base .. ".x" } do end', 'local base = "1.3.6.1.4.1.9"'), "p:3: error: '1.3.6.1.4.1.9.x' is no OID" },
-      ["a name"] = { run 'local _ = device:get "IF-MIB::ifNope.1"', "p:3: error: 'IF-MIB::ifNope.1' is no OID: Sub-id not found: (top) -> ifNope" },
-      ["an object of a module"] = { run('local _ = device:table { a = IF.ifInOctet }', SNMP), "p:3: error: IF-MIB has no 'ifInOctet'" },
+      ["a name"] = { run 'local _ = device:get "IF-MIB::ifNope.1"',
+        "p:3: error: 'IF-MIB::ifNope.1' is no OID: Sub-id not found: (top) -> ifNope; is it ifName?" },
+      ["an object of a module"] = { run('local _ = device:table { a = IF.ifInOctet }', SNMP), "p:3: error: IF-MIB has no 'ifInOctet'; is it ifInOctets?" },
+      ["a name in another case"] = { run 'local _ = device:get "sysUptime.0"',
+        "p:3: error: 'sysUptime.0' is no OID: Sub-id not found: (top) -> sysUptime; is it sysUpTime?" },
       ["a label of an object"] = { run("state.x = IF.ifOperStatus.upp", SNMP), "p:3: error: ifOperStatus has no value named 'upp'; is it up?" },
       ["a module of a MIB"] =
         { run('local _ = snmp.mib "NO-MIB"', SNMP), "p:3: error: no MIB module 'NO-MIB' is known; moonpoll mib add FILE makes one known" },

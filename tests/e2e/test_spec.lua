@@ -178,7 +178,8 @@ end }]]
 
   it("a loop without an end fails its case, and the next one runs", function()
     local d = dir { ["loop.lua"] = "return { every = 60, run = function(device, out)\n  while true do end\nend }",
-                    ["a.test.lua"] = "return { probe = 'loop.lua', recording = 'box.snmprec', runs = 2 }", ["b.test.lua"] = case "runs = 2" }
+                    ["a.test.lua"] = "return { probe = 'loop.lua', recording = 'box.snmprec', runs = 2 }",
+                    ["b.test.lua"] = case "runs = 2" }
     local status, out = test(d, "--update")
     assert.equal(1, status)
     assert.matches("FAIL  a: the script raised an error in 2 of 2 runs[^\n]*\n.*loop%.lua:2: stopped after %d+ ms of processor time without a wait, 50 are allowed", out)

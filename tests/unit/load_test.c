@@ -41,8 +41,8 @@ static void configuration_errors(void **state) {
     {"return { auth = { a = { community = 'x' [[" SECRET "]] } } }", "moon.lua:1: '}' expected"},
     {"return { auth = { a = { community = x " SECRET "' } } }", "moon.lua:1: '}' expected"},
     {"return { x = 1 '" SECRET "' }", "moon.lua:1: '}' expected"},
-    {"return 1", "moon.lua:1: returns no table"},
-    {"local x = {\n}\n", "moon.lua:2: returns no table"},
+    {"return 1", "moon.lua:1: returns no table: a configuration is return { targets = { ... }, probes = { ... } }"},
+    {"local x = {\n}\n", "moon.lua:2: returns no table: a configuration is return { targets = { ... }, probes = { ... } }"},
     {"local x = nil\nreturn x.y", "moon.lua:2: attempt to index local 'x' (a nil value)"},
     {"return io.open('x')", "moon.lua:1: attempt to index global 'io' (a nil value)"},
     {"return require 'x'", "moon.lua:1: attempt to call global 'require' (a nil value)"},
@@ -151,8 +151,9 @@ static void probe_errors(void **state) {
   (void)state;
   static const struct { const char *probe, *want; } CASES[] = {
     {"local a\nlocal b\nx foo", "sub/x.lua:3: '=' expected near 'foo'"},
-    {"", "sub/x.lua:1: returns no table"},
-    {"local function f() return {} end\n-- return\nreturn\n'x'", "sub/x.lua:3: returns no table"},
+    {"", "sub/x.lua:1: returns no table: a probe ends with return { run = function(device, out) ... end }"},
+    {"local function f() return {} end\n-- return\nreturn\n'x'",
+     "sub/x.lua:3: returns no table: a probe ends with return { run = function(device, out) ... end }"},
     {"return {}", "sub/x.lua:1: run is missing"},
     {"local t = {}\nreturn {\n  every = 5,\n}", "sub/x.lua:2: run is missing"},
     {"local t = {}\nreturn t", "sub/x.lua: run is missing"},
@@ -189,7 +190,7 @@ static void probe_errors(void **state) {
      "sub/x.lua:4: every: a number is expected, not a userdata"},
     {"local snmp = require 'moonpoll'\nlocal IF = snmp.mib 'NO-SUCH-MIB'\nreturn {}",
      "sub/x.lua:2: no MIB module 'NO-SUCH-MIB' is known; moonpoll mib add FILE makes one known"},
-    {"local IF = require('moonpoll').mib 'IF-MIB'\nreturn { x = IF.ifDescr, y = IF.ifDexcr }", "sub/x.lua:2: IF-MIB has no 'ifDexcr'"},
+    {"local IF = require('moonpoll').mib 'IF-MIB'\nreturn { x = IF.ifDescr, y = IF.ifDexcr }", "sub/x.lua:2: IF-MIB has no 'ifDexcr'; is it ifDescr?"},
     {"\x1bLJ\x02", "sub/x.lua: bytecode is not loaded, only text"},
   };
   for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) { refuse_probe(CASES[i].probe, CASES[i].want); }

@@ -166,8 +166,8 @@ static void a_number_that_was_kept_is_refused(void **state) {
 
 static void no_state_holds_one(void **state) {
   (void)state;
-  run("return { run = function(device, out, state) state.out = out:with { a = 1 } end }");
-  expect(r.log, "its state holds something else than numbers, strings, booleans and tables: dropped");
+  run("return { run = function(device, out, state) state.list = { 7, { out = out:with { a = 1 } } } end }");
+  expect(r.log, "its state holds something else than numbers, strings, booleans and tables, at state.list[2].out[1]: dropped");
   host_rig_fini(&r);
 }
 

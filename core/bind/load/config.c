@@ -78,7 +78,7 @@ void moon_config_open(struct moon_fields *f, const char *path) {
   }
   lua_remove(L, -2);
   if (!lua_istable(L, -1)) {
-    moon_draft_fail(f->d, "%s:%u: returns no table", path, moon_where_return(f->text, len));
+    moon_draft_fail(f->d, "%s:%u: returns no table: a configuration is return { targets = { ... }, probes = { ... } }", path, moon_where_return(f->text, len));
     moon_fields_raise(f);
   }
   moon_fields_keys(f, KEYS);

@@ -42,6 +42,19 @@ static int nearest(lua_State *L) {
   return 1;
 }
 
+/* meant(text): of a name of an OID that is none, the object it was meant to be, or nil: "sysUptime.0", "IF-MIB::ifdescr" [-0, +1, e] */
+static int meant(lua_State *L) {
+  char name[64];
+  const char *text = luaL_checkstring(L, 1), *colons = strstr(text, "::"), *from = colons ? colons + 2 : text;
+  size_t n = strcspn(from, ".[");
+  if (!n || n >= sizeof name) { return 0; }
+  memcpy(name, from, n);
+  name[n] = 0;
+  moon_mib_push_nearest(L, colons ? text : NULL, colons ? (size_t)(colons - text) : 0, name);
+  if (!lua_isnil(L, -1) && strcmp(lua_tostring(L, -1), name) == 0) { return 0; } /* the name is right, the index is not */
+  return 1;
+}
+
 static bool parse(const char *text, size_t n, uint8_t oid[MOON_OID_MAX_LEN], size_t *len, char why[WHY_MAX]) {
   return moon_mib_parse(text, n, oid, MOON_OID_MAX_LEN, len, why, why ? WHY_MAX : 0) == MOON_OK;
 }
@@ -108,7 +121,8 @@ static void tell_metrics(lua_State *L, struct moon_review *r) { /* the table or 
 }
 
 static int review(lua_State *L) { /* [-0, +0, e] */
-  static const luaL_Reg functions[] = {{"say", say}, {"nearest", nearest}, {"oid", oid_of}, {"object", object_of}, {"source", has_source}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"say", say}, {"nearest", nearest}, {"oid", oid_of}, {"meant", meant},
+                                       {"object", object_of}, {"source", has_source}, {NULL, NULL}};
   struct work *w = lua_touserdata(L, 1);
   luaL_openlibs(L);
   moon_env_protect(L);

@@ -525,7 +525,7 @@ void moon_script_add(lua_State *L, struct moon_draft *d, const struct moon_scrip
   if (d->err) { raise(L); }
   if (!lua_istable(L, -1)) {
     const struct moon_source *own = c->sources;
-    moon_draft_fail(d, "%s:%u: returns no table", s->path, moon_where_return((const char *)own->text, own->len));
+    moon_draft_fail(d, "%s:%u: returns no table: a probe ends with return { run = function(device, out) ... end }", s->path, moon_where_return((const char *)own->text, own->len));
     raise(L);
   }
   struct moon_fields f = {.L = L, .d = d, .file = s->path, .text = (const char *)c->sources[0].text, .len = c->sources[0].len};

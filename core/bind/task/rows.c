@@ -351,7 +351,7 @@ static uint64_t hash_name(uint64_t hash, const struct moon_name *n) {
 /* The column with the key at idx. */
 static uint16_t column_of(lua_State *L, const struct moon_rows *w, int idx, const char *what) {
   int i = moon_shape_find(L, w->columns, idx);
-  if (i < 0) { luaL_error(L, "%s: no column has the key %s", what, lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : luaL_typename(L, idx)); }
+  if (i < 0) { luaL_error(L, "%s: no column has the key %s", what, lua_isstring(L, idx) ? lua_tostring(L, idx) : luaL_typename(L, idx)); }
   return (uint16_t)i;
 }
 

@@ -417,7 +417,7 @@ void moon_run_end(struct moon_run *r) {
   while (!moon_list_empty(&r->tasks)) { moon_task_free(MOON_LIST_ENTRY(r->tasks.next, struct moon_task, node), false); }
   moon_rows_end_all(r);
   if (r->timed_out) { say_timed_out(r, word); }
-  bool kept = moon_state_check(h, d->device, moon_shift_ref(d->device, r->version)); /* however the run ended: it is there for the next one */
+  bool kept = moon_state_check(h, d->device, moon_shift_ref(d->device, r->version), r->version->title); /* however the run ended: it is there for the next one */
   if (!kept && !r->err && !r->unmatched) { r->err = MOON_E_PUBLIC_N; }
   struct moon_run_head head = {.started_s = r->started_s, .run_s = seconds, .version = r->version->plan->version,
                                .skipped_nil = r->skipped_nil, .err = r->err, .first = !d->ran, .silent = word != WORD_ENOUGH};

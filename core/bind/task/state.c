@@ -1,5 +1,8 @@
 #include "state.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* device[2] is the table itself, so that a script that assigns device.state something else loses nothing. */
 #define AT 2
 
@@ -34,12 +37,24 @@ void moon_state_put(lua_State *L) {
   lua_pop(L, 1);
 }
 
-struct count { uint32_t values; size_t octets; };
+struct count { uint32_t values; size_t octets; char key[96]; };
+
+/* In front of the path of what cannot be kept, ".ports[3]": the key at idx. */
+static void note_key(lua_State *L, int idx, struct count *c) {
+  char path[sizeof c->key];
+  memcpy(path, c->key, sizeof path);
+  if (lua_type(L, idx) == LUA_TSTRING) {
+    (void)snprintf(c->key, sizeof c->key, ".%.40s%.50s", lua_tostring(L, idx), path);
+  } else if (lua_type(L, idx) == LUA_TNUMBER) {
+    (void)snprintf(c->key, sizeof c->key, "[%.14g]%.50s", lua_tonumber(L, idx), path);
+  }
+}
 
 /* Why the table at the top cannot be kept; NULL: it can. */
 static const char *fault(lua_State *L, int depth, struct count *c) {
   if (depth > MOON_STATE_DEPTH_MAX) { return "is nested too deep, or contains itself"; }
   if (!lua_checkstack(L, 8)) { return "is nested too deep"; }
+  int key = lua_gettop(L) + 1;
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     for (int i = -2; i < 0; i++) {
@@ -53,6 +68,7 @@ static const char *fault(lua_State *L, int depth, struct count *c) {
         default: why = "holds something else than numbers, strings, booleans and tables";
       }
       if (!why && (++c->values > 2 * MOON_STATE_VALUES_MAX || c->octets > MOON_STATE_OCTETS_MAX)) { why = "has grown too large"; }
+      if (why && i == -1 && c->octets <= MOON_STATE_OCTETS_MAX && c->values <= 2 * MOON_STATE_VALUES_MAX) { note_key(L, key, c); }
       if (why) { return why; }
     }
     lua_pop(L, 1);
@@ -93,11 +109,11 @@ void moon_state_copy(lua_State *L, int idx) {
 static int check(lua_State *L) {
   struct count c = {0};
   const char *why = fault(L, 1, &c);
-  if (why) { lua_pushstring(L, why); } else { lua_pushnil(L); }
+  if (why) { lua_pushfstring(L, "%s%s%s", why, *c.key ? ", at state" : "", c.key); } else { lua_pushnil(L); }
   return 1;
 }
 
-bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref) {
+bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref, const char *title) {
   lua_State *L = h->L;
   int top = lua_gettop(L);
   bool good = true;
@@ -117,7 +133,7 @@ bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref) {
     const char *why = lua_pcall(L, 1, 1, 0) ? "could not be looked through" : lua_tostring(L, -1);
     if (why) {
       good = false;
-      moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its state %s: dropped", d->probe->plan->name, d->target->plan->name, why);
+      moon_host_log(h, MOON_LOG_ERROR, "%s: %s: its state %s: dropped", title, d->target->plan->name, why);
       lua_pushnil(L);
       lua_rawseti(L, top + 1, AT);
     }

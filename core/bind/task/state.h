@@ -24,8 +24,8 @@ void moon_state_push_of(lua_State *L, int idx);
 void moon_state_copy(lua_State *L, int idx);
 /* Why the table at the top cannot be kept as a state; NULL: it can. [-0, +0, m] */
 const char *moon_state_fault(lua_State *L);
-/* Of the device table ref, LUA_NOREF: none. false: it holds what cannot be kept, which is told and dropped with the rest of it. Not from
- * inside Lua. */
-bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref);
+/* Of the device table ref, LUA_NOREF: none. false: it holds what cannot be kept, which is told (title: of which version) and dropped with
+ * the rest of it. Not from inside Lua. */
+bool moon_state_check(struct moon_host *h, struct moon_device *d, int ref, const char *title);
 
 #endif

@@ -4,18 +4,24 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../names/print.h"
 #include "../../names/resolve.h"
+#include "../load/where.h"
 #include "decode.h"
 #include "number.h"
 
 #define OBJECT "moonpoll.object"
 #define WHY_MAX 256
 #define SHOW_BUFFER 1024 /* longer results go to a userdata */
+#define NEAR_MAX 4096    /* names of which the nearest is looked for, */
+#define NEAR_APART 3     /* none of them longer or shorter by more letters; */
+#define NEAR_OBJECT 3    /* and objects begin with the same ones, in any case: there are thousands; */
+#define NEAR_MODULE 2    /* as modules do */
 
 /* Fields of an object no script can name: their addresses are the keys. */
 static const char oid_key = 0, instance_key = 0, self_key = 0;
@@ -221,6 +227,45 @@ static bool push_convention(lua_State *L, const char *module, size_t module_n, c
   return false;
 }
 
+/* Names that may have been meant by one of len letters. */
+struct near { const char **list; uint32_t n; size_t len, same; };
+
+static void consider(struct near *c, struct moon_text_view one, const char *name) {
+  size_t apart = one.n < c->len ? c->len - one.n : one.n - c->len;
+  if (apart <= NEAR_APART && c->n < NEAR_MAX && strncasecmp(one.p, name, c->same) == 0) { c->list[c->n++] = one.p; }
+}
+
+void moon_mib_push_nearest(lua_State *L, const char *module, size_t module_n, const char *name) {
+  const struct moon_names *s = moon_mib_names();
+  struct near c = {.list = lua_newuserdata(L, (NEAR_MAX + 1) * sizeof *c.list), .len = strlen(name), .same = NEAR_OBJECT};
+  struct moon_mib_node node;
+  for (uint32_t i = s->n; i-- > 0;) {
+    const struct moon_mib *m = &s->block[i];
+    uint32_t k = module ? moon_mib_find_module(m, module, module_n) : MOON_MIB_NONE;
+    if (module && k == MOON_MIB_NONE) { continue; }
+    for (uint32_t at = 0; moon_mib_node(m, at, &node); at++) {
+      if (!module || node.module == k) { consider(&c, node.name, name); }
+    }
+  }
+  c.list[c.n] = NULL;
+  const char *best = moon_where_nearest(c.list, name);
+  lua_pushstring(L, best);
+  lua_remove(L, -2);
+}
+
+/* The name of the module that is nearest, or nil. [-0, +1, m] */
+static void push_nearest_module(lua_State *L, const char *name) {
+  const struct moon_names *s = moon_mib_names();
+  struct near c = {.list = lua_newuserdata(L, (NEAR_MAX + 1) * sizeof *c.list), .len = strlen(name), .same = NEAR_MODULE};
+  for (uint32_t i = s->n; i-- > 0;) {
+    struct moon_text_view one;
+    for (uint32_t k = 0; (one = moon_mib_module_name(&s->block[i], k)).n; k++) { consider(&c, one, name); }
+  }
+  c.list[c.n] = NULL;
+  lua_pushstring(L, moon_where_nearest(c.list, name));
+  lua_remove(L, -2);
+}
+
 /* module.name: made when it is first asked for. Upvalue 1: the module's name. [-0, +1, m e] */
 static int module_field(lua_State *L) {
   size_t module_n, n;
@@ -235,7 +280,9 @@ static int module_field(lua_State *L) {
   if (moon_names_named(moon_mib_names(), module, module_n, name, n, &ref)) {
     push_object(L, &ref);
   } else if (!push_convention(L, module, module_n, name, n)) {
-    return luaL_error(L, "%s has no '%s'", module, name);
+    moon_mib_push_nearest(L, module, module_n, name);
+    if (lua_isnil(L, -1)) { return luaL_error(L, "%s has no '%s'", module, name); }
+    return luaL_error(L, "%s has no '%s'; is it %s?", module, name, lua_tostring(L, -1));
   }
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 3);
@@ -251,6 +298,8 @@ int moon_mib_module(lua_State *L) {
   if (!moon_names_module(moon_mib_names(), name, n)) {
     const char *fault = moon_mib_fault();
     if (fault && moon_mib_place(path, sizeof path)) { return luaL_error(L, "no MIB module '%s' is known: %s %s", name, path, fault); }
+    push_nearest_module(L, name);
+    if (!lua_isnil(L, -1)) { return luaL_error(L, "no MIB module '%s' is known; is it %s?", name, lua_tostring(L, -1)); }
     return luaL_error(L, "no MIB module '%s' is known; moonpoll mib add FILE makes one known", name);
   }
   open_objects(L);

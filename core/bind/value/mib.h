@@ -30,6 +30,9 @@ static inline size_t moon_mib_parse_room(const char *text, size_t n) { return st
 /* The row of the object at idx, whose index it has. false: no object of a table. */
 bool moon_mib_row(lua_State *L, int idx, struct moon_ref *row);
 
+/* The name of an object that is nearest to this one, of a module (NULL: of any), or nil: for messages. [-0, +1, m] */
+void moon_mib_push_nearest(lua_State *L, const char *module, size_t module_n, const char *name);
+
 /* snmp.mib, snmp.oid, snmp.name, snmp.show: see lua/moonpoll/init.lua. [-1, +1, m e] */
 int moon_mib_module(lua_State *L);
 int moon_mib_oid(lua_State *L);

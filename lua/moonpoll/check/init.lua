@@ -90,7 +90,10 @@ local function check(chunk, module, c)
     elseif is(v, "string") then
       local why
       oid, why = c.oid(v.s)
-      if not oid then return say(true, line, "'%s' is no OID%s", v.s, why and why ~= "" and ": " .. why or "") end
+      if not oid then
+        local near = not find(v.s, "^%.?%d") and c.meant(v.s)
+        return say(true, line, "'%s' is no OID%s%s", v.s, why and why ~= "" and ": " .. why or "", near and format("; is it %s?", near) or "")
+      end
     end
     if not oid or not role then return end
     local kind, name, instance = c.object(oid)
@@ -536,7 +539,8 @@ end
 --- Looks through a probe.
 -- @tparam {{text=string,module=boolean},...} sources  they compile; the probe itself is the first, then the modules beside it
 -- @tparam table c  say(number of the source, severe, line, text); env: what is global in the sandbox; nearest(names, name);
---   oid(text): the dotted text, or nil, why; object(oid): kind, name, is it an instance?; source(name): is there such a module?
+--   oid(text): the dotted text, or nil, why; meant(text): the object that was meant, or nil;
+--   object(oid): kind, name, is it an instance?; source(name): is there such a module?
 -- @treturn {string=string,...} types of the metrics that are declared, "" where it is not told; nil: none are, or they are not written out
 function _M.probe(sources, c)
   local chunks, later = {}, {}
