@@ -290,6 +290,8 @@ bool moon_crew_order(const struct moon_child *w, uint64_t op, uint64_t number, i
   return sendmsg(w->order_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof order;
 }
 
+bool moon_crew_is_gone(int cause) { return cause == EPIPE || cause == ECONNRESET; }
+
 /* Each part of it as much as a worker takes in at one go: a device of each probe there costs it half a microsecond. */
 static uint32_t targets_of_a_part(const struct moon_plan *plan) {
   uint32_t n_duties = 1, least = 1 + plan->n_credentials / 16; /* all of which come with each part */
@@ -314,9 +316,10 @@ static bool put_change(const struct moon_master *m, uint32_t slot, const struct 
 void moon_crew_tell(struct moon_master *m, uint32_t slot, const struct moon_change *change) {
   struct moon_child *w = &m->workers[slot];
   int fd = moon_orders_file("change");
-  bool done = fd >= 0 && put_change(m, slot, change, fd) && moon_crew_order(w, MOON_ORDER_CHANGE, 0, fd);
+  bool made = fd >= 0 && put_change(m, slot, change, fd), done = made && moon_crew_order(w, MOON_ORDER_CHANGE, 0, fd);
+  bool gone = made && !done && moon_crew_is_gone(errno); /* who follows begins with all of it */
   if (fd >= 0) { close(fd); }
-  if (done) { return; }
+  if (done || gone) { return; }
   moon_log(MOON_LOG_ERROR, "worker %u (pid %d) takes no change: killed", slot, (int)w->pid);
   kill(w->pid, SIGKILL);
 }

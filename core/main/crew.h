@@ -30,8 +30,10 @@ void moon_crew_output(struct moon_master *m);
 void moon_crew_kill(struct moon_master *m);
 /* The worker of this slot, for the judge; arg is the master. */
 void moon_crew_kill_stuck(void *arg, uint32_t slot);
-/* One order with its number or deadline, see worker.h; fd goes along, -1: none. false: it cannot be told now. */
+/* One order with its number or deadline, see worker.h; fd goes along, -1: none. false: it cannot be told now; errno. */
 bool moon_crew_order(const struct moon_child *w, uint64_t op, uint64_t number, int fd);
+/* Of an order's errno: the worker is at its end, as who was replaced or killed is a moment before that is heard. */
+bool moon_crew_is_gone(int cause);
 /* Its part of a change. A worker that cannot be told starts anew, with the plan that holds now. */
 void moon_crew_tell(struct moon_master *m, uint32_t slot, const struct moon_change *change);
 

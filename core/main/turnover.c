@@ -64,6 +64,7 @@ static void tell(struct moon_master *m, uint32_t slot) {
     t->waiting |= UINT64_C(1) << slot;
     return;
   }
+  if (moon_crew_is_gone(errno)) { return; } /* who follows joins */
   moon_log(MOON_LOG_ERROR, "worker %u (pid %d) takes no order: killed", slot, (int)m->workers[slot].pid);
   kill(m->workers[slot].pid, SIGKILL);
 }

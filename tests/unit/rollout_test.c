@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "bind/task/pulse.h"
+#include "main/crew.h"
 #include "main/inner.h"
 #include "main/log.h"
 
@@ -363,6 +365,16 @@ static void a_killed_master(void **unused) {
   assert_int_equal(version(&r, 0), 7);
   assert_int_equal(r.m.reload.asked, 0);
   end(&r);
+
+  begin(&r, 1, 2, N, dir);
+  prepare(&r, 7, 2, false);
+  lose(&r); /* before it came to anything else */
+  follows(&r, 7, 2, 1, false);
+  assert_int_equal(state(&r), MOON_ROLLOUT_GOING);
+  lose(&r);
+  follows(&r, 1, 2, 1, false); /* its file is as it was */
+  assert_int_equal(state(&r), MOON_ROLLOUT_NONE);
+  end(&r);
 }
 
 /* What a child that will be killed tells of itself; files: of p and q. */
@@ -455,9 +467,46 @@ static int drop(void **unused) {
   return rmdir(dir); /* nothing is left */
 }
 
+/* Who is at its end takes no order, and is no fault; who does not take them is. */
+static void orders_to_who_is_gone(void **unused) {
+  (void)unused;
+  for (int stuck = 0; stuck < 2; stuck++) {
+    struct moon_change c;
+    struct rig r;
+    const char *why;
+    int ends[2], status;
+    begin(&r, 1, 2, 10, NULL);
+    assert_int_equal(moon_change_make(r.m.plan, r.m.plan, &c), MOON_OK);
+    r.workers[0].pid = fork();
+    if (r.workers[0].pid == 0) {
+      alarm(10); /* whatever becomes of the test */
+      for (;;) { pause(); }
+    }
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+    r.workers[0].order_fd = ends[0];
+    while (stuck && write(ends[0], "x", 1) == 1) {}
+    if (!stuck) { close(ends[1]); }
+    moon_crew_tell(&r.m, 0, &c);
+    assert_int_equal(stuck ? waitpid(r.workers[0].pid, &status, 0) : r.workers[0].pid, r.workers[0].pid);
+    if (!stuck) {
+      assert_true(moon_turnover_prepare(&r.m, &c, &why));
+      assert_int_equal(r.m.turnover.waiting, 0);
+      usleep(10000);
+      assert_int_equal(waitpid(r.workers[0].pid, &status, WNOHANG), 0);
+      kill(r.workers[0].pid, SIGKILL);
+      waitpid(r.workers[0].pid, &status, 0);
+    }
+    r.workers[0].pid = 0;
+    close(ends[0]);
+    if (stuck) { close(ends[1]); }
+    moon_change_fini(&c);
+    end(&r);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(few_targets_at_once), cmocka_unit_test(from_step_to_step), cmocka_unit_test(back),
                                      cmocka_unit_test(a_lost_worker), cmocka_unit_test(the_same_trial), cmocka_unit_test(ended_by_others), cmocka_unit_test(another_master),
-                                     cmocka_unit_test(a_killed_master), cmocka_unit_test(killed_at_any_moment)};
+                                     cmocka_unit_test(a_killed_master), cmocka_unit_test(killed_at_any_moment), cmocka_unit_test(orders_to_who_is_gone)};
   return cmocka_run_group_tests(tests, make, drop);
 }
