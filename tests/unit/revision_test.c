@@ -615,6 +615,38 @@ static void without_memory(void **state) {
   }
 }
 
+/* Figures may differ; another place, another version and what comes after a run that went well are told. */
+static void a_mistake_is_told_once(void **state) {
+  (void)state;
+  static const char again[] = "return { run = function(device, out, state) state.n = (state.n or 0) + 1 error('oops ' .. state.n) end }";
+  struct host_rig r;
+  begin(&r, 1, again);
+  host_rig_loop(&r, 0.35);
+  assert_true(count(r.log, "oops ") >= 3);
+  assert_int_equal(count(r.log, "error: "), 1);
+  prepare(&r, "return { run = function(device, out, state) state.n = state.n + 1\nerror('oops ' .. state.n) end }", 1);
+  put(&r, 1, MOON_SHARE_FINAL);
+  host_rig_loop(&r, 0.35);
+  assert_int_equal(count(r.log, "error: "), 2);
+  prepare(&r, "return { run = function(device, out, state) state.n = state.n + 1\nif state.n % 2 > 0 then error('oops') end\nerror('oops') end }", 2);
+  put(&r, 2, MOON_SHARE_FINAL);
+  r.log_len = 0;
+  r.log[0] = 0;
+  host_rig_loop(&r, 0.35);
+  assert_true(count(r.log, "error: ") >= 3);
+  assert_int_equal(count(r.log, "error: "), count(r.log, "oops"));
+  prepare(&r, "return { run = function(device, out, state) state.n = state.n + 1\nif state.n % 3 > 0 then error('oops ' .. state.n) end end }", 3);
+  put(&r, 3, MOON_SHARE_FINAL);
+  r.log_len = 0;
+  r.log[0] = 0;
+  host_rig_loop(&r, 0.95);
+  unsigned well = count(r.log, "well again, after: script");
+  assert_in_range(well, 2, 4);
+  assert_in_range(count(r.log, "error: "), well, well + 1);
+  assert_true(count(r.log, "oops ") > well + 1);
+  host_rig_fini(&r);
+}
+
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
@@ -624,7 +656,8 @@ int main(void) {
     cmocka_unit_test(comes_while_on_trial), cmocka_unit_test(what_is_nested_is_a_copy_too),
     cmocka_unit_test(what_has_no_end_is_not_copied), cmocka_unit_test(match_is_asked_again), cmocka_unit_test(ends_with_its_last_run), cmocka_unit_test(only_checked),
     cmocka_unit_test(other_jobs_are_tried), cmocka_unit_test(the_end_of_a_trial_takes_its_time), cmocka_unit_test(two_trials_end_at_once),
-    cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(many_probes_settle), cmocka_unit_test(many_are_prepared), cmocka_unit_test(memory_is_flat), cmocka_unit_test(without_memory),
+    cmocka_unit_test(another_one_meanwhile), cmocka_unit_test(many_probes_settle), cmocka_unit_test(many_are_prepared), cmocka_unit_test(memory_is_flat), cmocka_unit_test(a_mistake_is_told_once),
+    cmocka_unit_test(without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,7 @@ struct moon_duty {
   uint32_t ok, failed;         /* runs */
   char *why;                   /* of the last run that failed, own; NULL: none did, or one was well since */
   struct moon_habit *habit;    /* what its runs are like; NULL: that is not kept */
+  uint32_t told;               /* the beginning of the version whose mistake `why` is */
   uint8_t last_err;            /* how the last run ended: what is said once */
   bool ran;
 };

@@ -248,10 +248,31 @@ static void say_failed(struct moon_run *r, const char *what) {
   say(r, r->duty->ran && r->duty->last_err == r->err ? MOON_LOG_DEBUG : MOON_LOG_WARN, what);
 }
 
+/* Is it what was kept of the error before, traceback and all, but for figures behind the place of the first line? */
+static bool is_alike(const char *was, const char *what) {
+  bool placed = false, traceback = false;
+  while (*was && *what) {
+    if (placed && !traceback && *was >= '0' && *was <= '9' && *what >= '0' && *what <= '9') {
+      was += strspn(was, "0123456789");
+      what += strspn(what, "0123456789");
+      continue;
+    }
+    placed = placed || (was[0] == ':' && was[1] == ' ');
+    traceback = traceback || *was == '\n';
+    if (*was++ != *what++) { return false; }
+  }
+  return !*was; /* it may have been cut off */
+}
+
+/* A mistake of one version, at one place, that goes on: likewise. */
 static void say_script_error(struct moon_run *r, const char *what) {
+  struct moon_duty *d = r->duty;
+  uint32_t version = (uint32_t)r->version->plan->version;
+  bool again = d->ran && d->last_err == MOON_E_PUBLIC_N && d->told == version && d->why && is_alike(d->why, what);
   r->err = MOON_E_PUBLIC_N;
-  keep_why(r->duty, what);
-  say(r, MOON_LOG_ERROR, what);
+  d->told = version;
+  keep_why(d, what);
+  say(r, again ? MOON_LOG_DEBUG : MOON_LOG_ERROR, what);
 }
 
 void moon_run_broken(struct moon_run *r, const char *what) { say_script_error(r, what ? what : "not enough memory"); }
