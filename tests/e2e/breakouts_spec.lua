@@ -32,7 +32,7 @@ end
 ]]
   local function culprit(target)
     local text, lines, at = rig.functions(HEAD, cases)
-    text = text .. ([[return { name = "culprit", every = %g, timeout = 5, limits = { max_requests = 300, max_rows = 2000, max_samples = 1000 },
+    text = text .. ([[return { name = "culprit", every = %g, timeout = 20, limits = { max_requests = 300, max_rows = 2000, max_samples = 1000 },
       run = function(device, out)
       if device.host ~= %q then return end
       n = n + 1

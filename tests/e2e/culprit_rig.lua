@@ -54,7 +54,7 @@ end
 --- Waits for fn as long as the program lives.
 function pair:wait(what, seconds, fn)
   return t.wait_for(what, seconds, function()
-    assert.truthy(self.process:alive(), self.process:stderr())
+    if not self.process:alive() then error("it ended with status " .. t.read(self.process.rc) .. self.process:stderr():sub(-3000)) end
     return fn()
   end)
 end

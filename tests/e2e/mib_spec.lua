@@ -205,7 +205,8 @@ describe("moonpoll mib", function()
     assert.is_true(#clean >= 500 and #broken >= 400 and octets > 25e6)
     -- A sanitizer would tell of the crashes that are meant to happen.
     local command = ("%s mib add --mib-file %s %s"):format(t.program, file, many)
-    local status, out, err = t.run({}, { shell = "export ASAN_OPTIONS=$ASAN_OPTIONS:handle_segv=0; " .. command .. "; s=$?; times >&2; exit $s" })
+    local status, out, err = t.run({}, { shell = "export ASAN_OPTIONS=$ASAN_OPTIONS:handle_segv=0; " .. command .. "; s=$?; times >&2; exit $s",
+      seconds = 120 })
     assert.equal(0, status, err:sub(1, 2000))
     local modules, names = out:match "^(%d+) modules, (%d+) names; "
     assert.is_true(tonumber(modules) >= 990 and tonumber(names) > 60000, out)

@@ -36,7 +36,7 @@ function _M.fleet(text, ...) return _M.start({ t.write("fleet.lua", text), ... }
 function _M.refused(words)
   local all = { t.program, "sim" }
   for _, w in ipairs(words) do all[#all + 1] = w end
-  local status, out, err = t.run(all, { seconds = 10 })
+  local status, out, err = t.run(all)
   assert.equal("", out)
   return status, err
 end

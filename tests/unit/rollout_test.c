@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -421,6 +422,7 @@ static void killed_at_any_moment(void **unused) {
     *l = (struct life){.files = {1, 2}, .force = {1, 2}, .wanted = {1, 2}};
     pid_t pid = fork();
     if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (!freopen("/dev/null", "w", stderr)) { _exit(1); }
       live(l);
     }
