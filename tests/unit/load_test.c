@@ -2,6 +2,8 @@
 #include "load_rig.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "bind/load/load.h"
 
@@ -528,6 +530,27 @@ static void through_a_child(void **state) {
   assert_string_equal(error, "moon.lua:1: C stack overflow");
 }
 
+/* A last line without an end may be half of one a moment after it was written, not before that, and not by the clock of another day. */
+static void a_line_without_an_end(void **state) {
+  static const time_t ago[] = {0, 60, 0, -3600};
+  (void)state;
+  for (size_t i = 0; i < sizeof ago / sizeof *ago; i++) {
+    char error[1024] = "";
+    struct moon_load_options o = said_nothing();
+    o.config = "lines.lua";
+    o.again = true;
+    put("lines.lua", "return { auth = { a = { community = 'x' } }, targets = { { file = 'lines.txt', auth = 'a' } }, probes = { 'p.lua' } }");
+    put("lines.txt", "10.0.0.1\n10.0.0.12");
+    const struct timespec times[2] = {{.tv_sec = time(NULL) - ago[i]}, {.tv_sec = time(NULL) - ago[i]}};
+    assert_int_equal(utimensat(AT_FDCWD, "lines.txt", times, 0), 0);
+    struct moon_plan *p = load(&o, error);
+    assert_string_equal(error, "");
+    assert_int_equal(p->unsettled, i % 2 == 0);
+    assert_int_equal(p->n_targets, i % 2 ? 2 : 0);
+    moon_plan_free(p);
+  }
+}
+
 static void told(void *arg, uint32_t made, uint32_t n) {
   assert_true(made <= n);
   *(uint32_t *)arg = n;
@@ -642,7 +665,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(configuration_errors), cmocka_unit_test(probe_errors), cmocka_unit_test(long_paths_are_whole),
     cmocka_unit_test(everything), cmocka_unit_test(command_line), cmocka_unit_test(hundreds_of_users),
-    cmocka_unit_test(through_a_child), cmocka_unit_test(hostile_plans), cmocka_unit_test(every_allocation_fails_once),
+    cmocka_unit_test(through_a_child), cmocka_unit_test(a_line_without_an_end), cmocka_unit_test(hostile_plans), cmocka_unit_test(every_allocation_fails_once),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

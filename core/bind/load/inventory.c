@@ -423,7 +423,7 @@ static enum moon_err look_whole(struct moon_draft *d, const char *path, const ch
   size_t i = 0;
   while (i < len && (blank(text[i]) || text[i] == '\n')) { i++; }
   if (i == len) { return moon_draft_fail(d, "%s: is empty; [], or a comment in a file of lines, would say that there are no targets", path); }
-  if (json || text[len - 1] == '\n' || stat(path, &st) || time(NULL) - st.st_mtime >= SETTLED_S) { return MOON_OK; }
+  if (json || text[len - 1] == '\n' || stat(path, &st) || llabs(time(NULL) - st.st_mtime) >= SETTLED_S) { return MOON_OK; } /* clocks leap */
   d->plan.unsettled = true;
   return moon_draft_fail(d, "%s: its last line has no end yet", path);
 }
