@@ -256,7 +256,8 @@ static double shortest(const struct moon_plan_probe *p) {
   return every;
 }
 
-static void try_with(struct check *c, struct moon_fleet_kind *kind, const char *with, bool recorded) {
+/* Did it run, or could it not be tried? */
+static bool try_with(struct check *c, struct moon_fleet_kind *kind, const char *with, bool recorded) {
   double every = shortest(c->probe);
   const struct moon_fleet_agent agent = {.name = "device", .addr = {.family = 4, .ip = {127, 1, 0, 1}, .port = 161}};
   struct moon_fleet fleet = {.kinds = kind, .agents = &agent, .n_kinds = 1, .n_agents = 1, .seed = 1};
@@ -280,7 +281,9 @@ static void try_with(struct check *c, struct moon_fleet_kind *kind, const char *
   } else if (recorded && c->n_runs && !tried.golden.n_script && !tried.golden.n_samples && !c->n_failed) {
     moon_findings_add(&c->findings, c->probe->sources[0].path, 0, MOON_FINDING_WARNING, "no sample with %s", kind->recording);
   }
+  bool ran = c->n_runs || tried.error[0];
   moon_tried_fini(&tried);
+  return ran;
 }
 
 static void tell_nil(struct check *c, const char *recording) {
@@ -299,11 +302,12 @@ static void try_all(struct check *c) {
   struct moon_fleet_kind nothing = {.place = place, .recording = "/dev/null"}, silent = nothing;
   uint64_t every_us = (uint64_t)(shortest(c->probe) * 1e6);
   char with[300];
+  bool ran = false;
   for (uint32_t i = 0; i < c->n_recordings; i++) {
     struct moon_fleet_kind kind = {.place = place, .recording = c->recordings[i], .live = true};
     (void)snprintf(with, sizeof with, "with %.250s", c->recordings[i]);
     for (uint32_t k = 0; k < c->n_metrics; k++) { c->metrics[k].nil = c->metrics[k].written = 0; }
-    try_with(c, &kind, with, true);
+    ran = try_with(c, &kind, with, true) || ran;
     tell_nil(c, c->recordings[i]);
     if (!every_us) { every_us = 1000000; }
     kind.live = false;
@@ -312,6 +316,9 @@ static void try_all(struct check *c) {
     kind.hook_root = (const uint8_t *)""; /* of all names */
     (void)snprintf(with, sizeof with, "with %.200s, its counters at 2^53 - 1, 2^53 + 1, 2^64 - 1", c->recordings[i]);
     try_with(c, &kind, with, false);
+  }
+  if (c->n_recordings && !ran && !c->config) { /* of a configuration, recordings are for some of the probes */
+    moon_findings_add(&c->findings, place, 0, MOON_FINDING_WARNING, "it is for none of the recordings (match): it was not tried with them");
   }
   try_with(c, &nothing, "with an agent that has nothing of this", false);
   silent.flaws = &dead;

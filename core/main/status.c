@@ -156,7 +156,7 @@ static int choose(const char *base, long pid, char *dir, size_t cap) {
   }
   size_t n = moon_rundir_list(base, found, INSTANCES_MAX);
   if (pid == 0 && n == 0) {
-    fprintf(stderr, "moonpoll: nothing runs in %s\n", base);
+    fprintf(stderr, "moonpoll: nothing runs in %s; --run-dir names another place\n", base);
     return 1;
   }
   if (pid == 0 && n > 1) {

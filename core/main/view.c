@@ -313,7 +313,9 @@ bool moon_view_live(const char *status, size_t n_status, const char *top, size_t
   if (good) {
     moon_print_printf(out, "moonpoll %s, pid %lld, up ", text_of(s, "version"), whole_of(s, "pid"));
     put_time(out, number_of(s, "seconds"));
-    moon_print_printf(out, ", %lld devices, %zu workers\n", whole_of(s, "devices"), json_array_size(json_object_get(s, "workers")));
+    size_t workers = json_array_size(json_object_get(s, "workers"));
+    moon_print_printf(out, ", %lld device%s, %zu worker%s\n", whole_of(s, "devices"), whole_of(s, "devices") == 1 ? "" : "s", workers,
+                      workers == 1 ? "" : "s");
     moon_print_printf(out, "runs: %lld running, %lld due, %lld well, %lld failed, %lld over their time, %lld skipped; %lld samples\n",
                       whole_of(r, "runs_active"), whole_of(r, "runs_waiting"), whole_of(r, "runs_ok"), whole_of(r, "runs_failed"),
                       whole_of(r, "runs_timeout"), whole_of(r, "runs_skipped"), whole_of(r, "samples"));

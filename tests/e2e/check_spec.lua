@@ -16,6 +16,7 @@ describe("moonpoll check", function()
   end
   assert(os.execute("mkdir -p " .. dir) == 0)
   write("box.snmprec", RECORDING)
+  write("cisco.snmprec", RECORDING .. "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.9.1.1\n")
   local function check(...) return t.run({ t.program, "check", ... }, { seconds = 90 }) end
   -- The findings of a probe, a line each, without the path.
   local function findings(text, ...)
@@ -238,6 +239,12 @@ end }]], ("p:3: warning: rx is a counter and becomes negative (with %s/box.snmpr
       tells("return { every = 5, run = function(device) end }", ("p: warning: no sample with %s/box.snmprec"):format(dir),
         "--recording", dir .. "/box.snmprec")
     end)
+    it("a probe that is for none of the recordings", function()
+      local text = "return { every = 5, match = '1.3.6.1.4.1.9', run = function(_, out) out:gauge('x', 1) end }"
+      tells(text, "p: warning: it is for none of the recordings (match): it was not tried with them", "--recording", dir .. "/box.snmprec")
+      assert.equal("", (findings(text, "--recording", dir .. "/cisco.snmprec", "--recording", dir .. "/box.snmprec")))
+    end)
+
     it("a mistake in a module is told there, and a long path whole", function()
       local long = dir .. "/" .. ("long"):rep(30)
       assert(os.execute("mkdir -p " .. long .. "/lib") == 0)

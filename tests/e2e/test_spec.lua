@@ -182,7 +182,8 @@ end }]]
                     ["b.test.lua"] = case "runs = 2" }
     local status, out = test(d, "--update")
     assert.equal(1, status)
-    assert.matches("FAIL  a: the script raised an error in 2 of 2 runs[^\n]*\n.*loop%.lua:2: stopped after %d+ ms of processor time without a wait, 50 are allowed", out)
+    assert.matches("FAIL  a: the script raised an error in 2 of 2 runs[^\n]*\n.*" ..
+                   "loop%.lua:2: stopped after %d+ ms of processor time without a wait, 50 are allowed", out)
     assert.matches("\nwrote b .*\n1 passed, 1 failed\n$", out)
   end)
 
