@@ -1,5 +1,7 @@
 --- Bugs for core/main, see mutants.lua.
 return {
+  { name = "a worker at its end is told to be killed", file = "core/main/crew.c", tests = { "unit/rollout_test" },
+    from = "return cause == EPIPE || cause == ECONNRESET;", to = "return cause == EBADF;" },
   { name = "control: who is quiet keeps others out", file = "core/main/control.c", tests = { "unit/control_test" },
     from = "if (c->client[i].ticket || c->client[i].heard_us > since) { continue; }", to = "if (c->client[i].heard_us) { continue; }" },
   { name = "control: without a file left nobody is heard", file = "core/main/control.c", tests = { "unit/control_test" },
