@@ -4,7 +4,19 @@
  *   one turn:  receive until empty -> complete (done callbacks) -> expire timers -> send
  *
  * In that order, or every stall would turn queued answers into timeouts. A turn that has taken 2 ms takes in no more answers, one of
- * 3 ms completes, starts and expires no more: the rest is for the turn after it. */
+ * 3 ms completes, starts and expires no more: the rest is for the turn after it.
+ *
+ *   struct moon_loop *loop = moon_loop_new("epoll");                              io.h; or a loop of your own
+ *   moon_engine_config_init(&config);
+ *   moon_engine_new(&config, moon_loop_io(loop), loop, &engine);
+ *   moon_loop_on_turn(loop, turn, engine);                                         turn(arg) calls moon_engine_turn(arg)
+ *   moon_policy_init(&policy);                                                     tries, timeouts: target.h
+ *   moon_peer_new(engine, &addr, &credential, &policy, NULL, &peer);
+ *   moon_engine_submit(engine, peer, &request, 0, done, arg, &ticket);             request: exchange.h
+ *   moon_engine_kick(engine);
+ *   moon_loop_run(loop);                                                           done(arg, outcome), inside of it
+ *
+ * What is checked is what agents send, not what its host hands over. */
 #ifndef MOON_ENGINE_ENGINE_H
 #define MOON_ENGINE_ENGINE_H
 
@@ -62,7 +74,7 @@ MOON_API void moon_engine_config_init(struct moon_engine_config *c); /* the defa
  * io and loop are borrowed.
  * MOON_E_NOMEM, MOON_E_CONFIG with a line through notice. */
 MOON_API enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct moon_io *io, void *loop, struct moon_engine **out);
-/* Outstanding requests are dropped without their done callback. */
+/* Outstanding requests are dropped without their done callback; its peers go along. Not from inside a turn. */
 MOON_API void moon_engine_free(struct moon_engine *e);
 MOON_API void moon_engine_turn(struct moon_engine *e);
 MOON_API uint64_t moon_engine_now(const struct moon_engine *e);      /* monotonic us, of the turn under way */
@@ -79,6 +91,7 @@ MOON_API void moon_engine_kick(struct moon_engine *e);
 
 /* One agent as the engine sees it: what is known of it, its queue, its window. */
 struct moon_peer; /* opaque */
+/* Borrows credential and policy until it is freed. MOON_E_NOMEM; MOON_E_CONFIG: the address has no family. */
 MOON_API enum moon_err moon_peer_new(struct moon_engine *e, const struct moon_addr *addr, const struct moon_credential *credential,
                                      const struct moon_policy *policy, void *user, struct moon_peer **out);
 /* An agent asked over TCP: connect now, as its first request would. */
@@ -135,7 +148,6 @@ MOON_API enum moon_err moon_peer_reply(struct moon_peer *p, const uint8_t *octet
 
 /* Slot and generation: what may be kept across a wait. {0, 0} is nobody's. */
 struct moon_ticket { uint32_t slot, generation; };
-
 
 /* Takes the request; it leaves at the end of this turn or when windows allow. request is borrowed until done or cancel.
  * deadline_us: the latest moment for a verdict (0: only (retries + 1) * timeout); past it the verdict is timeout.
