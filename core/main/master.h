@@ -21,6 +21,7 @@ struct moon_master_config {
   struct moon_plan *plan;     /* borrowed; kept whole, as a worker may have to be replaced, but for the writer's copy: its
                                  credentials are wiped */
   struct moon_options *options; /* what it was loaded with, to load it again: borrowed; NULL: nothing is read again */
+  int64_t since_ns;           /* when that began, by the clock of files: what changed meanwhile is read once more */
   struct moon_shield *shield; /* of their secrets; borrowed, children end theirs */
   const char *format;         /* "json", "table" or "null"; the one of the start */
   const char *run_dir;        /* base directory; NULL: the default, and only a remark when it cannot be used */

@@ -60,6 +60,7 @@ bool moon_outfit_init(struct moon_master *m) {
   }
   moon_reload_init(&m->reload, m->c->options ? &m->c->options->load : NULL, m->c->plan, moon_master_now_us());
   m->plan = m->judge.plan = &m->reload.plan;
+  if (m->reload.able && moon_watch_is_newer(&m->reload.watch, m->c->since_ns)) { (void)moon_reload_ask(&m->reload, NULL, false); }
   m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (moon_desk_init(&m->desk, n) || moon_turnover_init(&m->turnover, n)) { return moon_master_cannot("start"); }
   moon_rollout_init(m, m->has_dir ? base : NULL);

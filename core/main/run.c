@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../base/mem.h"
@@ -47,8 +48,16 @@ static bool is_target(const struct moon_plan *plan, const char *text) {
   return false;
 }
 
-static int poll_plan(struct moon_plan *plan, struct moon_options *o, struct moon_shield *shield, int stats_fd, const char *run_dir) {
-  struct moon_master_config c = {.plan = plan, .options = plan->once ? NULL : o, .shield = shield, .run_dir = run_dir, .stats_fd = stats_fd};
+/* That of files, which is behind by the few milliseconds between two ticks. */
+static int64_t clock_of_files_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME_COARSE, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int poll_plan(struct moon_plan *plan, struct moon_options *o, struct moon_shield *shield, int stats_fd, int64_t since_ns) {
+  struct moon_master_config c = {.plan = plan, .options = plan->once ? NULL : o, .since_ns = since_ns, .shield = shield,
+                                 .run_dir = plan->run_dir, .stats_fd = stats_fd};
   if (!moon_output_choose(plan, &c.format)) { return fail(MOON_EXIT_CONFIG, moon_output_crowded); }
   bool terminal = isatty(STDERR_FILENO);
   c.live = terminal && isatty(STDOUT_FILENO);
@@ -98,6 +107,7 @@ int moon_run_main(int argc, char **argv) {
   enum moon_err err = moon_options_parse(argc, argv, &o, error, sizeof error);
   moon_log_level(o.log);
   o.load.progress = tell_progress;
+  int64_t since_ns = clock_of_files_ns();
   if (err) {
     status = fail(err == MOON_E_CONFIG ? MOON_EXIT_CONFIG : MOON_EXIT_FAILED, error);
   } else if (o.help) {
@@ -114,7 +124,7 @@ int moon_run_main(int argc, char **argv) {
     put_away(&shield, plan, &o);
     o.load.begun = lift;
     o.load.begun_arg = &shield;
-    status = poll_plan(plan, &o, &shield, stats_fd, plan->run_dir);
+    status = poll_plan(plan, &o, &shield, stats_fd, since_ns);
     moon_shield_fini(&shield);
   }
   if (plan) { moon_plan_free(plan); }

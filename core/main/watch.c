@@ -21,8 +21,9 @@ static void mix(uint64_t *h, const void *p, size_t n) {
   for (size_t i = 0; i < n; i++) { *h = (*h ^ o[i]) * 0x100000001b3u; }
 }
 
-static void mix_file(uint64_t *h, const char *path) {
+static void mix_file(void *arg, const char *path) {
   struct stat st;
+  uint64_t *h = arg;
   mix(h, path, strlen(path) + 1);
   if (stat(path, &st)) { return; }
   const uint64_t facts[] = {(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
@@ -30,18 +31,37 @@ static void mix_file(uint64_t *h, const char *path) {
   mix(h, facts, sizeof facts);
 }
 
-static uint64_t fingerprint(const struct moon_watch *w) {
-  uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+/* All that patterns stand for, too. */
+static void each_file(const struct moon_watch *w, void (*fn)(void *arg, const char *path), void *arg) {
   for (uint32_t i = 0; i < w->n; i++) {
     glob_t found;
     if (!strpbrk(w->paths[i], "*?[") || access(w->paths[i], F_OK) == 0) {
-      mix_file(&h, w->paths[i]);
+      fn(arg, w->paths[i]);
     } else if (glob(w->paths[i], 0, NULL, &found) == 0) {
-      for (size_t k = 0; k < found.gl_pathc; k++) { mix_file(&h, found.gl_pathv[k]); }
+      for (size_t k = 0; k < found.gl_pathc; k++) { fn(arg, found.gl_pathv[k]); }
       globfree(&found);
     }
   }
+}
+
+static uint64_t fingerprint(const struct moon_watch *w) {
+  uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+  each_file(w, mix_file, &h);
   return h;
+}
+
+static void look_at_time(void *arg, const char *path) {
+  struct stat st;
+  int64_t *latest = arg;
+  if (stat(path, &st) || !S_ISREG(st.st_mode)) { return; } /* a pipe says it once */
+  int64_t ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+  if (ns > *latest) { *latest = ns; }
+}
+
+bool moon_watch_is_newer(const struct moon_watch *w, int64_t since_ns) {
+  int64_t latest = INT64_MIN;
+  each_file(w, look_at_time, &latest);
+  return latest > since_ns;
 }
 
 static void watch_directory_of(struct moon_watch *w, const char *path) {

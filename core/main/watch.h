@@ -30,6 +30,8 @@ void moon_watch_set(struct moon_watch *w, const char *const *paths, uint32_t n, 
 void moon_watch_fini(struct moon_watch *w);
 /* They are about to be read as they are now. */
 void moon_watch_mark(struct moon_watch *w);
+/* Has one of them changed since then, by the clock of files? In nanoseconds since 1970. */
+bool moon_watch_is_newer(const struct moon_watch *w, int64_t since_ns);
 /* fd is readable. */
 void moon_watch_heard(struct moon_watch *w, uint64_t now_us);
 /* True once for each change; then w->look_us is when to ask again. */

@@ -83,7 +83,8 @@ describe("A storm: 1,000 agents answer in 800 ms instead of 5, with a timeout of
       local before, after = with.status[to + 2].runs, with.status[to + 4].runs
       rig.check(after.runs_failed == before.runs_failed and after.runs_timeout == before.runs_timeout, "%d runs failed, %d", before.runs_failed,
         after.runs_failed)
-      rig.check(after.runs_ok - before.runs_ok > N * 1.5, "%d runs in two seconds", after.runs_ok - before.runs_ok)
+      local seconds = with.at[to + 4] - with.at[to + 2] -- two, but for a machine that is busy
+      rig.check(after.runs_ok - before.runs_ok > N * 0.75 * seconds, "%d runs in %.2f s", after.runs_ok - before.runs_ok, seconds)
       local c, d = with.status[to + 2].counters, with.status[to + 4].counters
       rig.check(d.retries - c.retries <= N / 100, "%d retries long after it", d.retries - c.retries)
     end

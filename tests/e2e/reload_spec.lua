@@ -39,6 +39,23 @@ describe("targets while it runs", function()
   local function replace(path, text)
     assert(ffi.C.rename(t.write("new", text), path) == 0)
   end
+  it("that are written while they are read at the start are read once more", function()
+    local file, pipe, dir = put(t.path "first.txt", lines(0, 0)), t.path "second", t.run_dir()
+    assert(os.execute("mkfifo " .. pipe) == 0)
+    local config = t.write("moon.lua", ('return { auth = { a = { version = "2c", community = "public" } }, targets = { { file = %q, auth = "a" }, ' ..
+      '{ file = %q, auth = "a" } }, probes = { { file = "%s/tests/e2e/probes/count.lua" } } }'):format(file, pipe, os.getenv "PWD"))
+    local p = t.start { t.program, "run", "--config", config, "--run-dir", dir, "-o", "null" }
+    -- Who opens the pipe has read what stands before it.
+    local feed = ("timeout 20 sh -c 'exec 3>%s; %%s echo %s:%d device=last >&3'"):format(pipe, address(9), port)
+    assert.equal(0, os.execute(feed:format(("echo %s:%d device=second >>%s;"):format(address(1), port, file))))
+    assert.equal(0, os.execute(feed:format "")) -- nobody asked for it
+    t.wait_for("three targets", 20, function()
+      local s = t.status(dir)
+      return s and s.devices == 3
+    end)
+    assert.equal(0, p:stop(20))
+  end)
+
   local runs = 0
   -- An instance on this file, and what is asked of it.
   local function start(file, ...)

@@ -62,6 +62,8 @@ return {
     from = "#define POLL_US (MOON_WATCH_S * UINT64_C(1000000))", to = "#define POLL_US (MOON_WATCH_S * UINT64_C(1000000000))" },
   { name = "faults: the kernel's lack of watches is not told", file = "core/main/watch.c", tests = { "e2e/fault_files_spec" },
     from = "(errno == ENOSPC || errno == ENOMEM)) {", to = "errno == ENOMEM) {" },
+  { name = "faults: what is written while it is read at the start is missed", file = "core/main/outfit.c", tests = { "e2e/reload_spec" },
+    from = "if (m->reload.able && moon_watch_is_newer(", to = "if (!m->reload.able && moon_watch_is_newer(" },
   { name = "outputs: what lies in the rings is written the new way", file = "core/main/writer.c", tests = { "unit/writer_test" },
     from = "  (void)drain(s);\n  moon_print_flush(&s->out);\n  (void)choose", to = "  (void)choose" },
   { name = "outputs: a reload leaves them as they were", file = "core/main/master.c", tests = { "e2e/outputs_spec" },
