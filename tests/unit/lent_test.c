@@ -1,5 +1,7 @@
 /* What is somebody's for a time only: iterators of another run, and what C has in its hands while a script's metamethod runs. */
 #include "bind/task/host.h"
+#include "bind/task/inside.h"
+#include "bind/task/query.h"
 #include "host_rig.h"
 
 /* d1 waits for a row of d2's iterator when d2's run ends; both answers came together. */
@@ -63,7 +65,24 @@ static void options_that_ask_for_more(void **state) {
   }
 }
 
+/* What one probe makes up takes nothing from another. */
+static void contexts_of_a_probe(void **state) {
+  struct moon_host_probe probes[2] = {0};
+  char name[16];
+  (void)state;
+  for (uint32_t i = 0; i <= MOON_CONTEXTS_MAX; i++) {
+    const struct moon_context *c = moon_query_context(&probes[0], name, (size_t)snprintf(name, sizeof name, "vlan-%u", (unsigned)i));
+    assert_int_equal(c != NULL, i < MOON_CONTEXTS_MAX);
+  }
+  const struct moon_context *own = moon_query_context(&probes[1], "vlan-1", 6);
+  assert_non_null(own);
+  assert_ptr_equal(moon_query_context(&probes[1], "vlan-1", 6), own);
+  assert_non_null(moon_query_context(&probes[0], "vlan-1", 6));
+  assert_memory_equal(own->octets, "vlan-1", own->len);
+  for (int i = 0; i < 2; i++) { moon_query_free_contexts(&probes[i]); }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(an_iterator_is_of_its_run), cmocka_unit_test(options_that_ask_for_more)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(an_iterator_is_of_its_run), cmocka_unit_test(options_that_ask_for_more), cmocka_unit_test(contexts_of_a_probe)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,7 +137,7 @@ static int context(lua_State *L) {
   size_t n;
   const char *name = luaL_checklstring(L, 2, &n);
   if (n > MOON_CONTEXT_MAX) { return luaL_error(L, "with: a context of at most %d octets expected", MOON_CONTEXT_MAX); }
-  const struct moon_context *c = moon_query_context(d->probe->host, name, n);
+  const struct moon_context *c = moon_query_context(d->probe, name, n);
   if (!c) { return luaL_error(L, "with: too many contexts"); }
   lua_pushlightuserdata(L, (void *)(uintptr_t)c);
   lua_pushcclosure(L, of_context, 1);

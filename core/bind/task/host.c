@@ -189,12 +189,12 @@ void moon_host_free(struct moon_host *h) {
   for (uint32_t i = 0; i < h->n_probes; i++) {
     moon_revision_free_all(&h->probes[i]);
     moon_mem_free(h->probes[i].order);
+    moon_query_free_contexts(&h->probes[i]);
   }
   moon_mem_free(h->probes);
   moon_habits_fini(&h->habits);
   moon_task_teardown(h);
   moon_run_free_all(h);
-  moon_query_free_contexts(h);
   moon_mem_free(h);
 }
 

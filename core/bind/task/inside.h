@@ -54,6 +54,8 @@ struct moon_host_probe {
   struct moon_heap_account *memory; /* of Lua: what its runs and its file made */
   struct moon_rates_share rates; /* of previous counters: its devices' */
   uint32_t first_duty;         /* of a target's duties */
+  uint32_t n_contexts;
+  struct moon_context *contexts; /* see query.h */
 };
 
 enum moon_match { MOON_MATCH_UNKNOWN, MOON_MATCH_YES, MOON_MATCH_NO };
@@ -166,8 +168,6 @@ struct moon_host {
   uint64_t refusal;            /* hash of what was last told not to be allowed, see limits.h; 0: nothing was */
   uint64_t seed;               /* of hashes of what devices and scripts choose */
   double clock_offset_s;       /* wall clock - monotonic */
-  struct moon_context *contexts; /* see query.h */
-  uint32_t n_contexts;
   struct moon_rates_pool rates_pool; /* what all previous counters may take */
 
   struct moon_host_target **targets; /* cap_targets places, NULL where none is */

@@ -73,25 +73,25 @@ enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct
 
 struct moon_query *moon_query_of(moon_done *done, void *arg) { return done == on_done ? arg : NULL; }
 
-const struct moon_context *moon_query_context(struct moon_host *h, const char *name, size_t n) {
-  struct moon_context *c = h->contexts;
+const struct moon_context *moon_query_context(struct moon_host_probe *p, const char *name, size_t n) {
+  struct moon_context *c = p->contexts;
   while (c && (c->len != n || memcmp(c->octets, name, n) != 0)) { c = c->next; }
-  if (c || h->n_contexts == MOON_CONTEXTS_MAX) { return c; }
+  if (c || p->n_contexts == MOON_CONTEXTS_MAX) { return c; }
   c = moon_mem_alloc(sizeof *c + n);
   if (!c) { return NULL; }
-  c->next = h->contexts;
+  c->next = p->contexts;
   c->len = (uint8_t)n;
   memcpy(c->octets, name, n);
-  h->contexts = c;
-  h->n_contexts++;
+  p->contexts = c;
+  p->n_contexts++;
   return c;
 }
 
-void moon_query_free_contexts(struct moon_host *h) {
-  while (h->contexts) {
-    struct moon_context *next = h->contexts->next;
-    moon_mem_free(h->contexts);
-    h->contexts = next;
+void moon_query_free_contexts(struct moon_host_probe *p) {
+  while (p->contexts) {
+    struct moon_context *next = p->contexts->next;
+    moon_mem_free(p->contexts);
+    p->contexts = next;
   }
 }
 

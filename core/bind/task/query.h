@@ -28,16 +28,16 @@ struct moon_query {
   bool goes_on;         /* what is started next has the tries that the last one left */
 };
 
-/* A contextName that scripts ask with: device:with. One for each name, for the life of the host. */
+/* A contextName that scripts ask with: device:with. One for each name and probe, for the life of the host. */
 struct moon_context {
   struct moon_context *next;
   uint8_t len;
   uint8_t octets[];
 };
-#define MOON_CONTEXTS_MAX 10000u /* of a host: a script that makes them up gets an error */
+#define MOON_CONTEXTS_MAX 10000u /* of a probe: a script that makes them up gets an error */
 /* The one of this name, n <= MOON_CONTEXT_MAX. NULL: no memory, or too many. */
-const struct moon_context *moon_query_context(struct moon_host *h, const char *name, size_t n);
-void moon_query_free_contexts(struct moon_host *h);
+const struct moon_context *moon_query_context(struct moon_host_probe *p, const char *name, size_t n);
+void moon_query_free_contexts(struct moon_host_probe *p);
 
 /* Embedded, zero-initialised. Sends; the rest as moon_engine_submit. */
 enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct moon_host_target *t, const struct moon_request *r,
