@@ -208,6 +208,7 @@ function handler:serve()
   local name, target = self.options.name or args.probe, args.target
   if type(target) ~= "string" or target == "" then return page(400, "target is missing: ?target=HOST&probe=NAME&auth=NAME") end
   if type(name) ~= "string" or name == "" then return page(400, "probe is missing: ?target=HOST&probe=NAME&auth=NAME") end
+  if args.format and args.format ~= "json" and args.format ~= "prometheus" then return page(400, "format is json or prometheus") end
   local to, port = host.split(target, 161)
   if not to or not self.allowed(to, port) then
     return page(403, "target " .. shown(target) .. " is not on the list of this location (allow)" ..
@@ -260,6 +261,9 @@ function _M.probe(options)
     end
   end
   if type(options.dir) ~= "string" then error("probe: dir: a directory expected, got a " .. type(options.dir), 2) end
+  local there, why = io_open(options.dir, "rb")
+  if not there then error("probe: dir: " .. tostring(why), 2) end
+  there:close()
   local self = setmetatable({ auths = {}, owners = {}, n_owners = 0, turns = 0 }, handler)
   self.options = { max_age = 0, format = "json" }
   for k, v in pairs(options) do self.options[k] = v end

@@ -32,8 +32,10 @@ describe("a probe in nginx", function()
   local nginx, recorded
   lazy_setup(function()
     recorded = sim.start { "--recording", "tests/recordings/switch.snmprec", "--count", "3" }
-    nginx = rig.start { server = location("/snmp", "snmp"), files = page(([[snmp = nginx.probe { dir = "%s/scripts", shared = "moonpoll",
-      allow = { "127.1.0.0/16:*" }, auth = { lab = { community = "public" } } }]]):format(rig.here)) }
+    local nowhere = "location = /nowhere { content_by_lua_block { " ..
+      "ngx.print(select(2, pcall(require('moonpoll.nginx').probe, { dir = '/no/such/dir' }))) } }\n"
+    nginx = rig.start { server = location("/snmp", "snmp") .. nowhere, files = page(([[snmp = nginx.probe { dir = "%s/scripts",
+      shared = "moonpoll", allow = { "127.1.0.0/16:*" }, auth = { lab = { community = "public" } } }]]):format(rig.here)) }
   end)
   lazy_teardown(function()
     nginx:stop()
@@ -90,6 +92,13 @@ describe("a probe in nginx", function()
       assert.equal(404, nginx:get("/snmp?probe=" .. name .. "&auth=lab&target=" .. recorded:target "127.1.0.1").status)
     end
     assert.equal(400, nginx:get("/snmp?auth=lab&target=" .. recorded:target "127.1.0.1").status)
+    local r = nginx:get "/nowhere"
+    assert.truthy(r.body:find("probe: dir: /no/such/dir: No such file or directory", 1, true), r.body)
+    for _, format in ipairs { "&format=prom", "&format=", "&format" } do
+      r = nginx:get("/snmp?probe=system&auth=lab&target=" .. recorded:target "127.1.0.1" .. format)
+      assert.equal(400, r.status)
+      assert.equal("format is json or prometheus\n", r.body)
+    end
   end)
   it("asks nobody at all where no list is given", function()
     local other = rig.start { server = location("/snmp", "snmp"), files = page(([[snmp = nginx.probe { dir = "%s/scripts" }]]):format(rig.here)) }
