@@ -83,6 +83,8 @@ describe("moonpoll check", function()
         { run('for _ in device:rows { a = base .. ".x" } do end', 'local base = "1.3.6.1.4.1.9"'), "p:3: error: '1.3.6.1.4.1.9.x' is no OID" },
       ["a name"] = { run 'local _ = device:get "IF-MIB::ifNope.1"',
         "p:3: error: 'IF-MIB::ifNope.1' is no OID: Sub-id not found: (top) -> ifNope; is it ifName?" },
+      ["a tab behind an OID"] = { run 'local _ = device:get ("1.3.6.1.2" .. "\\t")',
+        "p:3: error: '1.3.6.1.2\t' is no OID: its octet 10 is 0x09, which cannot be seen" },
       ["an object of a module"] = { run('local _ = device:table { a = IF.ifInOctet }', SNMP), "p:3: error: IF-MIB has no 'ifInOctet'; is it ifInOctets?" },
       ["a name in another case"] = { run 'local _ = device:get "sysUptime.0"',
         "p:3: error: 'sysUptime.0' is no OID: Sub-id not found: (top) -> sysUptime; is it sysUpTime?" },

@@ -114,12 +114,22 @@ const char *moon_mib_text(lua_State *L, int idx, bool instance, size_t *n) {
   return s ? s : kept(L, idx, &oid_key, n);
 }
 
+/* A tab, a line's end, what a page on the web had for a space: nobody sees it in a message. */
+static bool tell_unseen(const char *text, size_t n, char *why, size_t why_cap) {
+  for (size_t i = 0; i < n; i++) {
+    uint8_t octet = (uint8_t)text[i];
+    if (octet < ' ' || octet >= 0x7f) { return snprintf(why, why_cap, "its octet %zu is 0x%02x, which cannot be seen", i + 1, octet) > 0; }
+  }
+  return false;
+}
+
 enum moon_err moon_mib_parse(const char *text, size_t n, uint8_t *out, size_t cap, size_t *len, char *why, size_t why_cap) {
   uint8_t octets[MOON_OID_MAX_LEN];
   size_t have = 0;
   struct moon_out detail = {.p = why, .cap = why_cap};
   if (why_cap) { why[0] = '\0'; }
   enum moon_err e = moon_oid_parse(text, n, out, cap, len);
+  if (e == MOON_E_SYNTAX && why_cap && tell_unseen(text, n, why, why_cap)) { return e; }
   if (!e || e != MOON_E_SYNTAX || !n || (text[0] >= '0' && text[0] <= '9')) { return e; }
   e = moon_names_resolve(moon_mib_names(), text, n, 0, octets, &have, why_cap ? &detail : NULL);
   if (e) { return e; }
