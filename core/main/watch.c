@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/mem.h"
+
 #define POLL_US (MOON_WATCH_S * UINT64_C(1000000))
 #define AGAIN_US UINT64_C(1000000) /* to see a change found that way a second time */
 #define STIR_US UINT64_C(1000000)  /* between two that only something beside the files happened for */
@@ -64,6 +66,12 @@ bool moon_watch_is_newer(const struct moon_watch *w, int64_t since_ns) {
   return latest > since_ns;
 }
 
+static bool has(const int *dirs, uint32_t n, int dir) {
+  uint32_t i = 0;
+  while (i < n && dirs[i] != dir) { i++; }
+  return i < n;
+}
+
 static void watch_directory_of(struct moon_watch *w, const char *path) {
   char dir[PATH_MAX];
   const char *slash = strrchr(path, '/');
@@ -72,21 +80,35 @@ static void watch_directory_of(struct moon_watch *w, const char *path) {
   memcpy(dir, slash ? path : ".", n);
   dir[n] = 0;
   /* One that cannot be watched is looked at by time; one that is not there is no lack of the kernel's. */
-  if (inotify_add_watch(w->fd, dir, EVENTS | IN_ONLYDIR) < 0 && (errno == ENOSPC || errno == ENOMEM)) { w->blind = errno; }
+  int got = inotify_add_watch(w->fd, dir, EVENTS | IN_ONLYDIR);
+  if (got < 0 && (errno == ENOSPC || errno == ENOMEM)) { w->blind = errno; }
+  if (got >= 0 && !has(w->dirs, w->n_dirs, got)) { w->dirs[w->n_dirs++] = got; }
 }
 
 void moon_watch_init(struct moon_watch *w) { *w = (struct moon_watch){.fd = -1, .look_us = UINT64_MAX}; }
+
+/* Which file it was shows when all are looked at. */
+static void drop_events(struct moon_watch *w) {
+  _Alignas(struct inotify_event) char events[4096];
+  while (w->fd >= 0 && read(w->fd, events, sizeof events) > 0) { }
+}
 
 void moon_watch_set(struct moon_watch *w, const char *const *paths, uint32_t n, uint64_t now_us) {
   char *real;
   bool same = w->n == n && n;
   uint64_t known = w->known;
   for (uint32_t i = 0; same && i < n; i++) { same = strcmp(w->paths[i], paths[i]) == 0; }
-  moon_watch_fini(w);
+  struct moon_watch was = *w;
+  int *dirs = n ? moon_mem_array(2 * (size_t)n, sizeof *dirs) : NULL;
+  if (!dirs) {
+    moon_watch_fini(w);
+    return;
+  }
+  moon_watch_init(w);
   w->paths = paths;
   w->n = n;
-  if (!n) { return; }
-  w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  w->dirs = dirs;
+  w->fd = was.fd >= 0 ? was.fd : inotify_init1(IN_CLOEXEC | IN_NONBLOCK); /* the same one: the end of one takes the kernel seconds when it is busy */
   if (w->fd < 0) { w->blind = errno; }
   for (uint32_t i = 0; w->fd >= 0 && i < n; i++) {
     watch_directory_of(w, paths[i]);
@@ -94,6 +116,11 @@ void moon_watch_set(struct moon_watch *w, const char *const *paths, uint32_t n, 
     if (real && strcmp(real, paths[i]) != 0) { watch_directory_of(w, real); }
     free(real);
   }
+  for (uint32_t i = 0; i < was.n_dirs; i++) {
+    if (!has(w->dirs, w->n_dirs, was.dirs[i])) { (void)inotify_rm_watch(w->fd, was.dirs[i]); }
+  }
+  moon_mem_free(was.dirs);
+  drop_events(w);
   w->known = w->seen = fingerprint(w);
   w->look_us = now_us + (same && known != w->known ? SETTLE_US : POLL_US);
   if (same) { w->known = known; }
@@ -103,12 +130,12 @@ void moon_watch_mark(struct moon_watch *w) { w->known = w->seen = fingerprint(w)
 
 void moon_watch_fini(struct moon_watch *w) {
   if (w->fd >= 0) { close(w->fd); }
+  moon_mem_free(w->dirs);
   moon_watch_init(w);
 }
 
 void moon_watch_heard(struct moon_watch *w, uint64_t now_us) {
-  _Alignas(struct inotify_event) char events[4096];
-  while (read(w->fd, events, sizeof events) > 0) { } /* which file it was shows when all are looked at */
+  drop_events(w);
   if (!w->heard || w->look_us > now_us + SETTLE_US) { w->look_us = now_us + SETTLE_US; }
   w->heard = true;
 }

@@ -15,6 +15,8 @@ struct moon_watch {
   const char *const *paths; /* borrowed; files, or patterns */
   uint32_t n;
   int fd;                   /* of inotify; -1: looked at by time alone */
+  int *dirs;                /* what it watches, each once */
+  uint32_t n_dirs;
   uint64_t known;           /* fingerprint of what was taken */
   uint64_t seen;            /* when last looked at */
   uint64_t look_us;         /* next time */
