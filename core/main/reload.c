@@ -14,6 +14,7 @@
 #define LIMIT_US UINT64_C(300000000) /* passwords of many users take their time */
 #define TOLD_MAX 5u
 #define ALL "all stays"
+#define BROKEN_TOLD 500 /* octets of what is wrong with a probe */
 #define UNSETTLED_US UINT64_C(2500000)
 
 /* Once: it says the same of every file. */
@@ -286,7 +287,7 @@ void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) 
   r->watch.restless = r->plan.broken != NULL;
   if (r->watch.restless && changed) { moon_watch_heard(&r->watch, now_us); } /* once more: what happened while this was read was not heard */
   if (r->plan.broken) {
-    (void)snprintf(told, sizeof told, "%.500s; %.500s", r->plan.broken, text);
+    (void)snprintf(told, sizeof told, "%.*s; %.500s", BROKEN_TOLD, r->plan.broken, text);
     over(r, true, "that probe stays", told);
   } else {
     over(r, false, ALL, text);
@@ -315,6 +316,14 @@ void moon_reload_put(struct moon_reload *r, struct moon_plan *plan) {
   moon_plan_free(before);
 }
 
+/* All was read, as others asked too, and the first that is broken may be another one. */
+static const char *of_probe(const struct moon_reload *r, const char *probe) {
+  const char *broken = r->plan.broken;
+  const struct moon_plan_probe *p = probe ? find_probe(&r->plan, probe) : NULL;
+  bool kept = p && r->failed && broken && strncmp(r->said, broken, strnlen(broken, BROKEN_TOLD)) == 0;
+  return kept && !strstr(broken, p->sources[0].path) ? what_broke(&r->plan, p) : r->said;
+}
+
 void moon_reload_answer(const struct moon_reload *r, uint32_t number, const char *probe, struct moon_print *answer) {
   char text[sizeof r->said];
   if ((int32_t)(r->done - number) < 0) {
@@ -323,7 +332,7 @@ void moon_reload_answer(const struct moon_reload *r, uint32_t number, const char
     name_probes(&r->plan, probe, text, sizeof text);
     moon_print_printf(answer, "error %s", text);
   } else {
-    moon_print_printf(answer, "%s %s", r->failed ? "error" : "ok", r->said);
+    moon_print_printf(answer, "%s %s", r->failed ? "error" : "ok", of_probe(r, probe));
   }
 }
 

@@ -62,6 +62,8 @@ return {
     from = "#define POLL_US (MOON_WATCH_S * UINT64_C(1000000))", to = "#define POLL_US (MOON_WATCH_S * UINT64_C(1000000000))" },
   { name = "faults: the kernel's lack of watches is not told", file = "core/main/watch.c", tests = { "e2e/fault_files_spec" },
     from = "(errno == ENOSPC || errno == ENOMEM)) {", to = "errno == ENOMEM) {" },
+  { name = "reload: who asks for one probe is told of another", file = "core/main/reload.c", tests = { "unit/reload_test" },
+    from = "return kept && !strstr(broken, p->sources[0].path) ?", to = "return kept && !p ?" },
   { name = "files are watched by another descriptor after each reload", file = "core/main/watch.c", tests = { "unit/watch_test" },
     from = "w->fd = was.fd >= 0 ? was.fd : inotify_init1(", to = "w->fd = inotify_init1(" },
   { name = "directories of before are watched on", file = "core/main/watch.c", tests = { "unit/watch_test" },

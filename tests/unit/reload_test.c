@@ -1,0 +1,51 @@
+/* What is said of a reload, and to whom. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "main/reload.h"
+
+static const struct moon_source sources[] = {{.name = "a", .path = "p/a.lua"}, {.name = "b", .path = "p/b.lua"}, {.name = "c", .path = "p/c.lua"}};
+static const struct moon_plan_probe probes[] = {{.name = "a", .sources = &sources[0], .n_sources = 1},
+                                                {.name = "b", .sources = &sources[1], .n_sources = 1},
+                                                {.name = "c", .sources = &sources[2], .n_sources = 1}};
+static const char *const warnings[] = {"p/b.lua:2: neither is this"};
+
+static void says(const struct moon_reload *r, const char *probe, const char *want) {
+  struct moon_print out;
+  moon_print_init(&out, NULL, NULL);
+  moon_reload_answer(r, 1, probe, &out);
+  moon_print_put(&out, "", 1);
+  assert_string_equal((const char *)out.p, want);
+  moon_print_fini(&out);
+}
+
+/* Two asked for one each, and all was read: each is told of his. */
+static void of_whose_probe(void **unused) {
+  struct moon_reload r = {.plan = {.probes = probes, .n_probes = 3, .broken = "p/a.lua:1: this is no Lua", .warnings = warnings, .n_warnings = 1},
+                          .failed = true};
+  (void)unused;
+  snprintf(r.said, sizeof r.said, "p/a.lua:1: this is no Lua; targets: 1");
+  says(&r, NULL, "wait");
+  r.done = 1;
+  says(&r, NULL, "error p/a.lua:1: this is no Lua; targets: 1");
+  says(&r, "a", "error p/a.lua:1: this is no Lua; targets: 1");
+  says(&r, "b", "error p/b.lua:2: neither is this");
+  snprintf(r.said, sizeof r.said, "loading: no memory"); /* it broke later, of something else */
+  says(&r, "b", "error loading: no memory");
+  snprintf(r.said, sizeof r.said, "targets: 1");
+  r.failed = false;
+  says(&r, "b", "ok targets: 1");
+  says(&r, "d", "error no probe named \"d\"; there are a, b, c");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(of_whose_probe)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
