@@ -233,7 +233,7 @@ describe("moonpoll mib", function()
       assert.truthy(shown:find(want, 1, true), want .. "\n" .. shown)
     end
     -- Once more: what came along with them stands for no module.
-    local again, _, more = mib(file, "add", "--quiet", many .. "/" .. clean[1])
+    local again, _, more = mib_with({ seconds = 120 }, file, "add", "--quiet", many .. "/" .. clean[1])
     assert.equal(0, again)
     assert.equal("", more)
   end)
