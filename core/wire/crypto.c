@@ -5,10 +5,10 @@
 #include <strings.h>
 
 #include "../base/mem.h"
-#include "aes.h"
+#include "evp.h"
 
 struct auth { const char *name, *algorithm; uint8_t key_len, digest_len; };
-struct priv { const char *name; uint8_t key_len; const char *algorithm; }; /* algorithm: DES, 3DES */
+struct priv { const char *name, *algorithm; uint8_t key_len; const char *chain; }; /* chain: AES */
 
 static const struct auth auths[MOON_AUTH_N] = {
   [MOON_AUTH_NONE] = {"none", NULL, 0, 0},
@@ -21,14 +21,14 @@ static const struct auth auths[MOON_AUTH_N] = {
 };
 
 static const struct priv privs[MOON_PRIV_N] = {
-  [MOON_PRIV_NONE] = {"none", 0, NULL},
-  [MOON_PRIV_DES] = {"DES", 16, "DES-CBC"},
-  [MOON_PRIV_3DES] = {"3DES", 32, "DES-EDE3-CBC"},
-  [MOON_PRIV_AES128] = {"AES", 16, NULL},
-  [MOON_PRIV_AES192] = {"AES-192", 24, NULL},
-  [MOON_PRIV_AES256] = {"AES-256", 32, NULL},
-  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", 24, NULL},
-  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", 32, NULL},
+  [MOON_PRIV_NONE] = {"none", NULL, 0, NULL},
+  [MOON_PRIV_DES] = {"DES", "DES-CBC", 16, NULL},
+  [MOON_PRIV_3DES] = {"3DES", "DES-EDE3-CBC", 32, NULL},
+  [MOON_PRIV_AES128] = {"AES", "AES-128-ECB", 16, "AES-128-CBC"},
+  [MOON_PRIV_AES192] = {"AES-192", "AES-192-ECB", 24, "AES-192-CBC"},
+  [MOON_PRIV_AES256] = {"AES-256", "AES-256-ECB", 32, "AES-256-CBC"},
+  [MOON_PRIV_AES192_REEDER] = {"AES-192-C", "AES-192-ECB", 24, "AES-192-CBC"},
+  [MOON_PRIV_AES256_REEDER] = {"AES-256-C", "AES-256-ECB", 32, "AES-256-CBC"},
 };
 
 /* Where the library is opened when it is first called there may be none: what stands in its place finds nothing equal. */
@@ -42,8 +42,7 @@ enum moon_err moon_crypto_new(uint64_t salt, struct moon_crypto **out) {
   ERR_set_mark();
   c->lib = OSSL_LIB_CTX_new();
   c->scratch = EVP_MD_CTX_new();
-  c->aes = moon_aes_new();
-  if (c->lib && c->scratch && c->aes) {
+  if (c->lib && c->scratch) {
     c->base = OSSL_PROVIDER_load(c->lib, "default");
     e = c->base ? MOON_OK : MOON_E_NO_ALGORITHM;
   } else if (!is_there()) {
@@ -62,9 +61,12 @@ void moon_crypto_free(struct moon_crypto *c) {
   size_t i;
   if (!c) { return; }
   EVP_MD_CTX_free(c->scratch);
-  moon_aes_free(c->aes);
   for (i = 0; i < MOON_AUTH_N; i++) { EVP_MD_free(c->md[i]); }
-  for (i = 0; i < MOON_PRIV_N; i++) { EVP_CIPHER_free(c->des[i]); }
+  for (i = 0; i < MOON_PRIV_N; i++) {
+    EVP_CIPHER_free(c->des[i]);
+    EVP_CIPHER_CTX_free(c->aes[i].blocks);
+    EVP_CIPHER_CTX_free(c->aes[i].chain);
+  }
   if (c->legacy) { OSSL_PROVIDER_unload(c->legacy); }
   if (c->base) { OSSL_PROVIDER_unload(c->base); }
   OSSL_LIB_CTX_free(c->lib);
@@ -96,12 +98,40 @@ enum moon_err moon_crypto_des(struct moon_crypto *c, enum moon_priv priv, const 
   return MOON_OK;
 }
 
+static enum moon_err make_aes(struct moon_crypto *c, const char *algorithm, EVP_CIPHER_CTX **out) {
+  static const uint8_t zeros[EVP_MAX_IV_LENGTH];
+  enum moon_err e = MOON_E_NOMEM;
+  EVP_CIPHER *cipher;
+  if (*out) { return MOON_OK; }
+  cipher = EVP_CIPHER_fetch(c->lib, algorithm, NULL);
+  if (!cipher) { return MOON_E_NO_ALGORITHM; }
+  *out = EVP_CIPHER_CTX_new();
+  if (*out && EVP_CipherInit_ex2(*out, cipher, NULL, zeros, 1, NULL)) {
+    e = MOON_OK;
+  } else {
+    EVP_CIPHER_CTX_free(*out);
+    *out = NULL;
+  }
+  EVP_CIPHER_free(cipher);
+  return e;
+}
+
+enum moon_err moon_crypto_aes(struct moon_crypto *c, enum moon_priv priv) {
+  enum moon_err e;
+  if (priv <= MOON_PRIV_NONE || priv >= MOON_PRIV_N || is_des(priv)) { return MOON_E_RANGE; }
+  ERR_set_mark();
+  e = make_aes(c, privs[priv].algorithm, &c->aes[priv].blocks);
+  if (!e) { e = make_aes(c, privs[priv].chain, &c->aes[priv].chain); }
+  ERR_pop_to_mark();
+  return e;
+}
+
 enum moon_err moon_crypto_check(struct moon_crypto *c, enum moon_auth auth, enum moon_priv priv) {
   const EVP_MD *md;
   const EVP_CIPHER *cipher;
   enum moon_err e = auth == MOON_AUTH_NONE ? MOON_OK : moon_crypto_md(c, auth, &md);
   if (e || priv == MOON_PRIV_NONE) { return e; }
-  return is_des(priv) ? moon_crypto_des(c, priv, &cipher) : moon_aes_prepare(c, priv);
+  return is_des(priv) ? moon_crypto_des(c, priv, &cipher) : moon_crypto_aes(c, priv);
 }
 
 /* text without its hyphens, in words of this length: no name is longer. */

@@ -4,12 +4,15 @@
 #include <openssl/crypto.h>
 
 #include "../base/mem.h"
-#include "aes.h"
+#include "evp.h"
 #include "hmac.h"
 
 #define DES_BLOCK 8
+#define AES_BLOCK 16
+#define CHUNK 1024 /* octets made at once: a multiple of it */
 
-/* Two to four lines of the cache: of thousands of agents nothing is in it when a message comes. */
+/* Two to four lines of the cache, where contexts of OpenSSL's take twenty: of thousands of agents nothing is in the cache when
+ * a message comes, and to make the schedule of an AES key anew, in contexts that all share, takes less than to fetch it. */
 struct moon_usm {
   struct moon_crypto *crypto;
   EVP_CIPHER_CTX *des;       /* DES, 3DES: in CBC, for both directions; else NULL */
@@ -17,7 +20,7 @@ struct moon_usm {
   uint8_t key_len;           /* octets of a whole digest */
   uint8_t digest_len;        /* octets of it that are sent */
   uint8_t pre_iv[DES_BLOCK]; /* DES, 3DES */
-  struct moon_aes_key aes;
+  uint8_t cipher_key[32];    /* AES */
   struct moon_hmac hmac;
 };
 
@@ -48,11 +51,10 @@ static enum moon_err make_des(struct moon_usm *u, enum moon_priv priv, const str
 static enum moon_err make_cipher(struct moon_usm *u, enum moon_priv priv, const struct moon_key *key) {
   enum moon_err e;
   if (priv == MOON_PRIV_DES || priv == MOON_PRIV_3DES) { return make_des(u, priv, key); }
-  e = moon_aes_prepare(u->crypto, priv);
+  e = moon_crypto_aes(u->crypto, priv);
   if (e) { return e; }
   if (key->len != moon_priv_key_len(priv)) { return MOON_E_LENGTH; }
-  u->aes.priv = (uint8_t)priv;
-  memcpy(u->aes.octets, key->octets, key->len);
+  memcpy(u->cipher_key, key->octets, key->len);
   return MOON_OK;
 }
 
@@ -78,7 +80,6 @@ enum moon_err moon_usm_new(struct moon_crypto *c, enum moon_auth auth, const str
 void moon_usm_free(struct moon_usm *u) {
   if (!u) { return; }
   EVP_CIPHER_CTX_free(u->des); /* OpenSSL wipes it */
-  moon_aes_forget(u->crypto, &u->aes);
   moon_mem_wipe(u, sizeof *u);
   moon_mem_free(u);
 }
@@ -107,11 +108,58 @@ static void put_u32(uint8_t *p, uint32_t v) {
   p[3] = (uint8_t)v;
 }
 
+typedef uint64_t lanes __attribute__((vector_size(AES_BLOCK)));
+
+static inline void xor_block(uint8_t *out, const uint8_t *in, const uint8_t *with) {
+  lanes a, b;
+  memcpy(&a, in, sizeof a);
+  memcpy(&b, with, sizeof b);
+  a ^= b;
+  memcpy(out, &a, sizeof a);
+}
+
+static void xor_octets(uint8_t *out, const uint8_t *in, const uint8_t *with, size_t n) {
+  size_t i = 0;
+  for (; i + 4 * AES_BLOCK <= n; i += 4 * AES_BLOCK) { /* four at once: half of the instructions */
+    xor_block(out + i, in + i, with + i);
+    xor_block(out + i + AES_BLOCK, in + i + AES_BLOCK, with + i + AES_BLOCK);
+    xor_block(out + i + 2 * AES_BLOCK, in + i + 2 * AES_BLOCK, with + i + 2 * AES_BLOCK);
+    xor_block(out + i + 3 * AES_BLOCK, in + i + 3 * AES_BLOCK, with + i + 3 * AES_BLOCK);
+  }
+  for (; i + AES_BLOCK <= n; i += AES_BLOCK) { xor_block(out + i, in + i, with + i); }
+  for (; i < n; i++) { out[i] = in[i] ^ with[i]; }
+}
+
+/* CFB (RFC 3826 3.1.3): what is added to a block is the block of cipher text before it, encrypted; to the first it is the IV.
+ * The IV, then those of in one place behind it, go through ctx, and what comes out is added to in. in may be out.
+ *
+ * Decrypting has all blocks of cipher text at once, and ECB encrypts them side by side: ten times as fast as OpenSSL's CFB, which
+ * takes one after the other and has its IV set through a list of named parameters, which takes as long as a small message.
+ * Encrypting, a block of cipher text is plain text and the block added to it: the blocks added are what CBC makes of the IV and
+ * the plain text, and OpenSSL's CBC takes half the time of its CFB. */
+static bool run_aes(struct moon_usm *u, EVP_CIPHER_CTX *ctx, uint8_t block[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *out) {
+  uint8_t key[CHUNK];
+  if (!EVP_CipherInit_ex2(ctx, NULL, u->cipher_key, NULL, 1, NULL)) { return false; } /* CBC begins with zeros again */
+  while (n) {
+    size_t m = n < CHUNK ? n : CHUNK, whole = (m + AES_BLOCK - 1) / AES_BLOCK * AES_BLOCK;
+    memcpy(key, block, AES_BLOCK);
+    memcpy(key + AES_BLOCK, in, whole - AES_BLOCK);
+    if (m == CHUNK) { memcpy(block, in + m - AES_BLOCK, AES_BLOCK); }
+    if (EVP_Cipher(ctx, key, key, (unsigned)whole) != (int)whole) { return false; }
+    xor_octets(out, in, key, m);
+    in += m;
+    out += m;
+    n -= m;
+  }
+  return true;
+}
+
 /*  AES    IV = boots time salt          RFC 3826 3.1.2.1
  *  DES    IV = pre-IV xor salt          RFC 3414 8.1.1.1, Reeder 5.1.1.1 for 3DES */
 static bool crypt_octets(struct moon_usm *u, int encrypt, uint32_t boots, uint32_t time, const uint8_t salt[MOON_SALT_LEN],
                          const uint8_t *in, size_t n, uint8_t *out) {
-  uint8_t iv[MOON_AES_BLOCK];
+  const struct moon_aes *aes = &u->crypto->aes[u->priv];
+  uint8_t iv[AES_BLOCK];
   int len, i;
   if (is_des(u)) {
     for (i = 0; i < DES_BLOCK; i++) { iv[i] = u->pre_iv[i] ^ salt[i]; }
@@ -121,7 +169,7 @@ static bool crypt_octets(struct moon_usm *u, int encrypt, uint32_t boots, uint32
   put_u32(iv, boots);
   put_u32(iv + 4, time);
   memcpy(iv + 8, salt, MOON_SALT_LEN);
-  return encrypt ? moon_aes_encrypt(u->crypto, &u->aes, iv, in, n, out) : moon_aes_decrypt(u->crypto, &u->aes, iv, in, n, out);
+  return run_aes(u, encrypt ? aes->chain : aes->blocks, iv, in, n, out);
 }
 
 size_t moon_usm_padding(const struct moon_usm *u, size_t n) { return is_des(u) ? (0 - n) % DES_BLOCK : 0; }

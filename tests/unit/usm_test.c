@@ -14,7 +14,7 @@
 #include "columns.h"
 #include "failmem.h"
 #include "guard.h"
-#include "wire/aes.h"
+#include "wire/evp.h"
 #include "wire/usm.h"
 
 #define CIPHERS "tests/vectors/usm/ciphers.txt"
@@ -140,70 +140,6 @@ static void aes_of_any_length(void **state) {
     moon_usm_free(u);
     EVP_CIPHER_free(reference);
   }
-}
-
-/* Many agents, each heard several times, gone and back: those that share a place take turns in it, with keys of any length. */
-static void aes_of_many(void **state) {
-  enum { AGENTS = 700, TURNS = 12000 };
-  static const enum moon_priv privs[] = {MOON_PRIV_AES128, MOON_PRIV_AES256, MOON_PRIV_AES192_REEDER};
-  static const char *const names[] = {"AES-128-CFB", "AES-256-CFB", "AES-192-CFB"};
-  static struct { struct moon_usm *u; uint8_t octets[32]; size_t kind; } agents[AGENTS];
-  static uint8_t plain[2600], right[2600], out[2600];
-  EVP_CIPHER *references[3];
-  struct moon_key none = {.len = 16};
-  uint8_t iv[16] = {0, 0, 0, 3, 1, 2, 3, 4}, *salt = iv + 8;
-  uint32_t dice = 1;
-  (void)state;
-  for (size_t i = 0; i < sizeof plain; i++) { plain[i] = (uint8_t)(i * 5 + i / 253); }
-  for (size_t i = 0; i < 3; i++) { assert_non_null(references[i] = EVP_CIPHER_fetch(crypto->lib, names[i], NULL)); }
-  for (size_t turn = 0; turn < TURNS; turn++) {
-    dice = dice * 1664525 + 1013904223;
-    size_t at = (dice >> 8) % (turn % 3 ? 20 : AGENTS), n = 1 + (dice >> 16) % (turn % 50 ? 90 : sizeof plain);
-    if (!agents[at].u) {
-      struct moon_key key = {.len = 0};
-      agents[at].kind = (dice >> 4) % 3;
-      key.len = (uint8_t)moon_priv_key_len(privs[agents[at].kind]);
-      for (uint8_t k = 0; k < key.len; k++) { agents[at].octets[k] = key.octets[k] = (uint8_t)(turn * 31 + k * 7u + (dice >> 24)); }
-      assert_int_equal(moon_usm_new(crypto, MOON_AUTH_MD5, &none, privs[agents[at].kind], &key, &agents[at].u), MOON_OK);
-    }
-    cfb(references[agents[at].kind], agents[at].octets, iv, plain, n, right);
-    if (dice & 0x80000000u) { /* an answer, with a salt of the agent's */
-      assert_int_equal(moon_usm_decrypt(agents[at].u, 3, 0x01020304, salt, 8, right, n, out), MOON_OK);
-      assert_memory_equal(out, plain, n);
-    } else {
-      memcpy(out, plain, n);
-      assert_int_equal(moon_usm_encrypt(agents[at].u, 3, 0x01020304, out, n, salt), MOON_OK);
-      cfb(references[agents[at].kind], agents[at].octets, iv, plain, n, right);
-      assert_memory_equal(out, right, n);
-    }
-    if ((dice >> 8 & 63) == 0) {
-      moon_usm_free(agents[at].u);
-      agents[at].u = NULL;
-    }
-  }
-  for (size_t i = 0; i < AGENTS; i++) { moon_usm_free(agents[i].u); }
-  for (size_t i = 0; i < 3; i++) { EVP_CIPHER_free(references[i]); }
-}
-
-/* One that lies where another was has nothing of it. */
-static void aes_in_its_place(void **state) {
-  struct moon_aes_key key = {.octets = {1}, .priv = MOON_PRIV_AES128};
-  EVP_CIPHER *reference = EVP_CIPHER_fetch(crypto->lib, "AES-128-CFB", NULL);
-  const uint8_t iv[16] = {7}, plain[40] = {9};
-  uint8_t right[40], out[40];
-  (void)state;
-  assert_non_null(reference);
-  for (key.octets[1] = 0; key.octets[1] < 3; key.octets[1]++) {
-    cfb(reference, key.octets, iv, plain, sizeof plain, right);
-    for (int i = 0; i < 4; i++) {
-      assert_true(moon_aes_decrypt(crypto, &key, iv, right, sizeof right, out));
-      assert_memory_equal(out, plain, sizeof plain);
-      assert_true(moon_aes_encrypt(crypto, &key, iv, plain, sizeof plain, out));
-      assert_memory_equal(out, right, sizeof right);
-    }
-    moon_aes_forget(crypto, &key);
-  }
-  EVP_CIPHER_free(reference);
 }
 
 /* One line of the recording: the keys of its user, both messages. */
@@ -662,15 +598,13 @@ static void openssl_without_memory(void **state) {
     for (uint8_t k = 0; k < p.len; k++) { p.octets[k] = k; } /* the keys of 3DES differ */
     assert_true(make_without_memory(&a, privs[i], &p) > 1);
     assert_int_equal(moon_usm_new(crypto, MOON_AUTH_SHA1, &a, privs[i], &p, &u), MOON_OK);
-    unsigned n = 0;
-    for (size_t body = 20; body <= 1400; body += 230) { /* messages need none: the keys of who is heard again have room of their own, or not */
-      openssl_arm(++n);
+    for (size_t body = 20; body <= 1400; body += 460) { /* messages need none */
+      openssl_arm(1);
       sealed(u, MOON_V3_LEVEL, body, buf, sizeof buf, &w);
       assert_int_equal(moon_v3_decode(w.p, moon_writer_len(&w), &m), MOON_OK);
       assert_int_equal(moon_usm_open(u, MOON_V3_LEVEL, w.p, &m, out, sizeof out, &s), MOON_OK);
       openssl_countdown = 0;
-      assert_true(body > 20 || !openssl_fired);
-      assert_int_equal(ERR_peek_error(), 0);
+      assert_false(openssl_fired);
     }
     moon_usm_free(u);
   }
@@ -695,8 +629,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(ciphers),
     cmocka_unit_test(aes_of_any_length),
-    cmocka_unit_test(aes_of_many),
-    cmocka_unit_test(aes_in_its_place),
     cmocka_unit_test(recorded_exchanges),
     cmocka_unit_test(any_flipped_bit_is_refused),
     cmocka_unit_test(any_cut_is_a_clean_error),
