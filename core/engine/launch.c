@@ -146,8 +146,20 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   return true;
 }
 
-/* Sending may be what makes a turn long. */
-static uint32_t room_left(const struct moon_engine *e, uint32_t room) {
+static bool flush_all(struct moon_engine *e) {
+  bool any = false;
+  for (uint32_t i = 0; i < e->n_sockets && !e->blocked_us; i++) {
+    if (!e->socket[i]->out.n) { continue; }
+    flush(e, e->socket[i]);
+    any = true;
+  }
+  return any;
+}
+
+/* Sending may be what makes a turn long. Each socket gathers what is its own: now and then all of it leaves, or with many of them nobody
+ * would notice how long that takes. */
+static uint32_t room_left(struct moon_engine *e, uint32_t room) {
+  if (room % PER_LONG_TURN == 0) { flush_all(e); }
   return room > PER_LONG_TURN && e->now_us - e->turn_us >= LONG_US ? PER_LONG_TURN : room;
 }
 
@@ -233,7 +245,7 @@ static uint32_t launch_new(struct moon_engine *e, uint32_t room) {
 }
 
 bool moon_launch_all(struct moon_engine *e) {
-  bool left = false, fresh = false;
+  bool left = false;
   for (uint32_t i = 0; i < e->n_sockets; i++) { left = left || e->socket[i]->out.n; }
   if (!left && moon_list_empty(&e->active) && moon_list_empty(&e->resend)) { return false; }
   e->now_us = moon_engine_clock_us(e);
@@ -248,11 +260,7 @@ bool moon_launch_all(struct moon_engine *e) {
   if (e->keyring) { e->stretched = moon_keyring_stretched(e->keyring); }
   uint32_t room = launch_tries(e, e->now_us - e->turn_us < LONG_US ? PER_TURN : PER_LONG_TURN);
   room = launch_new(e, room);
-  for (uint32_t i = 0; i < e->n_sockets && !e->blocked_us; i++) {
-    if (!e->socket[i]->out.n) { continue; }
-    flush(e, e->socket[i]);
-    fresh = true;
-  }
+  bool fresh = flush_all(e);
   /* More could leave: after the answers to these were taken in. */
   if ((!room || tired(e)) && !e->blocked_us) { e->again = true; }
   return fresh;
