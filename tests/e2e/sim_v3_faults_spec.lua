@@ -57,6 +57,22 @@ describe("The collector among agents of SNMPv3 that do everything wrong", functi
     local p = t.start_poll { "tests/e2e/probes/checked.lua", "--targets", targets, "-v3", "-l", "authPriv", "-u", "ops", "-a", "SHA-256", "-A",
       "first password", "-x", "AES", "-X", "second password", "-t", "0.3", "-r", "2", "-o", "json", "--log", "error" }
     t.sleep(8)
+    -- What was asked twice is answered twice, the second time maybe after the run: only one that answers once is left before the end.
+    local left = {}
+    for _, group in ipairs(cjson.decode(t.read(targets))) do
+      if group.labels.agent:find "^too%-big" then left[1] = group end
+    end
+    assert.equal(1, #left)
+    assert(os.rename(t.write("one.json", cjson.encode(left)), targets))
+    t.wait_for("the others to be left alone", 15, function()
+      local before = #p:stdout()
+      t.sleep(1)
+      local now = p:stdout():sub(before + 1):match "\n(.*)\n" or ""
+      for agent in now:gmatch '"agent":"([^"]+)"' do
+        if agent ~= left[1].labels.agent then return false end
+      end
+      return now ~= ""
+    end)
     local status = p:stop(20)
     assert.equal(0, status, p:stderr():sub(-2000))
     assert.equal("", p:stderr():sub(1, 500))
@@ -82,12 +98,11 @@ describe("The collector among agents of SNMPv3 that do everything wrong", functi
       for _, a in ipairs(s.each) do agent = a.name:match " (%d+)$" == tostring(i) and a.name or agent end
       if not agent:find "^loss" then assert.truthy((last[agent] or 0) >= 80, agent .. ": " .. tostring(last[agent])) end
     end
-    -- Nothing is lost on this machine: what one side sent the other one has, but for what came twice when there was nobody any more.
+    -- Nothing is lost on this machine: what one side sent the other one has.
     local c = stats.counters
     assert.equal(c.datagrams_out, s.datagrams_in)
     assert.equal(s.total.datagrams, s.datagrams_in)
-    local left = s.datagrams_out - c.datagrams_in
-    assert.truthy(left >= 0 and left <= 5, left)
+    assert.equal(c.datagrams_in, s.datagrams_out)
     assert.equal(0, s.total.malformed + s.total.bad_community + s.send_errors + s.held_dropped + s.nobody)
     for name in singles:gmatch '{ "([%w-]+)"' do assert.truthy(s.total.faults[name], name) end
     -- And both say why.
