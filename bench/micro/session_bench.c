@@ -107,7 +107,7 @@ static uint32_t walk(bool record, uint64_t *sum) {
         reply_len[at] = answer(out.p, moon_writer_len(&out), reply[at], sizeof reply[at]);
         n_replies = at + 1;
       }
-      moon_exchange_feed(&x, reply[at], reply_len[at], 1, 100, &o);
+      moon_exchange_feed(&x, reply[at], reply_len[at], NULL, 1, 100, &o);
       at++;
       uint64_t start = wall_ns();
       moon_walk_feed(w, &o);
@@ -148,7 +148,7 @@ static void bench_exchange(void) {
   size_t len = moon_writer_len(&w);
   in[13] = MOON_PDU_RESPONSE;
   start = now_ns();
-  for (uint32_t i = 0; i < n; i++) { sum += moon_exchange_feed(&x, in, len, 1, 1000 + (i & 15), &o) + o.tries; }
+  for (uint32_t i = 0; i < n; i++) { sum += moon_exchange_feed(&x, in, len, NULL, 1, 1000 + (i & 15), &o) + o.tries; }
   printf("exchange feed            %6.1f ns%s\n", (double)(now_ns() - start) / n, o.err ? " (broken)" : "");
   if (sum == 42) { puts(""); }
 }
@@ -174,7 +174,7 @@ static uint64_t many(uint32_t n, uint64_t *sum) {
         moon_exchange_init(&x, &target, &last, 1);
         moon_writer_init(&out, buf, sizeof buf);
         moon_exchange_encode(&x, 0x01000000, 1, 0, &out);
-        moon_exchange_feed(&x, reply[at - 1], reply_len[at - 1], 1, 100, &o);
+        moon_exchange_feed(&x, reply[at - 1], reply_len[at - 1], NULL, 1, 100, &o);
         moon_walk_feed(w, &o);
       }
       moon_walk_next(w, 1, &request);

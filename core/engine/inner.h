@@ -83,7 +83,7 @@ struct moon_read {
   struct moon_ticket ticket;
   struct moon_outcome outcome;
 };
-#define MOON_READS MOON_KEYRING_SCRATCHES
+#define MOON_READS 16u /* so many, then what comes of them: the code of both is more than the first cache holds */
 
 struct moon_engine {
   uint64_t now_us;           /* never goes back */
@@ -123,7 +123,7 @@ struct moon_engine {
   struct moon_inbox inbox;
   struct moon_sight sight[MOON_BATCH]; /* of each datagram in the inbox, once it is read: see ahead.c */
   struct moon_read read[MOON_READS]; /* see moon_match_give */
-  uint32_t n_read, n_fed;    /* of so many, some of them no answers; each may have what it was decrypted to */
+  uint32_t n_read;
   bool gathers;              /* answers are read some at a time */
   struct moon_list replies;  /* struct moon_local_reply: on their way inside the process */
   size_t reply_octets;       /* of them */
@@ -219,10 +219,10 @@ void moon_ahead_of(struct moon_engine *e, uint32_t i);
 
 void moon_match_look(const struct moon_engine *e, const uint8_t *p, size_t n, struct moon_sight *out);
 /* One datagram that was read. */
-void moon_match_seen(struct moon_engine *e, const struct moon_sight *sight, const uint8_t *p, size_t n, const union moon_sockaddr *from);
+void moon_match_seen(struct moon_engine *e, const struct moon_sight *sight, uint8_t *p, size_t n, const union moon_sockaddr *from);
 
 /* One datagram. While e->gathers an answer is only read; what comes of it follows with those of a few others. */
-void moon_match_datagram(struct moon_engine *e, const uint8_t *p, size_t n, const union moon_sockaddr *from);
+void moon_match_datagram(struct moon_engine *e, uint8_t *p, size_t n, const union moon_sockaddr *from);
 /* Calls done for what was read. To verify, decrypt and take apart an answer of SNMPv3, and to go on with what asked, are more code than
  * the first cache of a processor holds: by turns for each answer one drives out the other. */
 void moon_match_give(struct moon_engine *e);

@@ -65,19 +65,19 @@ void moon_match_look(const struct moon_engine *e, const uint8_t *octets, size_t 
   out->counter = out->malformed ? MOON_TRY_NONE : moon_flight_counter(&e->flight, peek.id);
 }
 
-void moon_match_datagram(struct moon_engine *e, const uint8_t *octets, size_t n, const union moon_sockaddr *from) {
+void moon_match_datagram(struct moon_engine *e, uint8_t *octets, size_t n, const union moon_sockaddr *from) {
   struct moon_sight sight;
   moon_match_look(e, octets, n, &sight);
   moon_match_seen(e, &sight, octets, n, from);
 }
 
-void moon_match_seen(struct moon_engine *e, const struct moon_sight *sight, const uint8_t *octets, size_t n,
+void moon_match_seen(struct moon_engine *e, const struct moon_sight *sight, uint8_t *octets, size_t n,
                      const union moon_sockaddr *from) {
   struct moon_counters *c = e->counters;
   struct moon_try *t;
   struct moon_slot *s;
   struct moon_addr source;
-  if (e->n_fed == MOON_READS) { moon_match_give(e); }
+  if (e->n_read == MOON_READS) { moon_match_give(e); }
   c->datagrams_in++;
   c->octets_in += n;
   if (e->config.trace) {
@@ -116,8 +116,7 @@ void moon_match_seen(struct moon_engine *e, const struct moon_sight *sight, cons
     return;
   }
   struct moon_outcome o;
-  e->n_fed++;
-  enum moon_verdict v = moon_exchange_feed(&s->x, octets, n, t->sent_us, e->now_us, &o);
+  enum moon_verdict v = moon_exchange_feed(&s->x, octets, n, octets, t->sent_us, e->now_us, &o);
   bool sealed = is_sealed(p);
   if (sealed) { moon_secure_look(e, s); }
   if (v != MOON_VERDICT_DROP && (!sealed || s->x.authentic)) {
@@ -151,7 +150,7 @@ void moon_match_give(struct moon_engine *e) {
     e->counters->matched++;
     moon_engine_finish(e, s, &e->read[i].outcome);
   }
-  e->n_read = e->n_fed = 0;
+  e->n_read = 0;
 }
 
 const struct moon_outcome *moon_match_read(const struct moon_engine *e, const struct moon_slot *s) {

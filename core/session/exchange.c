@@ -156,12 +156,12 @@ static enum moon_verdict feed_plain(const struct moon_exchange *x, const uint8_t
   return MOON_VERDICT_MINE;
 }
 
-enum moon_verdict moon_exchange_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint64_t sent_us, uint64_t now_us,
-                                     struct moon_outcome *out) {
+enum moon_verdict moon_exchange_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint8_t *room, uint64_t sent_us,
+                                     uint64_t now_us, struct moon_outcome *out) {
   struct moon_target *t = x->target;
   bool sealed = t->credential->version == MOON_V3;
   struct moon_outcome o = {.received_us = now_us, .tries = x->tries};
-  enum moon_verdict v = sealed ? moon_sealed_feed(x, p, n, now_us, &o) : feed_plain(x, p, n, &o);
+  enum moon_verdict v = sealed ? moon_sealed_feed(x, p, n, room, now_us, &o) : feed_plain(x, p, n, &o);
   if (v == MOON_VERDICT_DROP || v == MOON_VERDICT_HELD || (sealed && !x->authentic)) {
     if (v == MOON_VERDICT_MINE) {
       *out = o;

@@ -4,7 +4,6 @@
 #include "../base/mem.h"
 
 #define BUCKETS_MIN 64u
-#define SCRATCH (65536u + 1536u) /* octets; what lies 65536 apart has its lines in the same few places of a cache */
 
 /* What decides the keys, in full. Compared as octets, so zeroed before it is filled. */
 struct name {
@@ -39,8 +38,8 @@ struct moon_keyring {
   struct moon_list bright;         /* with a context; the hand is at the front */
   struct moon_list dim;            /* without, oldest first */
   struct moon_list spare;          /* in no bucket: making keys failed. Refs may point to them, so they are not freed */
-  uint32_t next_scratch, used_scratches; /* so far */
-  uint8_t scratch[MOON_KEYRING_SCRATCHES][SCRATCH];
+  bool scratched;                  /* something was decrypted there */
+  uint8_t scratch[MOON_DATAGRAM_MAX];
 };
 
 enum moon_err moon_keyring_new(uint64_t salt, uint32_t contexts, struct moon_keyring **out) {
@@ -81,7 +80,7 @@ void moon_keyring_free(struct moon_keyring *k) {
   free_entries(&k->spare);
   moon_mem_free(k->bucket);
   moon_crypto_free(k->crypto);
-  moon_mem_wipe(k->scratch, k->used_scratches * sizeof k->scratch[0]);
+  if (k->scratched) { moon_mem_wipe(k->scratch, sizeof k->scratch); }
   moon_mem_free(k);
 }
 
@@ -252,10 +251,8 @@ enum moon_err moon_keyring_get(struct moon_keyring *k, const struct moon_credent
 }
 
 uint8_t *moon_keyring_scratch(struct moon_keyring *k) {
-  uint32_t i = k->next_scratch;
-  k->next_scratch = (i + 1) % MOON_KEYRING_SCRATCHES;
-  if (i >= k->used_scratches) { k->used_scratches = i + 1; }
-  return k->scratch[i];
+  k->scratched = true;
+  return k->scratch;
 }
 
 struct moon_crypto *moon_keyring_crypto(struct moon_keyring *k) { return k->crypto; }

@@ -35,8 +35,7 @@ MOON_API void moon_keyring_free(struct moon_keyring *k);
  * credential is not in order. */
 MOON_API enum moon_err moon_keyring_get(struct moon_keyring *k, const struct moon_credential *c, enum moon_priv priv,
                                         const uint8_t *engine_id, size_t n, struct moon_keyring_ref *ref, struct moon_usm **out);
-/* MOON_DATAGRAM_MAX octets to decrypt into, until so many others were asked for. */
-#define MOON_KEYRING_SCRATCHES 16u
+/* MOON_DATAGRAM_MAX octets to decrypt into, the same each time. */
 MOON_API uint8_t *moon_keyring_scratch(struct moon_keyring *k);
 /* To make keys with. */
 MOON_API struct moon_crypto *moon_keyring_crypto(struct moon_keyring *k);

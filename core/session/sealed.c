@@ -140,22 +140,34 @@ static enum moon_verdict take_report(struct moon_exchange *x, enum moon_report k
   return over(kind, o);
 }
 
+/* Which key it was is not known: decrypted elsewhere, as it has to be there still for the other one. */
+static enum moon_err open_either(struct moon_exchange *x, struct moon_authority *a, struct moon_usm *usm, const uint8_t *p,
+                                 const struct moon_v3 *m, uint8_t *plain, struct moon_scoped *s, uint8_t *priv) {
+  struct moon_trust *sec = x->target->trust;
+  uint8_t *scratch = moon_keyring_scratch(sec->ring);
+  enum moon_err e = moon_usm_open(usm, 0, p, m, scratch, MOON_DATAGRAM_MAX, s);
+  if (e == MOON_E_DECRYPTION) {
+    struct moon_keyring_ref elsewhere = {NULL, 0};
+    *priv = (uint8_t)moon_trust_sibling((enum moon_priv)sec->priv);
+    e = moon_keyring_get(sec->ring, sec->credential, (enum moon_priv)*priv, a->id, a->id_len, &elsewhere, &usm);
+    if (!e) { e = moon_usm_open(usm, 0, p, m, scratch, MOON_DATAGRAM_MAX, s); }
+  }
+  if (e || !(m->flags & MOON_V3_PRIV)) { return e; }
+  memcpy(plain, scratch, m->scoped_len);
+  return moon_scoped_decode(plain, m->scoped_len, s);
+}
+
 /* Verified and decrypted with the key in use, or, while that is not decided, with the other one. MOON_E_DECRYPTION also when
  * it is no scoped PDU, of either. */
-static enum moon_err open(struct moon_exchange *x, struct moon_authority *a, const uint8_t *p, const struct moon_v3 *m,
+static enum moon_err open(struct moon_exchange *x, struct moon_authority *a, const uint8_t *p, const struct moon_v3 *m, uint8_t *room,
                           struct moon_scoped *s, uint8_t *priv) {
   struct moon_trust *sec = x->target->trust;
+  uint8_t *plain = room + (m->scoped - p);
   struct moon_usm *usm;
-  uint8_t *scratch = moon_keyring_scratch(sec->ring);
   *priv = sec->priv;
   enum moon_err e = moon_trust_keys(sec, a, &usm);
-  if (!e) { e = moon_usm_open(usm, 0, p, m, scratch, MOON_DATAGRAM_MAX, s); }
-  if (e != MOON_E_DECRYPTION || sec->decided) { return e; }
-  struct moon_keyring_ref elsewhere = {NULL, 0};
-  *priv = (uint8_t)moon_trust_sibling((enum moon_priv)sec->priv);
-  e = moon_keyring_get(sec->ring, sec->credential, (enum moon_priv)*priv, a->id, a->id_len, &elsewhere, &usm);
-  if (!e) { e = moon_usm_open(usm, 0, p, m, scratch, MOON_DATAGRAM_MAX, s); }
-  return e;
+  if (e) { return e; }
+  return sec->decided ? moon_usm_open(usm, 0, p, m, plain, m->scoped_len, s) : open_either(x, a, usm, p, m, plain, s, priv);
 }
 
 static void decide(struct moon_target *t, const struct moon_v3 *m, uint8_t priv) {
@@ -188,7 +200,7 @@ static enum moon_verdict take_answer(struct moon_exchange *x, const struct moon_
   return MOON_VERDICT_MINE;
 }
 
-static enum moon_verdict feed_signed(struct moon_exchange *x, const uint8_t *p, const struct moon_v3 *m, uint64_t now_us,
+static enum moon_verdict feed_signed(struct moon_exchange *x, const uint8_t *p, const struct moon_v3 *m, uint8_t *room, uint64_t now_us,
                                      struct moon_outcome *o) {
   struct moon_target *t = x->target;
   struct moon_trust *sec = t->trust;
@@ -198,7 +210,7 @@ static enum moon_verdict feed_signed(struct moon_exchange *x, const uint8_t *p, 
   bool back, changed;
   struct moon_authority *a = moon_trust_of(sec, m->engine_id, m->engine_id_len);
   if (!a || !(c->level & MOON_V3_AUTH)) { return refuse(x, a ? MOON_E_UNSUPPORTED_LEVEL : MOON_E_UNKNOWN_ENGINE); }
-  enum moon_err e = open(x, a, p, m, &s, &priv);
+  enum moon_err e = open(x, a, p, m, room, &s, &priv);
   if (e == MOON_E_AUTH || e == MOON_E_UNSUPPORTED_LEVEL || e == MOON_E_NOMEM || e == MOON_E_NO_ALGORITHM) { return refuse(x, e); }
   bool report = !e && s.pdu.type == MOON_PDU_REPORT;
   if (report) { x->heard = (uint8_t)moon_report_kind(&s.pdu); }
@@ -251,7 +263,7 @@ static enum moon_verdict feed_unsigned(struct moon_exchange *x, const struct moo
   return v;
 }
 
-enum moon_verdict moon_sealed_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint64_t now_us, struct moon_outcome *o) {
+enum moon_verdict moon_sealed_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint8_t *room, uint64_t now_us, struct moon_outcome *o) {
   struct moon_target *t = x->target;
   const struct moon_credential *c = t->credential;
   struct moon_v3 m;
@@ -263,7 +275,7 @@ enum moon_verdict moon_sealed_feed(struct moon_exchange *x, const uint8_t *p, si
   moon_trust_use(t->trust, c, now_us);
   if (!(m.flags & MOON_V3_AUTH)) { return feed_unsigned(x, &m, now_us, o); }
   if (!same(m.user, m.user_len, c->user, c->user_len)) { return refuse(x, MOON_E_NOT_MINE); }
-  return feed_signed(x, p, &m, now_us, o);
+  return feed_signed(x, p, &m, room, now_us, o);
 }
 
 bool moon_sealed_vouch(struct moon_target *t, const uint8_t *p, size_t n, uint64_t now_us) {

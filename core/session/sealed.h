@@ -24,9 +24,9 @@
 
 /* The datagram of the step that is due. MOON_E_VERSION: the target has no trust; as moon_keyring_get and moon_usm_seal. */
 enum moon_err moon_sealed_encode(struct moon_exchange *x, uint32_t id, uint64_t now_us, struct moon_writer *w);
-/* MINE: o->err, o->report and o->pdu are set, and x->authentic tells whether its time and source are to be learned from.
+/* room: as moon_exchange_feed. MINE: o->err, o->report and o->pdu are set, and x->authentic tells whether its time and source are to be learned from.
  * Otherwise o is untouched. HELD: x->next_us was set. */
-enum moon_verdict moon_sealed_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint64_t now_us, struct moon_outcome *o);
+enum moon_verdict moon_sealed_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint8_t *room, uint64_t now_us, struct moon_outcome *o);
 /* May this late message be believed to come from the target, just now? Signed, of the known engine, inside its time window. */
 bool moon_sealed_vouch(struct moon_target *t, const uint8_t *p, size_t n, uint64_t now_us);
 /* When the other key is to be tried, a request having left now that should be understood; 0: it is not. */

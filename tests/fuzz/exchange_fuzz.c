@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   moon_exchange_init(&x, &target, &request, 1000);
   moon_writer_init(&w, out, sizeof out);
   CHECK(moon_exchange_encode(&x, 0x01000000, 1000, data[1], &w) == MOON_OK);
-  enum moon_verdict v = moon_exchange_feed(&x, data + 2, size - 2, 1000, 1500, &o);
+  enum moon_verdict v = moon_exchange_feed(&x, data + 2, size - 2, NULL, 1000, 1500, &o);
   CHECK(v == MOON_VERDICT_MINE || v == MOON_VERDICT_DROP);
   if (v == MOON_VERDICT_DROP) {
     CHECK(o.rtt_us == 77);

@@ -560,7 +560,7 @@ static void test_collector(void **state) {
         moon_agent_answer(&s->agent, rig.now_us, out.p, moon_writer_len(&out), s->room, &s->answer);
         assert_int_equal(s->answer.n, 1);
         rig.now_us += 1000;
-        assert_int_equal(moon_exchange_feed(&x, s->answer.reply[0].p, s->answer.reply[0].n, rig.now_us - 1000, rig.now_us, &o),
+        assert_int_equal(moon_exchange_feed(&x, s->answer.reply[0].p, s->answer.reply[0].n, NULL, rig.now_us - 1000, rig.now_us, &o),
                          MOON_VERDICT_MINE);
         moon_walk_feed(w, &o);
       }

@@ -53,7 +53,7 @@ static void answer(const struct reply *r) {
 
 static const struct reply fine = {MOON_V2C, MOON_PDU_RESPONSE, "public", 0, 0};
 
-static enum moon_verdict feed(uint64_t sent, uint64_t now) { return moon_exchange_feed(&x, w.p, moon_writer_len(&w), sent, now, &o); }
+static enum moon_verdict feed(uint64_t sent, uint64_t now) { return moon_exchange_feed(&x, w.p, moon_writer_len(&w), NULL, sent, now, &o); }
 
 static unsigned count_varbinds(void) {
   struct moon_reader r;
@@ -205,7 +205,7 @@ static void other_versions_and_communities_are_not_ours(void **state) {
     assert_int_equal(feed(0, 1000), MOON_VERDICT_DROP);
   }
   assert_int_equal(target.last_answer_us, 0);
-  assert_int_equal(moon_exchange_feed(&x, buf, 0, 0, 1, &o), MOON_VERDICT_DROP);
+  assert_int_equal(moon_exchange_feed(&x, buf, 0, NULL, 0, 1, &o), MOON_VERDICT_DROP);
 }
 
 static void error_status_becomes_a_code(void **state) {
@@ -257,7 +257,7 @@ static void every_prefix_is_ours_as_far_as_it_can_be_told(void **state) {
   memcpy(whole, w.p, n);
   for (size_t cut = 0; cut < n; cut++) {
     memset(&o, 0, sizeof o);
-    enum moon_verdict v = moon_exchange_feed(&x, guard_put(&g, whole, cut), cut, 0, 1000, &o);
+    enum moon_verdict v = moon_exchange_feed(&x, guard_put(&g, whole, cut), cut, NULL, 0, 1000, &o);
     if (cut < 13) { /* up to the end of the community */
       assert_int_equal(v, MOON_VERDICT_DROP);
       continue;

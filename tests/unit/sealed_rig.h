@@ -30,7 +30,7 @@ static struct moon_outcome o;
 static enum moon_verdict v;
 static uint64_t now;
 static uint32_t id, sent_id;
-static uint8_t request[2048], reply[4096], old[4096];
+static uint8_t request[2048], reply[4096], room[4096], old[4096];
 static size_t request_len, reply_len, old_len;
 static uint8_t *asked;
 
@@ -96,9 +96,9 @@ static inline bool answer(void) {
 }
 
 static inline void feed(void) {
-  static uint8_t copy[4096]; /* nothing is written into what is fed */
+  static uint8_t copy[4096]; /* nothing is written into what is fed where there is other room */
   memcpy(copy, reply, reply_len);
-  v = moon_exchange_feed(&x, reply, reply_len, now - 10 * MS, now, &o);
+  v = moon_exchange_feed(&x, reply, reply_len, room, now - 10 * MS, now, &o);
   assert_memory_equal(copy, reply, reply_len);
 }
 

@@ -338,12 +338,12 @@ static void every_flipped_bit_is_refused(void **state) {
   assert_true(answer());
   for (size_t i = 0; i < reply_len * 8; i++) {
     reply[i / 8] ^= (uint8_t)(1u << i % 8);
-    v = moon_exchange_feed(&x, reply, reply_len, now - 10 * MS, now, &o);
+    v = moon_exchange_feed(&x, reply, reply_len, room, now - 10 * MS, now, &o);
     assert_true(v == MOON_VERDICT_DROP || v == MOON_VERDICT_HELD);
     reply[i / 8] ^= (uint8_t)(1u << i % 8);
     x.held = 0;
   }
-  for (size_t n = 0; n < reply_len; n++) { assert_int_equal(moon_exchange_feed(&x, reply, n, now - 10 * MS, now, &o), MOON_VERDICT_DROP); }
+  for (size_t n = 0; n < reply_len; n++) { assert_int_equal(moon_exchange_feed(&x, reply, n, room, now - 10 * MS, now, &o), MOON_VERDICT_DROP); }
   feed();
   assert_int_equal(v, MOON_VERDICT_MINE);
 }
@@ -456,6 +456,23 @@ static void neither_extension_is_silence_in_time(void **state) {
 }
 
 /* An answer to the first of both that comes after the second was sent. */
+/* Also while it is not known which key it takes. What comes out does not lie where the next answer is decrypted to. */
+static void answers_are_decrypted_where_they_are(void **state) {
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    set_up(MOON_AUTH_SHA1, i ? MOON_PRIV_AES256 : MOON_PRIV_AES128);
+    credential.priv_either = i;
+    start();
+    while (answer() && (v = moon_exchange_feed(&x, reply, reply_len, reply, now - 10 * MS, now, &o)) == MOON_VERDICT_AGAIN) { send_try(); }
+    assert_int_equal(v, MOON_VERDICT_MINE);
+    assert_int_equal(o.err, MOON_OK);
+    assert_true(o.pdu.varbinds >= reply && o.pdu.varbinds + o.pdu.varbinds_len <= reply + reply_len);
+    assert_int_equal(o.pdu.varbinds_len, sizeof varbinds);
+    assert_memory_equal(o.pdu.varbinds, varbinds, sizeof varbinds);
+    moon_target_fini(&target);
+  }
+}
+
 static void a_slow_answer_of_the_first_key_counts(void **state) {
   (void)state;
   set_up(MOON_AUTH_SHA1, MOON_PRIV_AES256);
@@ -514,6 +531,7 @@ int main(void) {
     T(no_authentication_no_privacy),
     T(either_extension_is_found_out),
     T(neither_extension_is_silence_in_time),
+    T(answers_are_decrypted_where_they_are),
     T(a_slow_answer_of_the_first_key_counts),
     T(without_trust_it_cannot_be_spoken),
   };

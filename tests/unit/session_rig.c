@@ -54,7 +54,7 @@ void rig_ask(struct rig *r, const struct moon_request *request, struct moon_outc
     if (n) {
       uint64_t sent_us = r->now_us;
       r->now_us += 1000;
-      assert_int_equal(moon_exchange_feed(&x, r->reply, n, sent_us, r->now_us, o), MOON_VERDICT_MINE);
+      assert_int_equal(moon_exchange_feed(&x, r->reply, n, r->reply, sent_us, r->now_us, o), MOON_VERDICT_MINE);
       return;
     }
     r->now_us = moon_exchange_deadline(&x);

@@ -221,10 +221,11 @@ static int ask_feed(lua_State *L) {
   struct moon_peek peek;
   struct moon_outcome o;
   enum moon_verdict v = MOON_VERDICT_DROP;
-  if (q->out && moon_message_peek(p, n, &peek) == MOON_OK) {
+  uint8_t room[MOON_DATAGRAM_MAX];
+  if (q->out && n <= sizeof room && moon_message_peek(p, n, &peek) == MOON_OK) {
     for (uint16_t i = 0; i < q->sent; i++) {
       if (q->id[i] == peek.id) {
-        v = moon_exchange_feed(&q->exchange, p, n, q->sent_us[i], now, &o);
+        v = moon_exchange_feed(&q->exchange, p, n, room, q->sent_us[i], now, &o);
         break;
       }
     }
