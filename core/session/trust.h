@@ -35,7 +35,7 @@ struct moon_trust {
   bool decided;                       /* no other needs to be tried */
   uint8_t context_len;                /* of the longest contextName asked with: room for it in answers */
   uint8_t changes;                    /* counts: known became another engine */
-  bool uncut;                         /* told how long a reply may be it said tooBig, nothing, or more: it is not told any more */
+  bool uncut;                         /* told how long a reply may be it said tooBig, genErr, nothing, or more: it is not told any more */
   uint8_t news;                       /* counts: known was proven, or its boots and time are others than they were to be */
 };
 

@@ -330,6 +330,16 @@ static void take_too_big(struct moon_walk *w, enum moon_err e, const struct moon
   }
 }
 
+/* Of the whole request, by an agent that was told how long its reply may be: most likely that is what it could not do. net-snmp
+ * from 5.8 on says so in SNMPv3 where it should cut. */
+static void take_gen_err(struct moon_walk *w, const struct moon_outcome *o) {
+  if (w->request.reply_max && o->error_index == 0) {
+    moon_manner_uncut(&w->manner, w->target);
+  } else {
+    step_down(w, o->err, o);
+  }
+}
+
 static void take_answer(struct moon_walk *w) {
   moon_manner_answer(&w->manner, w->target, &w->asked);
   if (is_done(w)) {
@@ -462,6 +472,8 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
     take_missing(w, o);
     break;
   case MOON_E_GEN_ERR:
+    take_gen_err(w, o);
+    break;
   case MOON_E_BAD_VALUE:
     step_down(w, o->err, o);
     break;

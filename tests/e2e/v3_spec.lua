@@ -56,6 +56,30 @@ describe("Debian's snmpd over SNMPv3", function()
     assert.equal(0, c.resyncs + c.auth_failed + c.retries + c.reports_digest + c.reports_decryption)
   end)
 
+  it("fails where it should cut a reply, and is asked for what fits from then on", function()
+    local probe = t.write("modules.lua", [[
+      local columns = { name = "1.3.6.1.4.1.8072.1.2.1.1.4", modes = "1.3.6.1.4.1.8072.1.2.1.1.5", timeout = "1.3.6.1.4.1.8072.1.2.1.1.6" }
+      return { every = 60, run = function(device, out)
+        local rows = 0
+        for _ = 1, 2 do
+          for _, row in device:rows(columns) do rows = rows + (row.name and row.modes and row.timeout and 1 or 0) end
+        end
+        out:gauge("rows", rows)
+      end }]])
+    local function walk(more)
+      local r = t.poll { "--config", t.write("walk.lua", ("return { auth = { a = { %s } }, targets = { { host = %q, name = 'd', auth = 'a' } }, probes = { %q } }"):format(
+        more, d.target, probe)), "--once", "-t", "25", "-r", "0" }
+      assert.equal(0, r.status, r.stderr)
+      return r.samples.d.rows, r.stats.counters
+    end
+    local plain, sent = walk "version = 2, community = 'public'"
+    local rows, c = walk "version = 3, user = 'sha_aes', auth = 'SHA', auth_pass = 'first-SHA', priv = 'AES', priv_pass = 'second-AES'"
+    assert.truthy(plain > 200)
+    assert.equal(plain, rows)
+    assert.truthy(c.datagrams_out <= 1.25 * sent.datagrams_out + 4, c.datagrams_out .. " requests, and " .. sent.datagrams_out .. " over SNMPv2c")
+    assert.equal(0, c.retries)
+  end)
+
   it("is written", function() -- by few: it saves what is set, which takes it a tenth of a second
     local list = {}
     for _, u in ipairs(users) do

@@ -229,7 +229,7 @@ static size_t fit(struct agent *a, const struct moon_message *m, struct reply *r
     if (n && n <= max) {
       return n;
     }
-    if (m->pdu.type == MOON_PDU_GET_BULK && !a->too_big_for_bulk) {
+    if (m->pdu.type == MOON_PDU_GET_BULK && !a->too_big_for_bulk && !a->gen_err_for_bulk) {
       for (; fits < r->n; fits++) {
         octets += 6u + r->vb[fits].oid_len + r->vb[fits].value_len + (r->vb[fits].value_len > 100 ? 4 : 0);
         if (octets > max) {
@@ -239,7 +239,7 @@ static size_t fit(struct agent *a, const struct moon_message *m, struct reply *r
       r->n = fits;
       return write_reply(a, m, r, fits, out, cap);
     }
-    r->status = 1;
+    r->status = a->gen_err_for_bulk ? 5 : 1;
     r->index = 0;
   }
   if (a->keeps_values) {

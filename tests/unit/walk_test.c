@@ -123,6 +123,25 @@ static void an_agent_that_does_not_cut_is_asked_for_what_fits(void **state) {
   assert_in_range(rig.agent.longest_reply, 1200, 1472);
 }
 
+/* It says genErr of the whole request where it should cut: nothing is wrong with the names, and none is asked by itself. */
+static void an_agent_that_fails_where_it_should_cut_is_asked_for_what_fits(void **state) {
+  struct moon_walk_spec spec = walk_interfaces(41);
+  struct moon_trust trust = {.decided = true};
+  struct rig_result res;
+  (void)state;
+  rig_interfaces(&rig, 24);
+  assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
+  uint32_t plain = rig.requests;
+  rig.agent.gen_err_for_bulk = true;
+  rig.target.trust = &trust;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.values, 984);
+  assert_in_range(rig.requests, plain, 2 * plain + 1);
+  assert_true(trust.uncut);
+  assert_int_equal(rig.target.quirks, 0);
+  assert_int_equal(rig.target.reps_max, 0);
+}
+
 static void an_agent_that_cuts_its_replies_costs_nothing_twice(void **state) {
   struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
@@ -442,6 +461,7 @@ int main(void) {
     TEST(interface_tables_take_few_full_packets), TEST(sealed_requests_name_few_columns),
     TEST(replies_that_the_agent_cuts_are_full),
     TEST(a_value_longer_than_the_reply_may_be_is_read), TEST(an_agent_that_does_not_cut_is_asked_for_what_fits),
+    TEST(an_agent_that_fails_where_it_should_cut_is_asked_for_what_fits),
     TEST(an_agent_that_cuts_its_replies_costs_nothing_twice),
     TEST(a_table_read_again_knows_what_worked),   TEST(sparse_columns_join_by_index),
     TEST(arcs_of_several_octets_are_ordered_by_value), TEST(a_subtree_walks_like_a_column),

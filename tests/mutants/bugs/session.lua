@@ -2,6 +2,8 @@
 return {
   { name = "a scalar of 128 arcs is asked for by a name of 129", file = "core/session/heads.c", tests = { "unit/heads_test" },
     from = "arcs(name) == MOON_OID_MAX_ARCS", to = "arcs(name) > MOON_OID_MAX_ARCS" },
+  { name = "who fails where it should cut is asked name by name", file = "core/session/walk.c", tests = { "unit/walk_test" },
+    from = "  if (w->request.reply_max && o->error_index == 0) {", to = "  if (w->request.reply_max > UINT16_MAX - 1) {" },
   { name = "too big by the limit it was told is too big for the agent", file = "core/session/walk.c", tests = { "unit/walk_test" },
     from = "    moon_manner_uncut(&w->manner, w->target);\n    return;\n", to = "" },
   { name = "the agent is told less than it has to take", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
