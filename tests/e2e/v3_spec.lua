@@ -67,8 +67,8 @@ describe("Debian's snmpd over SNMPv3", function()
         out:gauge("rows", rows)
       end }]])
     local function walk(more)
-      local config = "return { auth = { a = { %s } }, targets = { { host = %q, name = 'd', auth = 'a' } }, probes = { %q } }"
-      local r = t.poll { "--config", t.write("walk.lua", config:format(more, d.target, probe)), "--once", "-t", "25", "-r", "0" }
+      local text = "return { auth = { a = { %s } }, targets = { { host = %q, name = 'd', auth = 'a' } }, probes = { %q } }"
+      local r = t.poll { "--config", t.write("walk.lua", text:format(more, d.target, probe)), "--once", "-t", "25", "-r", "0" }
       assert.equal(0, r.status, r.stderr)
       return r.samples.d.rows, r.stats.counters
     end
