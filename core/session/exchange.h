@@ -89,7 +89,7 @@ static inline uint64_t moon_exchange_deadline(const struct moon_exchange *x) { r
 static inline bool moon_exchange_is_midway(const struct moon_exchange *x) { return x->swap || x->held; }
 /* A datagram whose id is one of this exchange's tries and whose source was accepted. sent_us: when that try left.
  * A PDU that is no Response, or is malformed past its id: MINE with MOON_E_DECODE, and outcome->pdu.varbinds_len holds
- * what could be told apart. Another version or community: DROP. Feeds the RTT estimate: unambiguous, as ids tell tries apart.
+ * what could be told apart; in SNMPv3, where requests are signed with the same key, DROP. Another version or community: DROP. Feeds the RTT estimate: unambiguous, as ids tell tries apart.
  * room: n octets for what is decrypted, or p itself, which then is not what it was. *out lends from p and from there. */
 MOON_API enum moon_verdict moon_exchange_feed(struct moon_exchange *x, const uint8_t *p, size_t n, uint8_t *room, uint64_t sent_us,
                                               uint64_t now_us, struct moon_outcome *out);

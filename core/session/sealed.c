@@ -190,13 +190,9 @@ static bool fits(const struct moon_exchange *x, const struct moon_authority *a, 
 
 static enum moon_verdict take_answer(struct moon_exchange *x, const struct moon_authority *a, const struct moon_v3 *m,
                                      const struct moon_scoped *s, struct moon_outcome *o) {
-  if (!fits(x, a, m, s)) { return refuse(x, MOON_E_NOT_MINE); }
+  if (s->pdu.type != MOON_PDU_RESPONSE || !fits(x, a, m, s)) { return refuse(x, MOON_E_NOT_MINE); }
   if (s->trailing && !(m->flags & MOON_V3_PRIV)) { moon_target_quirk(x->target, MOON_QUIRK_TRAILING); }
   o->pdu = s->pdu;
-  if (s->pdu.type != MOON_PDU_RESPONSE) {
-    o->pdu = (struct moon_pdu){.type = s->pdu.type};
-    o->err = MOON_E_DECODE;
-  }
   return MOON_VERDICT_MINE;
 }
 
@@ -214,6 +210,8 @@ static enum moon_verdict feed_signed(struct moon_exchange *x, const uint8_t *p, 
   if (e == MOON_E_AUTH || e == MOON_E_UNSUPPORTED_LEVEL || e == MOON_E_NOMEM || e == MOON_E_NO_ALGORITHM) { return refuse(x, e); }
   bool report = !e && s.pdu.type == MOON_PDU_REPORT;
   if (report) { x->heard = (uint8_t)moon_report_kind(&s.pdu); }
+  /* RFC 3412 7.2.13: or our own request, sent back, would prove whatever engine it was made for. */
+  if (!e && !report && s.pdu.type != MOON_PDU_RESPONSE) { return refuse(x, MOON_E_NOT_MINE); }
   if (!e && !report && (m->flags & c->level) != c->level) { return refuse(x, MOON_E_UNSUPPORTED_LEVEL); }
   changed = a == &sec->other;
   x->resynced = x->heard == MOON_REPORT_TIME_WINDOW && a->proven;
@@ -282,7 +280,7 @@ bool moon_sealed_vouch(struct moon_target *t, const uint8_t *p, size_t n, uint64
   const struct moon_credential *c = t->credential;
   struct moon_usm *usm;
   struct moon_v3 m;
-  if (!t->trust || moon_v3_decode(p, n, &m)) { return false; }
+  if (!t->trust || moon_v3_decode(p, n, &m) || (m.flags & MOON_V3_REPORTABLE)) { return false; } /* requests are, RFC 3412 6.4 */
   moon_trust_use(t->trust, c, now_us);
   struct moon_authority *a = moon_trust_of(t->trust, m.engine_id, m.engine_id_len);
   if (a != &t->trust->known || !a->proven || !same(m.user, m.user_len, c->user, c->user_len)) { return false; }

@@ -380,6 +380,34 @@ static void replays(void **state) {
   assert_false(moon_sealed_vouch(&target, old, old_len, now));
 }
 
+/* Whoever sends back what we sent has our signature, and knows nothing. */
+static void our_own_word_is_no_answer(void **state) {
+  static const uint8_t levels[] = {0, MOON_V3_AUTH, MOON_V3_LEVEL};
+  (void)state;
+  for (size_t i = 0; i < sizeof levels; i++) {
+    set_up(levels[i] ? MOON_AUTH_SHA1 : MOON_AUTH_NONE, levels[i] & MOON_V3_PRIV ? MOON_PRIV_AES128 : MOON_PRIV_NONE);
+    start();
+    for (unsigned step = 0; v != MOON_VERDICT_MINE || !step; step++) {
+      const struct moon_trust known = trust;
+      uint64_t deadline = moon_exchange_deadline(&x), heard = target.last_answer_us;
+      memcpy(reply, asked, reply_len = request_len);
+      feed();
+      assert_int_equal(v, MOON_VERDICT_DROP);
+      assert_false(x.authentic);
+      assert_memory_equal(&trust.known, &known.known, sizeof known.known);
+      assert_int_equal(trust.known.proven, known.known.proven);
+      assert_int_equal(moon_exchange_deadline(&x), deadline);
+      assert_int_equal(target.last_answer_us, heard);
+      assert_true(answer());
+      feed();
+      if (v == MOON_VERDICT_AGAIN) { send_try(); }
+    }
+    assert_int_equal(o.err, MOON_OK);
+    assert_false(moon_sealed_vouch(&target, asked, request_len, now));
+    moon_target_fini(&target);
+  }
+}
+
 static void no_authentication_no_privacy(void **state) {
   (void)state;
   set_up(MOON_AUTH_NONE, MOON_PRIV_NONE);
@@ -528,6 +556,7 @@ int main(void) {
     T(answers_that_do_not_fit),
     T(every_flipped_bit_is_refused),
     T(replays),
+    T(our_own_word_is_no_answer),
     T(no_authentication_no_privacy),
     T(either_extension_is_found_out),
     T(neither_extension_is_silence_in_time),
