@@ -43,13 +43,17 @@ static void set_priv(struct moon_trust *s, uint8_t priv) {
   s->known.keys = s->other.keys = (struct moon_keyring_ref){NULL, 0};
 }
 
+/* Is there nothing to find out about its key? One that is localized was extended already, and a long hash needs no extension. */
+static bool is_certain(const struct moon_credential *c) {
+  return !c->priv_either || c->priv_localized || moon_trust_sibling((enum moon_priv)c->priv) == MOON_PRIV_NONE ||
+         moon_auth_key_len((enum moon_auth)c->auth) >= moon_priv_key_len((enum moon_priv)c->priv);
+}
+
 void moon_trust_use(struct moon_trust *s, const struct moon_credential *c, uint64_t now_us) {
   if (s->credential == c) { return; }
   s->credential = c;
   set_priv(s, c->priv);
-  /* A key that is localized was extended already, and a long hash needs no extension. */
-  s->decided = !c->priv_either || c->priv_localized || moon_trust_sibling((enum moon_priv)c->priv) == MOON_PRIV_NONE ||
-               moon_auth_key_len((enum moon_auth)c->auth) >= moon_priv_key_len((enum moon_priv)c->priv);
+  s->decided = is_certain(c);
   if (c->context_len > s->context_len) { s->context_len = c->context_len; }
   if (c->engine_id_len && c->engine_id_len <= MOON_ENGINE_ID_MAX && !is_engine(&s->known, c->engine_id, c->engine_id_len)) {
     set_engine(&s->known, c->engine_id, c->engine_id_len);
@@ -93,6 +97,7 @@ bool moon_trust_discover(struct moon_trust *s, const uint8_t *engine_id, size_t 
 static void promote(struct moon_trust *s, struct moon_authority *a) {
   if (a == &s->other) {
     s->known = s->other;
+    s->decided = is_certain(s->credential); /* another device may take the other one */
     s->changes++;
     s->news++;
   }
@@ -133,6 +138,7 @@ void moon_trust_prove(struct moon_trust *s, struct moon_authority *a) { promote(
 void moon_trust_doubt(struct moon_trust *s) {
   s->known.proven = false;
   s->other.id_len = 0;
+  if (s->credential) { s->decided = is_certain(s->credential); }
 }
 
 void moon_trust_forget(struct moon_trust *s) { s->other.id_len = 0; }

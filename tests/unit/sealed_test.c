@@ -466,6 +466,34 @@ static void either_extension_is_found_out(void **state) {
   assert_int_equal(target.quirks, 0);
 }
 
+/* A device was replaced. */
+static void another_engine_may_extend_keys_otherwise(void **state) {
+  (void)state;
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES256);
+  agent.silent_key = true;
+  credential.priv_either = true;
+  settle();
+  assert_true(trust.decided);
+  agent.id[7] = 'X';
+  agent.boots = 1;
+  agent.priv = MOON_PRIV_AES256_REEDER;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(o.tries, 1);
+  assert_true(trust.decided);
+  assert_int_equal(trust.priv, MOON_PRIV_AES256_REEDER);
+  assert_int_equal(target.quirks & MOON_QUIRK_REEDER, MOON_QUIRK_REEDER);
+  /* or its name leads elsewhere */
+  agent.id[7] = 'Y';
+  agent.priv = MOON_PRIV_AES256;
+  moon_trust_doubt(&trust);
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(o.tries, 1);
+  assert_int_equal(trust.priv, MOON_PRIV_AES256);
+  agent.requests = 0;
+  assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 1);
+}
+
 static void neither_extension_is_silence_in_time(void **state) {
   (void)state;
   set_up(MOON_AUTH_SHA1, MOON_PRIV_AES256_REEDER);
@@ -559,6 +587,7 @@ int main(void) {
     T(our_own_word_is_no_answer),
     T(no_authentication_no_privacy),
     T(either_extension_is_found_out),
+    T(another_engine_may_extend_keys_otherwise),
     T(neither_extension_is_silence_in_time),
     T(answers_are_decrypted_where_they_are),
     T(a_slow_answer_of_the_first_key_counts),
