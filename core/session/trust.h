@@ -61,8 +61,8 @@ MOON_API struct moon_authority *moon_trust_of(struct moon_trust *s, const uint8_
 MOON_API enum moon_err moon_trust_keys(struct moon_trust *s, struct moon_authority *a, struct moon_usm **out);
 /* Its time now, as far as we know. */
 MOON_API uint32_t moon_authority_time(const struct moon_authority *a, uint64_t now_us);
-/* Could requests be sent side by side? Until the engine is known one has to find out. */
-static inline bool moon_trust_is_settled(const struct moon_trust *s) { return s->known.proven && !s->other.id_len; }
+/* Could requests be sent side by side? Until the engine is known, and the extension of its key, one has to find out. */
+static inline bool moon_trust_is_settled(const struct moon_trust *s) { return s->known.proven && !s->other.id_len && s->decided; }
 
 /* An unauthenticated report says whose engine this is. False: nothing new. */
 MOON_API bool moon_trust_discover(struct moon_trust *s, const uint8_t *engine_id, size_t n);

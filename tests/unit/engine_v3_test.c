@@ -306,6 +306,31 @@ static void keys_that_take_long(void **state) {
   assert_true(w.c.turns >= 8); /* 7 when all are made in one */
 }
 
+static bool clock_is_known(struct world *world) { return world->c.reports_time == 1; }
+
+/* Which kind of AES key an agent means one request finds out, too: two would take back what the other one tries. */
+static void one_finds_out_the_kind_of_key(void **state) {
+  (void)state;
+  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES256_REEDER);
+  usm_agent_credential(&s->model, &credential);
+  credential.priv = MOON_PRIV_AES256;
+  credential.priv_either = true;
+  s->model.silent_key = true;
+  s->delay_us = 20000;
+  w.policy.retries = 0;
+  struct moon_peer *p = peer(s);
+  struct asked *first = world_ask(&w, p), *later;
+  w.until = clock_is_known;
+  assert_true(world_run(&w, 5));
+  w.until = NULL;
+  assert_int_equal(first->dones, 0);
+  later = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(first->err, MOON_OK);
+  assert_int_equal(later->err, MOON_OK);
+  assert_int_equal(s->model.undecryptable, 1);
+}
+
 static void late_answers(void **state) {
   (void)state;
   struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
@@ -673,7 +698,7 @@ int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
     T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(heard_before_its_answer), T(a_cut_answer_costs_a_try), T(errors_come_at_once),
-    T(reboots_and_twins), T(keys_that_take_long), T(late_answers), T(second_answers), T(answers_that_come_together),
+    T(reboots_and_twins), T(keys_that_take_long), T(one_finds_out_the_kind_of_key), T(late_answers), T(second_answers), T(answers_that_come_together),
     T(what_was_read_counts_as_heard),
     T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
     T(without_memory),
