@@ -170,7 +170,7 @@ size_t moon_trust_overhead(const struct moon_trust *s, const struct moon_credent
 
 enum moon_err moon_trust_export(const struct moon_target *t, uint64_t now_us, struct moon_trust_record *out) {
   const struct moon_trust *s = t->trust;
-  if (!s || !s->known.proven) { return MOON_E_MISSING; }
+  if (!s || !s->known.proven || s->known.id_len < ENGINE_ID_MIN) { return MOON_E_MISSING; }
   memset(out, 0, sizeof *out);
   out->addr = t->addr;
   out->engine_id_len = s->known.id_len;

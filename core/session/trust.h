@@ -85,7 +85,7 @@ MOON_API enum moon_priv moon_trust_sibling(enum moon_priv priv);
 /* Octets of an answer around its varbinds, at most: of an engine that is not known, a usual one. s may be NULL: nothing is. */
 MOON_API size_t moon_trust_overhead(const struct moon_trust *s, const struct moon_credential *c);
 
-/* What to keep of this target. MOON_E_MISSING: nothing proven. */
+/* What to keep of this target. MOON_E_MISSING: nothing proven, or an engine id shorter than any may be, which no record has. */
 MOON_API enum moon_err moon_trust_export(const struct moon_target *t, uint64_t now_us, struct moon_trust_record *out);
 /* What was kept; a record is a hint: the agent's word counts, whatever the policy. After moon_trust_use; ignored where the
  * engine is proven already. MOON_E_LENGTH, MOON_E_RANGE: no such record can be. */

@@ -297,6 +297,20 @@ static void what_is_kept_saves_the_steps(void **state) {
   assert_int_equal(moon_trust_import(&trust, &r, now), MOON_E_RANGE);
 }
 
+/* One that no line of the engine cache could have would spoil the whole of it. */
+static void an_engine_id_that_is_too_short_is_not_kept(void **state) {
+  struct moon_trust_record r;
+  (void)state;
+  agent.id_len = 4;
+  settle();
+  assert_int_equal(trust.known.id_len, 4);
+  assert_int_equal(moon_trust_export(&target, now, &r), MOON_E_MISSING);
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  agent.id_len = 5;
+  settle();
+  assert_int_equal(moon_trust_export(&target, now, &r), MOON_OK);
+}
+
 static void another_credential_of_the_same_agent(void **state) {
   static struct moon_credential other;
   (void)state;
@@ -326,6 +340,7 @@ int main(void) {
     T(a_poisoned_discovery_heals),
     T(a_second_report_of_the_same_engine_is_nothing_new),
     T(what_is_kept_saves_the_steps),
+    T(an_engine_id_that_is_too_short_is_not_kept),
     T(another_credential_of_the_same_agent),
   };
   return cmocka_run_group_tests(tests, make, drop);

@@ -64,6 +64,8 @@ return {
     from = "  if (s->credential) { s->decided = is_certain(s->credential); }\n", to = "" },
   { name = "two find out at once how keys are extended", file = "core/session/trust.h", tests = { "unit/engine_v3_test" },
     from = " && !s->other.id_len && s->decided; }", to = " && !s->other.id_len; }" },
+  { name = "an engine id that no record can have is kept", file = "core/session/trust.c", tests = { "unit/trust_test" },
+    from = " || s->known.id_len < ENGINE_ID_MIN", to = "" },
   { name = "steps count as tries", file = "core/session/exchange.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "  if (!x->step) {\n    x->tries++;", to = "  {\n    x->tries++;" },
   { name = "keys of two engines are one", file = "core/session/keyring.c", tests = { "unit/keyring_test" },
