@@ -1,6 +1,6 @@
 #include "sealed.h"
 
-#define RESPITE_US 50000u    /* an answer that overtakes a report that was forged */
+#define RESPITE_US 50000u    /* at least, for an answer that overtakes a report that was forged */
 #define SWAP_FLOOR_US 20000u /* an agent that is silent because of the key is waited for so long, at least */
 
 static struct moon_scoped scoped_of(const struct moon_exchange *x, const struct moon_authority *a) {
@@ -93,8 +93,9 @@ static enum moon_verdict again(struct moon_exchange *x) {
 }
 
 static enum moon_verdict hold(struct moon_exchange *x, enum moon_report kind, uint64_t now_us) {
-  const struct moon_rtt *rtt = &x->target->rtt[MOON_KIND_GET];
-  uint64_t until = now_us + (rtt->srtt_us > RESPITE_US ? rtt->srtt_us : RESPITE_US);
+  const struct moon_target *t = x->target;
+  uint64_t most_us = t->trust->known.proven ? t->policy->timeout_us : RESPITE_US;
+  uint64_t until = now_us + moon_rtt_timeout(&t->rtt[x->request->kind], RESPITE_US, most_us);
   if (!x->held) {
     x->held = (uint8_t)kind;
     if (until < x->next_us) { x->next_us = until; }

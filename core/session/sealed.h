@@ -10,7 +10,7 @@
  * varbinds to keep as in v2c, the try goes on, and another one may bring it whole.
  *
  * What is not signed is believed as little as possible. An engine id is a guess until its owner signs something. A report
- * that ends a request is held for a moment, in which an answer overrules it. Nothing else is learned from it, and it is
+ * that ends a request is held for a moment, of an engine that has proven itself for as long as its answers take: one overrules it. Nothing else is learned from it, and it is
  * no sign of life. */
 #ifndef MOON_SESSION_SEALED_H
 #define MOON_SESSION_SEALED_H

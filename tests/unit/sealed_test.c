@@ -265,6 +265,39 @@ static void reports_that_end_it(void **state) {
   }
 }
 
+/* Whoever was heard signed is not given up on an unsigned word before his answer is due: one to a bulk takes longer, the first one
+ * nobody knows how long. */
+static void an_answer_is_waited_for_as_long_as_it_takes(void **state) {
+  struct moon_request bulk = get;
+  (void)state;
+  bulk.kind = MOON_KIND_BULK;
+  settle();
+  for (unsigned k = 0; k < 2; k++) {
+    moon_exchange_init(&x, &target, &bulk, now);
+    send_try();
+    uint64_t deadline = moon_exchange_deadline(&x);
+    report(USM_USERS, 0);
+    assert_int_equal(v, MOON_VERDICT_HELD);
+    assert_true(moon_exchange_deadline(&x) > now + 450 * MS);
+    assert_true(moon_exchange_deadline(&x) <= deadline);
+    now += 440 * MS;
+    assert_true(answer());
+    feed();
+    assert_int_equal(v, MOON_VERDICT_MINE);
+    assert_int_equal(o.err, MOON_OK);
+    target.rtt[MOON_KIND_BULK] = (struct moon_rtt){.srtt_us = 400 * MS, .rttvar_us = 25 * MS};
+  }
+  /* one that nobody has heard yet is */
+  set_up(MOON_AUTH_SHA1, MOON_PRIV_AES128);
+  start();
+  assert_true(answer());
+  feed();
+  send_try();
+  report(USM_USERS, 0);
+  assert_int_equal(v, MOON_VERDICT_HELD);
+  assert_true(moon_exchange_deadline(&x) <= now + 50 * MS);
+}
+
 static void an_unsigned_window_teaches_nothing(void **state) {
   (void)state;
   settle();
@@ -579,6 +612,7 @@ int main(void) {
     T(contexts),
     T(cut_answers_end_nothing),
     T(reports_that_end_it),
+    T(an_answer_is_waited_for_as_long_as_it_takes),
     T(an_unsigned_window_teaches_nothing),
     T(wrong_keys_users_and_levels),
     T(answers_that_do_not_fit),

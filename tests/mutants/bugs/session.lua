@@ -66,6 +66,8 @@ return {
     from = " && !s->other.id_len && s->decided; }", to = " && !s->other.id_len; }" },
   { name = "an engine id that no record can have is kept", file = "core/session/trust.c", tests = { "unit/trust_test" },
     from = " || s->known.id_len < ENGINE_ID_MIN", to = "" },
+  { name = "an unsigned report ends what takes its time", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
+    from = "t->trust->known.proven ? t->policy->timeout_us : RESPITE_US", to = "RESPITE_US" },
   { name = "steps count as tries", file = "core/session/exchange.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "  if (!x->step) {\n    x->tries++;", to = "  {\n    x->tries++;" },
   { name = "keys of two engines are one", file = "core/session/keyring.c", tests = { "unit/keyring_test" },
