@@ -216,10 +216,14 @@ static enum moon_verdict feed_signed(struct moon_exchange *x, const uint8_t *p, 
   if (!e && !report && (m->flags & c->level) != c->level) { return refuse(x, MOON_E_UNSUPPORTED_LEVEL); }
   changed = a == &sec->other;
   x->resynced = x->heard == MOON_REPORT_TIME_WINDOW && a->proven;
-  enum moon_err heard = moon_trust_hear(sec, a, m->boots, m->time, x->heard == MOON_REPORT_TIME_WINDOW, now_us, &back);
+  enum moon_err heard = moon_trust_hear(sec, a, m->boots, m->time, x->heard == MOON_REPORT_TIME_WINDOW, x->resyncs > 0, now_us, &back);
   if (back && !heard) { moon_target_quirk(t, MOON_QUIRK_CLOCK_BACK); }
   if (heard) {
     if (m->boots == MOON_BOOTS_MAX) { moon_target_quirk(t, MOON_QUIRK_BOOTS_MAX); }
+    if (back && c->time_policy != MOON_TIME_STRICT && x->resyncs == 0) {
+      x->resyncs++;
+      return again(x);
+    }
     if (!report) { return refuse(x, heard); }
     return over(MOON_REPORT_TIME_WINDOW, o); /* signed, and fresh: waiting would not change it */
   }

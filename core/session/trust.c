@@ -113,9 +113,10 @@ static bool is_news(const struct moon_authority *a, uint32_t boots, uint32_t tim
 }
 
 /* RFC 3414 3.2 7b, and beyond it: a clock that went backwards may be followed. What is read here answers a message of ours
- * whose id nobody could foresee, and the id is signed: so it is fresh, whatever its time. */
+ * whose id nobody could foresee, and the id is signed. But there are only two billions of ids: who has listened for long may have
+ * an old answer to one that comes again, though not to the next one, too. */
 enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authority *a, uint32_t boots, uint32_t time, bool report,
-                                 uint64_t now_us, bool *back) {
+                              bool again, uint64_t now_us, bool *back) {
   *back = false;
   bool news = is_news(a, boots, time, now_us);
   if (!a->timed || boots > a->boots || (boots == a->boots && time > a->latest)) {
@@ -123,6 +124,7 @@ enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authority *a, ui
   } else if (boots < a->boots || (uint64_t)time + MOON_TIME_WINDOW_S < moon_authority_time(a, now_us)) {
     *back = a->proven;
     if (a->proven && s->credential->time_policy == MOON_TIME_STRICT) { return MOON_E_NOT_IN_TIME_WINDOW; }
+    if (a->proven && !report && !again) { return MOON_E_NOT_IN_TIME_WINDOW; }
     set_time(a, boots, time, now_us);
   } else if (report) {
     set_time(a, boots, time, now_us); /* it says that our idea of its time is wrong */

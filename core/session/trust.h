@@ -67,10 +67,11 @@ static inline bool moon_trust_is_settled(const struct moon_trust *s) { return s-
 /* An unauthenticated report says whose engine this is. False: nothing new. */
 MOON_API bool moon_trust_discover(struct moon_trust *s, const uint8_t *engine_id, size_t n);
 /* An authentic message came from a, at these boots and time; a report of notInTimeWindows, or another message. It proves the
- * engine. *back: its clock went backwards and that was learned, as the policy says. MOON_E_NOT_IN_TIME_WINDOW: outside of the
- * window and not to be believed; nothing was learned. The addresses of known and other hold no longer what they did. */
+ * engine. *back: its clock went backwards; that was learned, as the policy says. MOON_E_NOT_IN_TIME_WINDOW: outside of the
+ * window and not to be believed; nothing was learned; it might be if it says so when it is asked again, which `again` then
+ * tells, as an old message with an id of now does not come twice. The addresses of known and other hold no longer what they did. */
 MOON_API enum moon_err moon_trust_hear(struct moon_trust *s, struct moon_authority *a, uint32_t boots, uint32_t time, bool report,
-                                          uint64_t now_us, bool *back);
+                                       bool again, uint64_t now_us, bool *back);
 /* Without time: an answer of the level noAuthNoPriv. */
 MOON_API void moon_trust_prove(struct moon_trust *s, struct moon_authority *a);
 /* The address became another one: what is known is a hint again. */

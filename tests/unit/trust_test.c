@@ -111,7 +111,39 @@ static void boots_that_go_backwards(void **state) {
   assert_int_equal(v, MOON_VERDICT_DROP);
   assert_int_equal(x.refused, MOON_E_NOT_IN_TIME_WINDOW);
   credential.time_policy = MOON_TIME_RELAXED;
+  target.quirks = 0;
+  agent.requests = 0;
   assert_int_equal(ask(), MOON_OK);
+  assert_int_equal(agent.requests, 2); /* it is asked once more before it is believed */
+  assert_int_equal(o.tries, 1);
+  assert_int_equal(target.quirks, MOON_QUIRK_CLOCK_BACK);
+}
+
+/* Ids come again, after billions of them or a restart, and who listens has answers for some: signed, and of their time. */
+static void an_old_answer_with_an_id_of_now_is_not_taken(void **state) {
+  (void)state;
+  settle();
+  start();
+  assert_true(answer());
+  memcpy(old, reply, old_len = reply_len);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  now += 300 * (uint64_t)S;
+  id = sent_id - 1;
+  start();
+  struct moon_authority known = trust.known;
+  uint64_t heard = target.last_answer_us;
+  memcpy(reply, old, reply_len = old_len);
+  feed();
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  assert_memory_equal(&trust.known, &known, sizeof known);
+  assert_int_equal(target.last_answer_us, heard);
+  send_try();
+  carry_on();
+  assert_int_equal(v, MOON_VERDICT_MINE);
+  assert_int_equal(o.err, MOON_OK);
+  assert_int_equal(o.tries, 1);
+  assert_int_equal(target.quirks, 0);
 }
 
 static void boots_that_are_used_up(void **state) {
@@ -333,6 +365,7 @@ int main(void) {
     T(time_goes_on_between_requests),
     T(clocks_that_jump),
     T(boots_that_go_backwards),
+    T(an_old_answer_with_an_id_of_now_is_not_taken),
     T(boots_that_are_used_up),
     T(a_window_that_never_fits_is_told),
     T(another_engine_is_followed),

@@ -21,7 +21,7 @@ return {
   { name = "boots and time are learned from anybody", file = "core/session/sealed.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "  if (!unknown && kind != MOON_REPORT_ENGINE) { return hold(x, kind, now_us); }",
     to = "  if (kind == MOON_REPORT_TIME_WINDOW && x->resyncs++ < 2) {\n    bool back;\n"
-      .. "    moon_trust_hear(sec, moon_trust_authority(sec), m->boots, m->time, true, now_us, &back);\n    return again(x);\n  }\n"
+      .. "    moon_trust_hear(sec, moon_trust_authority(sec), m->boots, m->time, true, false, now_us, &back);\n    return again(x);\n  }\n"
       .. "  if (!unknown && kind != MOON_REPORT_ENGINE) { return hold(x, kind, now_us); }" },
   { name = "an unsigned report ends it at once", file = "core/session/sealed.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "if (until < x->next_us) { x->next_us = until; }", to = "x->next_us = now_us;" },
@@ -68,6 +68,8 @@ return {
     from = " || s->known.id_len < ENGINE_ID_MIN", to = "" },
   { name = "an unsigned report ends what takes its time", file = "core/session/sealed.c", tests = { "unit/sealed_test" },
     from = "t->trust->known.proven ? t->policy->timeout_us : RESPITE_US", to = "RESPITE_US" },
+  { name = "an old answer turns the clock back", file = "core/session/trust.c", tests = { "unit/trust_test" },
+    from = "    if (a->proven && !report && !again) { return MOON_E_NOT_IN_TIME_WINDOW; }\n", to = "" },
   { name = "steps count as tries", file = "core/session/exchange.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "  if (!x->step) {\n    x->tries++;", to = "  {\n    x->tries++;" },
   { name = "keys of two engines are one", file = "core/session/keyring.c", tests = { "unit/keyring_test" },
