@@ -2,18 +2,23 @@
 #include "keep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../base/mem.h"
 #include "log.h"
 
 #define FIRST_US UINT64_C(10000000)  /* after the start most agents are new */
 #define PAUSE_US UINT64_C(60000000)  /* 20,000 agents take 30 ms to write */
+#define LOCK_TRIES 15                /* by another master: 20 ms each, and then without */
+#define LOCK_PAUSE_NS 20000000
 #define HASH_KEY UINT64_C(0x6b656570) /* addresses are configured, not chosen by others */
 
 /* seq: odd while the worker writes; even and not 0: whole. A worker killed in between leaves it odd for its successor. */
@@ -188,18 +193,40 @@ static enum moon_err add_parts(const struct moon_keep *k, struct moon_engines *a
   return MOON_OK;
 }
 
+/* The directory the file is in, held by one master at a time: what the file says is read, added to and written as one. -1: it cannot
+ * be held, or somebody else holds it for longer than any master does. */
+static int hold_place(const char *path) {
+  char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+  if (slash) { slash[slash == dir] = 0; }
+  int fd = dir ? open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  free(dir);
+  for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB); i++) {
+    if (errno == EWOULDBLOCK && i < LOCK_TRIES) {
+      nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+    } else {
+      close(fd);
+      fd = -1;
+    }
+  }
+  return fd;
+}
+
 void moon_keep_save(struct moon_keep *k, uint64_t now_us, bool end) {
   struct moon_engines all = {0};
   if (!k->parts || (!end && now_us < k->next_us)) { return; }
   k->next_us = now_us + PAUSE_US;
   uint64_t news = news_of(k);
   if (news == k->saved) { return; }
+  int place = hold_place(k->path);
   enum moon_err e = load(&all, k->path);
   if (!e) { e = add_parts(k, &all); }
   if (!e) {
     moon_engines_sort(&all, wall_s());
     e = moon_engines_save(&all, k->path);
   }
+  int cause = errno;
+  if (place >= 0) { close(place); }
+  errno = cause;
   if (!e) {
     k->saved = news;
     k->told = false;

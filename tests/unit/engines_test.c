@@ -335,6 +335,42 @@ static void workers_and_master(void **state) {
   moon_keep_fini(&k);
 }
 
+/* Each writes what it learned as it learns it: what the other one wrote meanwhile stays. */
+static void masters_at_once(void **state) {
+  enum { MASTERS = 2, EACH = 40 };
+  struct moon_engines all = {0};
+  pid_t pid[MASTERS];
+  uint32_t line;
+  (void)state;
+  for (int m = 0; m < MASTERS; m++) {
+    pid[m] = fork();
+    if (pid[m]) { continue; }
+    struct moon_keep k;
+    struct moon_engines_entry e = entry("10.0.0.0", 1, 1, 0);
+    moon_keep_init(&k, 1, path, 0);
+    moon_keep_join(&k, 0);
+    for (int i = 0; i < EACH; i++) {
+      e.record.addr.ip[2] = (uint8_t)m;
+      e.record.addr.ip[3] = (uint8_t)i;
+      moon_keep_learn(&k, &e.record);
+      moon_keep_save(&k, 0, true);
+      moon_keep_fini(&k);
+      moon_keep_init(&k, 1, path, 0); /* nothing of its own any more: what is lost stays lost */
+      moon_keep_join(&k, 0);
+    }
+    moon_keep_fini(&k);
+    _exit(0);
+  }
+  for (int m = 0; m < MASTERS; m++) {
+    int status;
+    assert_int_equal(waitpid(pid[m], &status, 0), pid[m]);
+    assert_int_equal(status, 0);
+  }
+  assert_int_equal(moon_engines_load(&all, path, &line), MOON_OK);
+  assert_int_equal(all.n, MASTERS * EACH);
+  moon_engines_fini(&all);
+}
+
 static void many_agents(void **state) {
   struct moon_keep k;
   struct moon_trust_record r;
@@ -440,6 +476,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(the_latest_stay, begin, end),
     cmocka_unit_test_setup_teardown(no_memory, begin, end),
     cmocka_unit_test_setup_teardown(workers_and_master, begin, end),
+    cmocka_unit_test_setup_teardown(masters_at_once, begin, end),
     cmocka_unit_test_setup_teardown(many_agents, begin, end),
     cmocka_unit_test_setup_teardown(time_goes_on, begin, end),
     cmocka_unit_test_setup_teardown(damaged_is_set_aside, begin, end),

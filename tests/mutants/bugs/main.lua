@@ -1,5 +1,7 @@
 --- Bugs for core/main, see mutants.lua.
 return {
+  { name = "masters that share an engine cache take no turns", file = "core/main/keep.c", tests = { "unit/engines_test" },
+    from = "flock(fd, LOCK_EX | LOCK_NB); i++", to = "flock(fd, LOCK_SH | LOCK_NB); i++" },
   { name = "a worker at its end is told to be killed", file = "core/main/crew.c", tests = { "unit/rollout_test" },
     from = "return cause == EPIPE || cause == ECONNRESET;", to = "return cause == EBADF;" },
   { name = "control: who is quiet keeps others out", file = "core/main/control.c", tests = { "unit/control_test" },
