@@ -5,13 +5,14 @@
 
 #define BUCKETS_MIN 64u
 
-/* What decides the keys, in full. Compared as octets, so zeroed before it is filled. */
+/* What decides the keys, in full. Compared as octets, so zeroed before it is filled. What is secret comes first: agents choose their
+ * engine ids, and the key of the hash is of the salt that every message tells. */
 struct name {
+  struct moon_key auth_key, priv_key;
   uint8_t auth, priv;
   bool auth_localized, priv_localized;
   uint8_t engine_id_len;
   uint8_t engine_id[MOON_ENGINE_ID_MAX];
-  struct moon_key auth_key, priv_key;
 };
 
 _Static_assert(sizeof(struct name) == 5 + MOON_ENGINE_ID_MAX + 2 * sizeof(struct moon_key), "without holes");
@@ -34,7 +35,7 @@ struct moon_keyring {
   uint32_t n_contexts, max_contexts;
   uint32_t n_entries, max_entries;
   uint32_t stretched;
-  uint64_t key;                    /* of the hash: agents choose their engine ids */
+  uint64_t key;                    /* of the hash */
   struct moon_list bright;         /* with a context; the hand is at the front */
   struct moon_list dim;            /* without, oldest first */
   struct moon_list spare;          /* in no bucket: making keys failed. Refs may point to them, so they are not freed */
@@ -84,7 +85,6 @@ void moon_keyring_free(struct moon_keyring *k) {
   moon_mem_free(k);
 }
 
-/* The key octets are as good as random, the engine id is whatever an agent says it is. */
 static uint64_t hash_of(const struct moon_keyring *k, const struct name *name) {
   uint64_t h = k->key, word;
   uint8_t padded[(sizeof *name + 7) / 8 * 8] = {0};
