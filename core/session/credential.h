@@ -8,7 +8,7 @@
 
 /* How far an agent's snmpEngineBoots and snmpEngineTime may surprise. */
 enum moon_time_policy {
-  MOON_TIME_RELAXED = 0, /* boots that went backwards are told and learned, from an authenticated report only */
+  MOON_TIME_RELAXED = 0, /* boots or time that went backwards are told and learned: from an authenticated report, or from two answers */
   MOON_TIME_STRICT       /* they are refused, RFC 3414 3.2 7b to the letter: not_in_time_window */
 };
 
