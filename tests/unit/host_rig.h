@@ -404,4 +404,15 @@ static UNUSED void host_rig_fini(struct host_rig *r) {
   free(r->log);
 }
 
+/* With one agent, once, it gives these samples. */
+static UNUSED void host_rig_gives(const char *script, const char *out) {
+  struct host_rig r;
+  host_rig_init(&r, 1);
+  assert_int_equal(host_rig_run(&r, script), MOON_OK);
+  if (strcmp(r.out, out)) { print_error("%s", r.log); }
+  assert_string_equal(r.out, out);
+  assert_int_equal(r.records, 1);
+  host_rig_fini(&r);
+}
+
 #endif
