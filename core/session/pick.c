@@ -139,6 +139,9 @@ static void fail(struct moon_pick *p, enum moon_err e, size_t blame, const struc
   }
 }
 
+/* Agents are silent about a GET with a name of more than 128 arcs. */
+static bool can_be(const uint8_t *oid, size_t len) { return len < MOON_OID_MAX_ARCS || moon_oid_check(oid, len) == MOON_OK; }
+
 static bool has_more(const struct moon_pick *p) { return p->begun < p->n_order || (p->spec.n_heads && !p->first && !p->fetch); }
 
 static const struct moon_name *row_name(const struct moon_pick *p, uint32_t row) { return &p->spec.only[p->order[p->block + row]]; }
@@ -167,6 +170,9 @@ static bool begin_block(struct moon_pick *p) {
   }
   for (; n < p->n_heads; n++) {
     p->names[n] = s->heads[n];
+    if (!can_be(p->names[n].oid, p->names[n].len)) {
+      p->names[n].len = 0;
+    }
   }
   uint8_t *to = p->octets;
   for (uint32_t i = 0; i < p->n_block; i++) {
@@ -178,8 +184,7 @@ static bool begin_block(struct moon_pick *p) {
       if (index->len) {
         memcpy(to + column->len, index->oid, index->len);
       }
-      bool fits = len < MOON_OID_MAX_ARCS || moon_oid_check(to, len) == MOON_OK; /* agents are silent about names of more arcs */
-      p->names[n++] = (struct moon_name){.oid = to, .len = fits ? (uint16_t)len : 0};
+      p->names[n++] = (struct moon_name){.oid = to, .len = can_be(to, len) ? (uint16_t)len : 0};
       to += len;
     }
   }
@@ -223,6 +228,9 @@ static void take_block(struct moon_pick *p, const struct moon_outcome *o) {
   }
   for (uint16_t i = 0; i < p->n_heads; i++) {
     p->heads[i] = moon_fetch_cells(p->fetch)[i];
+    if (p->names[i].len == 0) {
+      p->heads[i].err = MOON_E_MISSING; /* as heads.h has it */
+    }
   }
   const struct moon_cell *cells = moon_fetch_cells(p->fetch) + p->n_heads;
   for (size_t i = 0; i < (size_t)p->n_block * p->spec.n_columns && !p->refused; i++) {

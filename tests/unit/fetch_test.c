@@ -530,6 +530,34 @@ static void names_that_cannot_be_are_not_asked_for(void **state) {
   assert_int_equal(rig.silences, 0);
 }
 
+/* A scalar of such a name is missing, as in a walk; the longest name there can be is asked for, and all others are. */
+static void scalars_that_cannot_be_are_missing(void **state) {
+  static const char *const only[] = {"1"}, *const up[] = {"1.3.6.1.2.1.1.3.0"};
+  uint8_t longest[MOON_OID_MAX_ARCS];
+  struct moon_walk_spec spec = pick_spec(1, only, 1);
+  struct moon_name heads[3] = {{longest, sizeof longest}, {longest, sizeof longest - 1}}; /* the first octet is two arcs */
+  struct rig_result res;
+  enum moon_err e;
+  (void)state;
+  memset(longest, 1, sizeof longest);
+  longest[0] = 0x2b;
+  heads[2] = rig_names(2, up, 1)[0];
+  agent_add(&rig.agent, up[0], MOON_TIME_TICKS, "\x07", 1);
+  spec.heads = heads;
+  spec.n_heads = 3;
+  struct moon_walk *w = moon_walk_new(&rig.target, &spec, &e);
+  assert_non_null(w);
+  rig_drive(&rig, w, &spec, &res);
+  const struct moon_cell *cells = moon_walk_heads(w);
+  assert_int_equal(rig.silences, 0);
+  assert_int_equal(res.err, MOON_OK);
+  assert_int_equal(cells[0].err, MOON_E_MISSING);
+  assert_int_equal(cells[1].err, MOON_OK);
+  assert_int_equal(cells[1].type, MOON_NO_SUCH_INSTANCE);
+  assert_int_equal(cells[2].type, MOON_TIME_TICKS);
+  moon_walk_free(w);
+}
+
 static void every_allocation_of_picked_rows_may_fail(void **state) {
   static const char *const only[] = {"23", "5", "7"}, *const heads[] = {"1.3.6.1.2.1.1.3.0"};
   struct moon_walk_spec spec = pick_spec(5, only, 3);
@@ -590,6 +618,7 @@ int main(void) {
     TEST(the_column_an_error_is_about_is_named),
     TEST(what_was_refused_is_told_with_all_other_rows_given),
     TEST(names_that_cannot_be_are_not_asked_for),
+    TEST(scalars_that_cannot_be_are_missing),
     TEST(every_allocation_of_picked_rows_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
