@@ -1,4 +1,4 @@
-/* Why an agent is not well: what is made of a diary; which tries are hurried ones; how lines of a site are held. */
+/* Why an agent is not well: what is made of a diary; which tries are hurried ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../core/bind/task/calm.h"
 #include "../../core/engine/cause.h"
 
 #define SECOND UINT64_C(1000000)
@@ -92,53 +91,9 @@ static void hurried(void **state) {
   assert_false(moon_diary_sent(&diary, 102 * SECOND + 3));
 }
 
-struct said { int n; char last[512]; };
-static void say(void *arg, const char *line) {
-  struct said *s = arg;
-  s->n++;
-  snprintf(s->last, sizeof s->last, "%s", line);
-}
-
-static void one_line_for_a_site(void **state) {
-  struct said said = {0};
-  struct moon_calm c = {.say = say, .arg = &said};
-  char device[32];
-  int now = 0;
-  (void)state;
-  for (int i = 0; i < 4000; i++) {
-    snprintf(device, sizeof device, "core%d", i);
-    now += moon_calm_hold(&c, "rack", device, i % 4 ? MOON_E_TIMEOUT : MOON_E_REFUSED, "core: timeout", SECOND + (uint64_t)i * 500);
-  }
-  assert_int_equal(now, 1);
-  assert_int_equal(moon_calm_look(&c, 4 * SECOND, false), SECOND + 3999 * 500 + MOON_CALM_US);
-  assert_int_equal(said.n, 0);
-  assert_int_equal(moon_calm_look(&c, 6 * SECOND, false), UINT64_MAX);
-  assert_int_equal(said.n, 1);
-  assert_non_null(strstr(said.last, "site rack: 4000 "));
-  assert_non_null(strstr(said.last, "timeout 3000, refused 1000"));
-  assert_non_null(strstr(said.last, "core0 the first"));
-  moon_calm_fini(&c);
-}
-
-static void a_few_are_said_each(void **state) {
-  struct said said = {0};
-  struct moon_calm c = {.say = say, .arg = &said};
-  (void)state;
-  assert_true(moon_calm_hold(&c, "a", "x", MOON_E_TIMEOUT, "x", SECOND));
-  assert_false(moon_calm_hold(&c, "a", "y", MOON_E_TIMEOUT, "y", SECOND));
-  assert_true(moon_calm_hold(&c, "b", "z", MOON_E_TIMEOUT, "z", SECOND));
-  assert_true(moon_calm_hold(&c, "", "w", MOON_E_TIMEOUT, "w", SECOND));
-  moon_calm_look(&c, SECOND, true);
-  assert_int_equal(said.n, 1);
-  assert_string_equal(said.last, "y");
-  moon_calm_hold(&c, "a", "y", MOON_E_TIMEOUT, "y", SECOND);
-  moon_calm_hold(&c, "a", "y", MOON_E_TIMEOUT, "y", SECOND);
-  moon_calm_fini(&c);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(silence, begin), cmocka_unit_test_setup(well_again, begin), cmocka_unit_test_setup(rates_and_losses, begin),
-    cmocka_unit_test_setup(hurried, begin), cmocka_unit_test(one_line_for_a_site), cmocka_unit_test(a_few_are_said_each)};
+    cmocka_unit_test_setup(hurried, begin)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

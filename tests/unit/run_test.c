@@ -226,6 +226,51 @@ static void a_lost_line_is_that_of_the_script(void **state) {
   }
 }
 
+/* The first has its traceback, the others are a number; what only one device makes of it is told of that one. */
+static void one_mistake_on_all_devices(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 100);
+  assert_int_equal(host_rig_run(&r, "return { run = function(device)\n"
+                                    "  if device.name == 'd7' then error('odd: ' .. device:get('1.3.6.1.2.1.1.5.0')) end\n"
+                                    "  error('none of ' .. device.name .. ' but ' .. 5 + #device.name)\n"
+                                    "end }"), MOON_OK);
+  assert_int_equal(r.runs.script_errors, 100);
+  assert_int_equal(count(r.log, "traceback"), 2);
+  expect(r.log, "error: p: d7: p.lua:2: odd: core\nstack traceback:");
+  assert_int_equal(count(r.log, ": p.lua:3: none of d"), 2);
+  expect(r.log, "the same on 98 more devices within 1 s, d1 the first\n");
+  host_rig_fini(&r);
+}
+
+static void a_few_mistakes_are_told_each(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 5);
+  assert_int_equal(host_rig_run(&r, "return { run = function() error('broken') end }"), MOON_OK);
+  assert_int_equal(count(r.log, "p.lua:1: broken\nstack traceback"), 5);
+  host_rig_fini(&r);
+}
+
+/* Mistakes are held for a minute, silence is not. */
+static void silence_is_told_while_mistakes_are_held(void **state) {
+  struct host_rig r;
+  (void)state;
+  host_rig_init(&r, 20);
+  for (uint32_t i = 0; i < r.n_agents; i++) { r.agents[i].silent = true; }
+  r.plan.once = false;
+  r.job.every_s = 1;
+  assert_int_equal(host_rig_start(&r, "return { run = function(device, out, state)\n"
+                                      "  state.n = (state.n or 0) + 1\n"
+                                      "  if state.n == 1 then error('broken') end\n"
+                                      "  if state.n > 5 then assert(device:get('1.3.6.1.2.1.1.3.0')) end\n"
+                                      "end }"), MOON_OK);
+  host_rig_loop(&r, 15);
+  expect(r.log, "the same on 19 more devices");
+  expect(r.log, "warn: site 127.0.0.0/24: ");
+  host_rig_fini(&r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(timeout_frees_at_once),
@@ -237,6 +282,9 @@ int main(void) {
     cmocka_unit_test(script_errors_are_isolated),
     cmocka_unit_test(every_end_of_a_coroutine),
     cmocka_unit_test(a_lost_line_is_that_of_the_script),
+    cmocka_unit_test(one_mistake_on_all_devices),
+    cmocka_unit_test(a_few_mistakes_are_told_each),
+    cmocka_unit_test(silence_is_told_while_mistakes_are_held),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,7 @@ struct moon_duty {
   uint32_t ok, failed;         /* runs */
   char *why;                   /* of the last run that failed, own; NULL: none did, or one was well since */
   struct moon_habit *habit;    /* what its runs are like; NULL: that is not kept */
-  uint32_t told;               /* the beginning of the version whose mistake `why` is */
+  uint32_t told;               /* the beginning of the key of the mistake that was told of it last, see calm.h */
   uint8_t last_err;            /* how the last run ended: what is said once */
   bool ran;
 };
@@ -184,7 +184,7 @@ struct moon_host {
   uint32_t hint;               /* below it no place of targets is free */
   uint32_t generations;        /* places given away again */
   uint32_t first_left;         /* duties whose first run is not over: plan->once ends with the last */
-  struct moon_calm calm;       /* lines about devices that fell silent */
+  struct moon_calm calm;       /* lines about devices that fell silent, and mistakes of scripts */
   struct moon_timer calm_timer;
   struct moon_timer drain;
   struct moon_timer ramp_timer;

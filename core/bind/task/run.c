@@ -17,6 +17,7 @@
 #define KEEP_SHEETS 64
 #define BLOCK 32             /* runs allocated together */
 #define WHY_MAX 400          /* octets of an error that are kept */
+#define LINE_MAX_OCTETS 2048 /* of a line of the log, traceback and all */
 _Static_assert(MOON_RECORD_MAX == 4u << 20, "a message names it");
 
 #define LINE 64u             /* of the cache: runs begin with one */
@@ -211,25 +212,24 @@ static void mend_place(lua_State *L, lua_State *co) {
 }
 
 /* probe.job: target: what. A fault of the world names the target itself. */
-static void say(struct moon_run *r, enum moon_level level, const char *what) {
-  const struct moon_duty *d = r->duty;
-  const char *target = d->device->target->plan->name;
+static void make_line(const struct moon_run *r, const char *what, char line[LINE_MAX_OCTETS]) {
+  const char *target = r->duty->device->target->plan->name, *job = moon_run_job(r)->name;
   size_t n = strlen(target);
   bool named = strncmp(what, target, n) == 0 && (what[n] == ':' || strncmp(what + n, " (", 2) == 0);
-  if (level != MOON_LOG_WARN || !moon_calm_is_about(r->err)) {
-    moon_host_log(r->host, level, "%s%s%s: %s%s%s", r->version->title, *moon_run_job(r)->name ? "." : "", moon_run_job(r)->name,
-                  named ? "" : target, named ? "" : ": ", what);
-    return;
+  snprintf(line, LINE_MAX_OCTETS, "%s%s%s: %s%s%s", r->version->title, *job ? "." : "", job, named ? "" : target, named ? "" : ": ", what);
+}
+
+static void say(struct moon_run *r, enum moon_level level, const char *what) {
+  const struct moon_host_target *t = r->duty->device->target;
+  char site[64], line[LINE_MAX_OCTETS];
+  make_line(r, what, line);
+  if (level == MOON_LOG_WARN && moon_calm_is_about(r->err)) {
+    moon_calm_site_name(t->plan->labels, t->plan->n_labels, &moon_peer_target(t->peer)->addr, site, sizeof site);
+    bool now = moon_calm_hold(&r->host->calm, site, t->plan->name, r->err, line, moon_engine_now(r->host->engine));
+    moon_sched_calm(r->host, false);
+    if (!now) { return; }
   }
-  char site[64], line[1024];
-  snprintf(line, sizeof line, "%s%s%s: %s%s%s", r->version->title, *moon_run_job(r)->name ? "." : "", moon_run_job(r)->name, named ? "" : target,
-           named ? "" : ": ", what);
-  moon_calm_site_name(d->device->target->plan->labels, d->device->target->plan->n_labels, &moon_peer_target(d->device->target->peer)->addr, site,
-                      sizeof site);
-  if (moon_calm_hold(&r->host->calm, site, target, r->err, line, moon_engine_now(r->host->engine))) {
-    moon_host_log(r->host, level, "%s", line);
-  }
-  moon_sched_calm(r->host, false);
+  moon_host_log(r->host, level, "%s", line);
 }
 
 /* For who asks later. */
@@ -248,31 +248,28 @@ static void say_failed(struct moon_run *r, const char *what) {
   say(r, r->duty->ran && r->duty->last_err == r->err ? MOON_LOG_DEBUG : MOON_LOG_WARN, what);
 }
 
-/* Is it what was kept of the error before, traceback and all, but for figures behind the place of the first line? */
-static bool is_alike(const char *was, const char *what) {
-  bool placed = false, traceback = false;
-  while (*was && *what) {
-    if (placed && !traceback && *was >= '0' && *was <= '9' && *what >= '0' && *what <= '9') {
-      was += strspn(was, "0123456789");
-      what += strspn(what, "0123456789");
-      continue;
-    }
-    placed = placed || (was[0] == ':' && was[1] == ' ');
-    traceback = traceback || *was == '\n';
-    if (*was++ != *what++) { return false; }
-  }
-  return !*was; /* it may have been cut off */
-}
-
-/* A mistake of one version, at one place, that goes on: likewise. */
+/* A mistake that goes on on one device is said once, at its beginning; one that is made on many devices is said of the first. */
 static void say_script_error(struct moon_run *r, const char *what) {
   struct moon_duty *d = r->duty;
-  uint32_t version = (uint32_t)r->version->plan->version;
-  bool again = d->ran && d->last_err == MOON_E_PUBLIC_N && d->told == version && d->why && is_alike(d->why, what);
+  struct moon_host *h = r->host;
+  const char *target = d->device->target->plan->name;
+  char title[160], line[LINE_MAX_OCTETS];
+  uint64_t key = moon_calm_key(r->version->plan->version + d->index, what, target);
+  bool known = d->told == (uint32_t)key, again = d->ran && d->last_err == MOON_E_PUBLIC_N && known;
   r->err = MOON_E_PUBLIC_N;
-  d->told = version;
+  d->told = (uint32_t)key;
   keep_why(d, what);
-  say(r, again ? MOON_LOG_DEBUG : MOON_LOG_ERROR, what);
+  if (again) {
+    say(r, MOON_LOG_DEBUG, what);
+    return;
+  }
+  const char *job = moon_run_job(r)->name;
+  make_line(r, what, line);
+  snprintf(title, sizeof title, "%s%s%s", r->version->title, *job ? "." : "", job);
+  if (moon_calm_flaw(&h->calm, key, title, what, target, line, !known, moon_engine_now(h->engine))) {
+    moon_host_log(h, MOON_LOG_ERROR, "%s", line);
+  }
+  moon_sched_calm(h, false);
 }
 
 void moon_run_broken(struct moon_run *r, const char *what) { say_script_error(r, what ? what : "not enough memory"); }

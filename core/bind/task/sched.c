@@ -224,12 +224,13 @@ void moon_sched_close(struct moon_host *h) {
 
 void moon_sched_calm(struct moon_host *h, bool all) {
   uint64_t next = moon_calm_look(&h->calm, moon_engine_now(h->engine), all);
-  if (next != UINT64_MAX && moon_list_empty(&h->calm_timer.node)) { moon_timer_start(h->engine, &h->calm_timer, next); }
+  bool sooner = moon_list_empty(&h->calm_timer.node) || next < h->calm_timer.at_us;
+  if (next != UINT64_MAX && sooner) { moon_timer_start(h->engine, &h->calm_timer, next); }
 }
 
 static void on_calm(void *arg) { moon_sched_calm(arg, false); }
 
-static void say_held(void *arg, const char *line) { moon_host_log(arg, MOON_LOG_WARN, "%s", line); }
+static void say_held(void *arg, enum moon_level level, const char *line) { moon_host_log(arg, level, "%s", line); }
 
 /* All is over: nothing runs, nothing waits for the output, nothing will start. */
 static void tell_done(struct moon_host *h) {
