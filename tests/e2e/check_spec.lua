@@ -316,6 +316,18 @@ return { targets = { '127.0.0.1' }, auth = { a = { community = 'x' } }, probes =
     assert.matches("a%.lua:1: .*b%.lua:1: .*gone%.lua: error: No such file or directory\n3 errors, 0 warnings\n$", out)
   end)
 
+  it("tells limits of a probe that are above the configuration's: of one that is trusted only those that hold", function()
+    local text = "return { every = 60, run = function(device, out) out:info('x', device:get '1.3.6.1.2.1.1.5.0') end,\n" ..
+      "  limits = { cpu_ms = 60, max_rows = 5, max_children = 65 } }"
+    tells(text, "p:2: warning: limits: lowered to what the configuration allows: cpu_ms 60 to 50, max_children 65 to 64")
+    local status, out = check("--config", write("c.lua", [[
+return { targets = { '127.0.0.1' }, auth = { a = { community = 'x' } }, limits = { cpu_ms = 55 },
+  probes = { { file = 'p.lua', trusted = true, name = 'q' }, 'p.lua' } }]]))
+    assert.equal(0, status)
+    assert.matches("p%.lua:2: warning: limits: lowered to what the configuration allows: max_children 65 to 64\n" ..
+      ".*p%.lua:2: warning: limits: lowered to what the configuration allows: cpu_ms 60 to 55, max_children 65 to 64\n0 errors, 2 warnings\n$", out)
+  end)
+
   it("says what is wrong with its options", function()
     for _, case in ipairs { { "", "no probe: moonpoll check PROBE" }, { "--nope", "%-%-nope: no such option" }, { "--recording", "needs a value" },
       { "x.lua --arg x", "%-%-arg: \"x\" is not KEY=VALUE" },

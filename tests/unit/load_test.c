@@ -415,12 +415,13 @@ static void everything(void **state) {
   assert_string_equal(p->engine_cache, "");
   assert_int_equal(p->n_outputs, 2);
   assert_string_equal(p->outputs[1], "null");
-  assert_int_equal(p->n_warnings, 3);
-  assert_string_equal(p->warnings[0], "sub/t.txt:5: core1 is there already; the first one holds");
+  assert_int_equal(p->n_warnings, 4);
+  assert_string_equal(p->warnings[0], "sub/jobs.lua:5: limits: lowered to what the configuration allows: cpu_ms 60 to 40, memory_mb 9 to 8");
+  assert_string_equal(p->warnings[1], "sub/t.txt:5: core1 is there already; the first one holds");
   char families[128];
   snprintf(families, sizeof families, "%s: source is an IPv4 address, its own is IPv6: not used for it", t[3].name);
-  assert_string_equal(p->warnings[1], families);
-  assert_string_equal(p->warnings[2], "nine and 127.0.0.9:161 are the same agent, 127.0.0.9:161");
+  assert_string_equal(p->warnings[2], families);
+  assert_string_equal(p->warnings[3], "nine and 127.0.0.9:161 are the same agent, 127.0.0.9:161");
   moon_plan_free(p);
 }
 

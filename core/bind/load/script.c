@@ -1,6 +1,7 @@
 #include "script.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -375,11 +376,21 @@ static void read_metrics(struct moon_fields *f) {
   moon_fields_leave(f, was);
 }
 
-static void read_limits(struct moon_fields *f, struct moon_plan_probe *p) {
+struct more { char text[256]; size_t n; };
+
+/* What a probe asked for and does not get. */
+static void add_more(struct more *m, const char *name, uint32_t own, uint32_t all) {
+  if (m->n >= sizeof m->text) { return; }
+  m->n += (size_t)snprintf(m->text + m->n, sizeof m->text - m->n, "%s%s %u to %u", m->n ? ", " : "", name, (unsigned)own, (unsigned)all);
+}
+
+/* trusted: nothing but the number of children is limited. */
+static void read_limits(struct moon_fields *f, struct moon_plan_probe *p, bool trusted) {
 #define NAME(name, otherwise, least, most, what) #name,
   static const char *const KEYS[] = {MOON_LIMITS(NAME) NULL};
 #undef NAME
   const struct moon_plan *all = &f->d->plan;
+  struct more more = {.n = 0};
   uint32_t own;
   size_t was;
 #define TAKE(name, otherwise, least, most, what) p->name = all->name;
@@ -390,9 +401,12 @@ static void read_limits(struct moon_fields *f, struct moon_plan_probe *p) {
 #define LOWER(name, otherwise, least, most, what) \
   own = p->name;                                  \
   moon_fields_uint(f, #name, least, most, &own);  \
+  if (own > p->name && (!trusted || strcmp(#name, "max_children") == 0)) { add_more(&more, #name, own, p->name); } \
   p->name = own < p->name ? own : p->name;
   MOON_LIMITS(LOWER)
 #undef LOWER
+  const char *place = more.n ? moon_fields_place(f) : NULL;
+  if (place) { moon_draft_warn(f->d, "%s: lowered to what the configuration allows: %s", place, more.text); }
   lua_pop(f->L, 1);
   moon_fields_leave(f, was);
 }
@@ -428,7 +442,7 @@ static void read_probe(struct moon_fields *f, struct check *c, struct moon_plan_
     moon_fields_fail(f, "in a group a list of sysObjectID prefixes is expected, or nothing for the probe of all others");
   }
   read_metrics(f);
-  read_limits(f, p);
+  read_limits(f, p, c->s->trusted);
   (void)has_function(f, "migrate");
   (void)has_function(f, "on_error");
 }
