@@ -92,8 +92,17 @@ static void begin(struct moon_reload *r) {
   r->now = false;
 }
 
+/* What was said of the last one, before the next is. */
+static void put_past(struct moon_reload *r) {
+  struct moon_reload_end *e = &r->past[r->n_past++ % MOON_RELOAD_PAST];
+  e->done = r->done;
+  e->failed = r->failed;
+  memcpy(e->said, r->said, sizeof e->said);
+}
+
 static void over(struct moon_reload *r, bool failed, const char *what, const char *text) {
   bool known = failed && r->failed && strcmp(r->said, text) == 0;
+  if (r->done) { put_past(r); }
   r->failed = failed;
   (void)snprintf(r->said, sizeof r->said, "%s", text);
   r->done = r->begun;
@@ -317,22 +326,41 @@ void moon_reload_put(struct moon_reload *r, struct moon_plan *plan) {
 }
 
 /* All was read, as others asked too, and the first that is broken may be another one. */
-static const char *of_probe(const struct moon_reload *r, const char *probe) {
+static const char *of_probe(const struct moon_reload *r, bool failed, const char *said, const char *probe) {
   const char *broken = r->plan.broken;
   const struct moon_plan_probe *p = probe ? find_probe(&r->plan, probe) : NULL;
-  bool kept = p && r->failed && broken && strncmp(r->said, broken, strnlen(broken, BROKEN_TOLD)) == 0;
-  return kept && !strstr(broken, p->sources[0].path) ? what_broke(&r->plan, p) : r->said;
+  bool kept = p && failed && broken && strncmp(said, broken, strnlen(broken, BROKEN_TOLD)) == 0;
+  return kept && !strstr(broken, p->sources[0].path) ? what_broke(&r->plan, p) : said;
+}
+
+/* That of the request, or of the oldest there is; NULL: the last one is. */
+static const struct moon_reload_end *find_past(const struct moon_reload *r, uint32_t number) {
+  const struct moon_reload_end *best = NULL;
+  for (uint32_t i = 0; i < MOON_RELOAD_PAST; i++) {
+    const struct moon_reload_end *e = &r->past[i];
+    bool his = e->done && (int32_t)(e->done - number) >= 0;
+    if (his && (!best || (int32_t)(e->done - best->done) < 0)) { best = e; }
+  }
+  return best;
+}
+
+bool moon_reload_knows(const struct moon_reload *r, const char *probe, char *why, size_t cap) {
+  if (find_probe(&r->plan, probe)) { return true; }
+  name_probes(&r->plan, probe, why, cap);
+  return false;
 }
 
 void moon_reload_answer(const struct moon_reload *r, uint32_t number, const char *probe, struct moon_print *answer) {
   char text[sizeof r->said];
+  const struct moon_reload_end *past = find_past(r, number);
+  bool failed = past ? past->failed : r->failed;
+  const char *said = past ? past->said : r->said;
   if ((int32_t)(r->done - number) < 0) {
     moon_print_text(answer, "wait");
-  } else if (probe && !r->failed && !find_probe(&r->plan, probe)) {
-    name_probes(&r->plan, probe, text, sizeof text);
+  } else if (probe && !failed && !moon_reload_knows(r, probe, text, sizeof text)) {
     moon_print_printf(answer, "error %s", text);
   } else {
-    moon_print_printf(answer, "%s %s", r->failed ? "error" : "ok", of_probe(r, probe));
+    moon_print_printf(answer, "%s %s", failed ? "error" : "ok", of_probe(r, failed, said, probe));
   }
 }
 

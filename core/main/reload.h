@@ -14,6 +14,14 @@
 #include "watch.h"
 
 #define MOON_RELOAD_NAME 65u
+#define MOON_RELOAD_PAST 8u
+
+/* How one ended. */
+struct moon_reload_end {
+  uint32_t done;                   /* up to this request; 0: none */
+  bool failed;
+  char said[1024];
+};
 
 struct moon_reload {
   const struct moon_plan *start;   /* borrowed */
@@ -32,7 +40,7 @@ struct moon_reload {
   uint32_t generation;             /* 1 at the start, one more with each change */
   uint32_t asked, begun, done;     /* number of the last request, of the one being read, of the one that is over */
   bool able;                       /* false: --once, or what it was started with is not known any more */
-  bool failed;
+  bool failed;                     /* the last one */
   bool told_blind;                 /* that the kernel watches no more */
   bool now, now_begun;             /* no steps: for the next one, for the one being read */
   char only[MOON_RELOAD_NAME];     /* the probe that is asked for; "": everything */
@@ -40,6 +48,8 @@ struct moon_reload {
   char code[512];                  /* of fresh: "; new version of ..." */
   char fixed[64];                  /* what in it takes a restart, as a list */
   char said[1024];                 /* outcome of the last one */
+  struct moon_reload_end past[MOON_RELOAD_PAST]; /* those before it, of late: who asked for one comes to hear of it when another may be over */
+  uint32_t n_past;                 /* the next is put at n_past % MOON_RELOAD_PAST */
 };
 
 /* Both borrowed for its life; options NULL: nothing is ever read again. */
@@ -63,6 +73,8 @@ void moon_reload_taken(struct moon_reload *r);
 void moon_reload_refuse(struct moon_reload *r, const char *why);
 /* Another plan is in force, which owns itself: taken. */
 void moon_reload_put(struct moon_reload *r, struct moon_plan *plan);
+/* Is there a probe of this name? If not, why is "no probe named ...", and which there are. */
+bool moon_reload_knows(const struct moon_reload *r, const char *probe, char *why, size_t cap);
 /* A JSON object: how the last one ended; ok null: there was none. */
 void moon_reload_json(const struct moon_reload *r, struct moon_print *out);
 /* "reloaded NUMBER [PROBE]": wait, ok ..., or error ...; which it is, too, when that probe is not there. */

@@ -17,14 +17,16 @@ static const struct moon_plan_probe probes[] = {{.name = "a", .sources = &source
                                                 {.name = "c", .sources = &sources[2], .n_sources = 1}};
 static const char *const warnings[] = {"p/b.lua:2: neither is this"};
 
-static void says(const struct moon_reload *r, const char *probe, const char *want) {
+static void says_of(const struct moon_reload *r, uint32_t number, const char *probe, const char *want) {
   struct moon_print out;
   moon_print_init(&out, NULL, NULL);
-  moon_reload_answer(r, 1, probe, &out);
+  moon_reload_answer(r, number, probe, &out);
   moon_print_put(&out, "", 1);
   assert_string_equal((const char *)out.p, want);
   moon_print_fini(&out);
 }
+
+static void says(const struct moon_reload *r, const char *probe, const char *want) { says_of(r, 1, probe, want); }
 
 /* Two asked for one each, and all was read: each is told of his. */
 static void of_whose_probe(void **unused) {
@@ -45,7 +47,33 @@ static void of_whose_probe(void **unused) {
   says(&r, "d", "error no probe named \"d\"; there are a, b, c");
 }
 
+/* One that follows at once takes nobody's answer: who asked for the one before looks for it a moment later. */
+static void of_which_one(void **unused) {
+  struct moon_reload r = {.plan = {.probes = probes, .n_probes = 3}};
+  char text[16], want[32];
+  (void)unused;
+  r.begun = 1;
+  moon_reload_refuse(&r, "first");
+  says_of(&r, 1, NULL, "error first");
+  says_of(&r, 2, NULL, "wait");
+  r.begun = 4; /* of three who asked meanwhile */
+  moon_reload_refuse(&r, "second");
+  says_of(&r, 1, NULL, "error first");
+  says_of(&r, 1, "a", "error first");
+  for (uint32_t n = 2; n <= 4; n++) { says_of(&r, n, NULL, "error second"); }
+  for (uint32_t n = 5; n < 5 + 3 * MOON_RELOAD_PAST; n++) {
+    snprintf(text, sizeof text, "%u", (unsigned)n);
+    r.begun = n;
+    moon_reload_refuse(&r, text);
+    for (uint32_t k = n < 5 + MOON_RELOAD_PAST ? 5 : n - MOON_RELOAD_PAST; k <= n; k++) {
+      snprintf(want, sizeof want, "error %u", (unsigned)k);
+      says_of(&r, k, NULL, want);
+    }
+    says_of(&r, n + 1, NULL, "wait");
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(of_whose_probe)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(of_whose_probe), cmocka_unit_test(of_which_one)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
