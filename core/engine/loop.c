@@ -19,9 +19,26 @@ void moon_loop_free(struct moon_loop *l) {
 
 const struct moon_io *moon_loop_io(struct moon_loop *l) { return &l->ops->io; }
 
-void moon_loop_on_turn(struct moon_loop *l, moon_loop_turn *turn, void *arg) {
-  l->turn = turn;
-  l->arg = arg;
+enum moon_err moon_loop_on_turn(struct moon_loop *l, moon_loop_turn *turn, void *arg) {
+  struct moon_loop_listener *place = NULL;
+  for (size_t i = 0; i < MOON_LOOP_TURNS_MAX; i++) {
+    struct moon_loop_listener *x = &l->turns[i];
+    if (x->turn && x->arg == arg) {
+      x->turn = turn;
+      return MOON_OK;
+    }
+    if (!x->turn && !place) { place = x; }
+  }
+  if (!turn) { return MOON_OK; }
+  if (!place) { return MOON_E_LIMIT; }
+  *place = (struct moon_loop_listener){turn, arg};
+  return MOON_OK;
+}
+
+void moon_loop_turns(struct moon_loop *l) {
+  for (size_t i = 0; i < MOON_LOOP_TURNS_MAX; i++) {
+    if (l->turns[i].turn) { l->turns[i].turn(l->turns[i].arg); }
+  }
 }
 
 void moon_loop_run(struct moon_loop *l) {

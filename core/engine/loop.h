@@ -1,4 +1,5 @@
-/* loop: what the loops behind io.h share: a table by fd of whom to call, and the functions each loop fills in. */
+/* loop: what the loops behind io.h share: a table by fd of whom to call, whose turns there are, and the functions each loop fills in.
+ * Of what wake says the earliest counts until the turns are called, in which each says it anew. */
 #ifndef MOON_ENGINE_LOOP_H
 #define MOON_ENGINE_LOOP_H
 
@@ -12,12 +13,16 @@ struct moon_loop_watch {
   void *arg;
 };
 
+struct moon_loop_listener {
+  moon_loop_turn *turn; /* NULL: free */
+  void *arg;
+};
+
 struct moon_loop {
   const struct moon_loop_ops *ops;
   struct moon_loop_watch *watch; /* by fd */
   size_t n_watch;
-  moon_loop_turn *turn;          /* may be NULL */
-  void *arg;
+  struct moon_loop_listener turns[MOON_LOOP_TURNS_MAX];
   bool stop;
 };
 
@@ -33,6 +38,8 @@ extern const struct moon_loop_ops moon_loop_libev, moon_loop_epoll, moon_loop_vi
 
 /* Enter or replace; MOON_E_NOMEM. */
 enum moon_err moon_loop_watch_put(struct moon_loop *l, int fd, moon_io_ready *ready, void *arg);
+/* Call all turns. */
+void moon_loop_turns(struct moon_loop *l);
 /* Call whoever watches fd. */
 void moon_loop_watch_ready(struct moon_loop *l, int fd);
 

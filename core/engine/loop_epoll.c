@@ -40,7 +40,10 @@ static void unwatch(void *loop, int fd) {
   epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static void wake(void *loop, uint64_t at_us) { ((struct epoll_loop *)loop)->at_us = at_us; }
+static void wake(void *loop, uint64_t at_us) {
+  struct epoll_loop *p = loop;
+  if (at_us < p->at_us) { p->at_us = at_us; }
+}
 
 static struct moon_loop *new(void) {
   struct epoll_loop *p = moon_mem_zalloc(sizeof *p);
@@ -78,7 +81,7 @@ static void run(struct moon_loop *l) {
     int n = epoll_wait(p->fd, events, EVENTS, timeout_ms(p));
     p->at_us = UINT64_MAX; /* reached, or said again at the end of the turn */
     for (int i = 0; i < n; i++) { moon_loop_watch_ready(l, events[i].data.fd); }
-    if (l->turn) { l->turn(l->arg); }
+    moon_loop_turns(l);
   }
 }
 

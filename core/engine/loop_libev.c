@@ -45,10 +45,9 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 
 /* Of lower priority than all others, so it comes last in each iteration. */
 static void on_check(struct ev_loop *ev, ev_check *w, int events) {
-  struct libev_loop *p = w->data;
   (void)ev;
   (void)events;
-  if (p->l.turn) { p->l.turn(p->l.arg); }
+  moon_loop_turns(&((struct libev_loop *)w->data)->l);
 }
 
 static enum moon_err watch(void *loop, int fd, moon_io_ready *ready, void *arg) {

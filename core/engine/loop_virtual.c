@@ -31,7 +31,10 @@ static void unwatch(void *loop, int fd) {
   if (fd >= 0 && (size_t)fd < l->n_watch) { l->watch[fd].ready = NULL; }
 }
 
-static void wake(void *loop, uint64_t at_us) { ((struct virtual_loop *)loop)->at_us = at_us; }
+static void wake(void *loop, uint64_t at_us) {
+  struct virtual_loop *p = loop;
+  if (at_us < p->at_us) { p->at_us = at_us; }
+}
 
 static struct moon_loop *new(void) {
   struct virtual_loop *p = moon_mem_zalloc(sizeof *p);
@@ -69,9 +72,9 @@ static void run(struct moon_loop *l) {
     if (n_ready < 0 && at_us == UINT64_MAX) { return; }
     if (n_ready <= 0) { /* time stands still while anything comes */
       if (at_us != UINT64_MAX && at_us > p->now_us) { p->now_us = at_us; }
-      p->at_us = UINT64_MAX; /* reached, or said again at the end of the turn */
     }
-    if (l->turn) { l->turn(l->arg); }
+    p->at_us = UINT64_MAX; /* reached, or said again at the end of the turn */
+    moon_loop_turns(l);
   }
 }
 

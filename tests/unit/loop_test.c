@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "failmem.h"
-#include "../../core/engine/io.h"
+#include "../../core/engine/engine.h"
 
 static const char *backend;
 static struct moon_loop *loop;
@@ -162,6 +162,101 @@ static void watch_replaces(void **state) {
   assert_string_equal(order, "zt");
 }
 
+static uint64_t loop_us(void) { return strcmp(backend, "virtual") ? clock_us() : moon_loop_virtual_us(loop); }
+
+/* One of those that share the loop: it says in each turn when it wants the next. */
+struct sharer {
+  uint64_t at_us;
+  unsigned turns;
+  bool ends;
+};
+static void sharer_turn(void *arg) {
+  struct sharer *s = arg;
+  s->turns++;
+  if (s->ends && loop_us() >= s->at_us) {
+    moon_loop_stop(loop);
+  } else {
+    io->wake(loop, s->at_us);
+  }
+}
+
+/* Who wants its turn soon has it, whoever speaks last. */
+static void two_turns(void **state) {
+  (void)state;
+  moon_loop_on_turn(loop, NULL, NULL);
+  for (int i = 0; i < 2; i++) {
+    uint64_t start = loop_us();
+    struct sharer soon = {.at_us = start + 30000, .ends = true}, late = {.at_us = start + 1500000};
+    assert_int_equal(moon_loop_on_turn(loop, sharer_turn, i ? &soon : &late), MOON_OK);
+    assert_int_equal(moon_loop_on_turn(loop, sharer_turn, i ? &late : &soon), MOON_OK);
+    io->wake(loop, 0);
+    moon_loop_run(loop);
+    assert_in_range(loop_us() - start, 30000, 1000000);
+    assert_true(soon.turns >= 2 && late.turns >= soon.turns - 1);
+    unsigned turns_late = late.turns;
+    assert_int_equal(moon_loop_on_turn(loop, NULL, &late), MOON_OK);
+    assert_int_equal(moon_loop_on_turn(loop, NULL, &late), MOON_OK);
+    io->wake(loop, 0);
+    moon_loop_run(loop);
+    assert_int_equal(late.turns, turns_late);
+    moon_loop_on_turn(loop, NULL, &soon);
+  }
+}
+
+static void as_many_turns_as_there_may_be(void **state) {
+  struct sharer all[MOON_LOOP_TURNS_MAX + 1] = {{0}};
+  (void)state;
+  moon_loop_on_turn(loop, NULL, NULL);
+  for (size_t i = 0; i < MOON_LOOP_TURNS_MAX; i++) { assert_int_equal(moon_loop_on_turn(loop, sharer_turn, &all[i]), MOON_OK); }
+  assert_int_equal(moon_loop_on_turn(loop, sharer_turn, &all[MOON_LOOP_TURNS_MAX]), MOON_E_LIMIT);
+  assert_int_equal(moon_loop_on_turn(loop, sharer_turn, &all[3]), MOON_OK); /* the same one again */
+  all[0].ends = true;
+  io->wake(loop, 0);
+  moon_loop_run(loop);
+  for (size_t i = 0; i < MOON_LOOP_TURNS_MAX; i++) { assert_int_equal(all[i].turns, 1); }
+  assert_int_equal(all[MOON_LOOP_TURNS_MAX].turns, 0);
+}
+
+static unsigned n_fired;
+static void on_timer(void *last) {
+  n_fired++;
+  if (last) { moon_loop_stop(loop); }
+}
+static void engine_turn(void *arg) { moon_engine_turn(arg); }
+
+/* Timers of both go off, each in its time. */
+static void two_engines(void **state) {
+  struct moon_engine_config config;
+  struct moon_engine *e[2];
+  struct moon_timer timer[4];
+  (void)state;
+  moon_loop_on_turn(loop, NULL, NULL);
+  moon_engine_config_init(&config);
+  if (strcmp(backend, "virtual") == 0) {
+    config.clock_us = moon_loop_virtual_us;
+    config.clock_arg = loop;
+  }
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(moon_engine_new(&config, io, loop, &e[i]), MOON_OK);
+    assert_int_equal(moon_loop_on_turn(loop, engine_turn, e[i]), MOON_OK);
+  }
+  uint64_t start = loop_us();
+  n_fired = 0;
+  for (unsigned i = 0; i < 4; i++) {
+    moon_timer_init(&timer[i], on_timer, i == 3 ? loop : NULL);
+    moon_timer_start(e[i % 2], &timer[i], start + 20000 + 50000 * i);
+  }
+  moon_engine_kick(e[0]);
+  moon_engine_kick(e[1]);
+  moon_loop_run(loop);
+  assert_int_equal(n_fired, 4);
+  assert_in_range(loop_us() - start, 170000, 1500000);
+  for (int i = 0; i < 2; i++) {
+    moon_loop_on_turn(loop, NULL, e[i]);
+    moon_engine_free(e[i]);
+  }
+}
+
 /* Time is what was last waited for; nothing takes any. Without anything to wait for it ends. */
 static void virtual_time(void **state) {
   (void)state;
@@ -213,12 +308,16 @@ int main(void) {
     cmocka_unit_test_setup_teardown(wake_replaces, begin, end),       cmocka_unit_test_setup_teardown(wake_is_once, begin, end),
     cmocka_unit_test_setup_teardown(unwatch, begin, end),             cmocka_unit_test_setup_teardown(unwatch_from_inside, begin, end),
     cmocka_unit_test_setup_teardown(watch_replaces, begin, end),      cmocka_unit_test_setup_teardown(unknown_backend, begin, end),
-    cmocka_unit_test_setup_teardown(no_memory, begin, end),
+    cmocka_unit_test_setup_teardown(no_memory, begin, end),           cmocka_unit_test_setup_teardown(two_turns, begin, end),
+    cmocka_unit_test_setup_teardown(as_many_turns_as_there_may_be, begin, end),
+    cmocka_unit_test_setup_teardown(two_engines, begin, end),
   };
   const struct CMUnitTest virtual_tests[] = {
     cmocka_unit_test_setup_teardown(ready_then_turn, begin, end), cmocka_unit_test_setup_teardown(virtual_time, begin, end),
     cmocka_unit_test_setup_teardown(unwatch, begin, end),         cmocka_unit_test_setup_teardown(unwatch_from_inside, begin, end),
     cmocka_unit_test_setup_teardown(watch_replaces, begin, end),  cmocka_unit_test_setup_teardown(no_memory, begin, end),
+    cmocka_unit_test_setup_teardown(two_turns, begin, end),       cmocka_unit_test_setup_teardown(as_many_turns_as_there_may_be, begin, end),
+    cmocka_unit_test_setup_teardown(two_engines, begin, end),
   };
   int failed = 0;
   failmem_install();
