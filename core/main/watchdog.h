@@ -1,15 +1,17 @@
-/* watchdog: what the first thread of a worker does while another one is at work: look at its pulse every so often, and have a
- * script stopped that takes too long without a wait.
+/* watchdog: looks every so often at the pulse of a thread at work, and has a script stopped that takes too long without a wait.
  *
- *   moon_watchdog_run(&w, stack, work, arg)   work in a thread of its own until it returns; SIGURG goes to it when one and the same
- *                                             resume took limit_ms
+ *   moon_watchdog_run(&w, stack, work, arg)   work in a thread of its own until it returns, whose scripts are stopped when one and the
+ *                                             same resume took limit_ms
  *
  * Time is processor time: neither a stopped process nor a busy machine makes anybody guilty, and nobody is woken while there is
- * nothing to do (waking each 10 ms took 3 % of the processor time of requests to agents 20 ms away: bench/collector.sh). What goes on
- * all the same is left to another process, which finds in the pulse how long it takes. */
+ * nothing to do (waking each 10 ms took 3 % of the processor time of requests to agents 20 ms away: bench/collector.sh). It looks in the
+ * thread that is watched, by a signal that the clock sends: another thread would have to wait for a processor first, while the script
+ * goes on; beside two busy processes on two processors that was up to 30 ms. What goes on all the same is left to another process, which
+ * finds in the pulse how long it takes. */
 #ifndef MOON_MAIN_WATCHDOG_H
 #define MOON_MAIN_WATCHDOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../bind/task/pulse.h"
@@ -24,8 +26,8 @@ struct moon_watchdog {
   void *arg;
 };
 
-/* One at a time in a process, whose SIGURG, SIGPROF and ITIMER_PROF it takes; when it returns the signals are as they were. errno of a
- * thread that cannot be; 0. */
+/* One at a time in a process, whose SIGPROF and ITIMER_PROF it takes; when it returns the signal is as it was. errno of a thread that
+ * cannot be; 0. */
 int moon_watchdog_run(const struct moon_watchdog *w, size_t stack_octets, void *(*work)(void *arg), void *arg);
 
 #endif

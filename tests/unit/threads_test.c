@@ -1,5 +1,5 @@
-/* Where threads and processes meet: the ring between worker and writer, the desk between master and workers, the pulse between a
- * worker's two threads. With threads on both sides, so that the thread sanitizer sees (tests/threads.sh). */
+/* Where threads and processes meet: the ring between worker and writer, the desk between master and workers, the pulse of a
+ * worker's thread and the watchdog in it. With threads on both sides, so that the thread sanitizer sees (tests/threads.sh). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -138,7 +139,7 @@ static void desk(void **state) {
 
 /* ---- pulse */
 
-enum { LIMIT_MS = 15, LONG = 5, SHORT = 2000, STACK_OCTETS = 1 << 20 };
+enum { LIMIT_MS = 15, LATE_MS = 25 /* two ticks of 10 ms, and some */, LONG = 5, SHORT = 2000, STACK_OCTETS = 1 << 20 };
 
 static struct moon_pulse pulse;
 static uint64_t stopped; /* the resume that was */
@@ -200,8 +201,37 @@ static void watchdog(void **state) {
   assert_true(stopped > 0);
 }
 
+static double stopped_ms; /* processor time until the stop */
+
+static void *runs_on(void *arg) {
+  static const struct sched_param first = {.sched_priority = 1};
+  pthread_setschedparam(pthread_self(), SCHED_FIFO, &first); /* not for everybody, but as root: it alone has the processor while it wants it */
+  moon_pulse_enter(&pulse, 0);
+  double begun = cpu_ms();
+  while (moon_pulse_load(&stopped) != pulse.resume && cpu_ms() < begun + 2000) { }
+  stopped_ms = cpu_ms() - begun;
+  moon_pulse_leave(&pulse);
+  return arg;
+}
+
+/* On a machine where there is no time for anybody else the script is stopped by the same moment of its own time. */
+static void nobody_else_is_waited_for(void **state) {
+  struct moon_watchdog w = {.pulse = &pulse, .limit_ms = LIMIT_MS, .stop = stop};
+  cpu_set_t all, one;
+  (void)state;
+  assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+  CPU_ZERO(&one);
+  CPU_SET((unsigned)sched_getcpu(), &one);
+  assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(moon_watchdog_run(&w, STACK_OCTETS, runs_on, NULL), 0);
+    assert_in_range((uint64_t)stopped_ms, LIMIT_MS, LIMIT_MS + LATE_MS);
+  }
+  assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
 static void *raises(void *arg) {
-  kill(getpid(), SIGPROF); /* blocked here: it waits for the other thread, or is there already */
+  kill(getpid(), SIGPROF); /* blocked in the other thread: it comes here, where nothing is to be stopped */
   return arg;
 }
 
@@ -238,6 +268,7 @@ int main(void) {
     cmocka_unit_test(ring),
     cmocka_unit_test(desk),
     cmocka_unit_test(watchdog),
+    cmocka_unit_test(nobody_else_is_waited_for),
     cmocka_unit_test(signals_are_given_back),
   };
   return cmocka_run_group_tests_name("threads", tests, NULL, NULL);

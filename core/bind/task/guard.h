@@ -1,8 +1,8 @@
 /* guard: stops a script that does not wait, or has more alive than it may. Of time somebody with a clock tells, in the host's own
  * thread by a signal; of memory the allocator (heap.h), from inside of it:
  *
- *   watchdog thread: the resume of this number took 50 ms of processor time  ->  signal to the host's thread
- *   signal handler:  moon_host_stop_resume(host, number, when it began)       sets Lua's hook
+ *   signal handler:  the resume of this number took 50 ms of processor time (main/watchdog.h)
+ *                    moon_host_stop_resume(host, number, when it began)       sets Lua's hook
  *   hook:            yields before the next instruction and is not resumed; raises where a C function is in between, and
  *                    again before each instruction that follows
  *

@@ -1,6 +1,6 @@
 /* pulse: what can be seen of a host from outside, by another thread or another process, while a script runs in it.
  *
- * One thread writes what is of the host, one what is of its watchdog; anybody may read. A resume costs a few stores and no call:
+ * One thread writes, the host's, of the watchdog's in a signal handler; anybody may read. A resume costs a few stores and no call:
  *
  *   resume   even: no script runs        odd: the resume of this number goes on
  *   pair     whose it is or was: the probe and the target by a hash of their names, for indexes mean nothing after a reload */
