@@ -124,6 +124,8 @@ describe("secrets", function()
       { "auth = 'SHA', auth_pass = 'sentinel-auth', priv = 'AES', priv_pas = 'sentinel-priv'", place .. "priv_pas: unknown key; is it priv_pass?" },
       { "auth = 'SHA', auth_pass = { 'sentinel-auth' }", place .. "auth_pass: a string, file" },
       { "auth = 'SHA', auth_pass = 'sentinel-auth\n", "moon.lua:1: unfinished string" },
+      { "auth = 'SHA', auth_pass = sentinel-auth", "moon.lua:1: attempt to perform arithmetic on a name that is not there; text stands in quotes" },
+      { "auth = 'SHA', auth_pass = sentinel.auth", "moon.lua:1: attempt to index a name that is not there; text stands in quotes" },
     } do
       local path = config(case[1], ("{ host = '%s', auth = 'ops' }"):format(silent))
       local status, out, err = t.run { t.program, "run", "--config", path, "--once" }

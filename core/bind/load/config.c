@@ -58,6 +58,21 @@ static void hide_words(lua_State *L) {
   lua_replace(L, -2);
 }
 
+/* "attempt to perform arithmetic on global 'my' (a nil value)": a password, my-secret, that lacks its quotes. What is called, and what is
+ * there elsewhere in Lua, is told. [-1, +1, m] */
+static void hide_global(lua_State *L) {
+  static const char *const LIBRARIES[] = {"io'", "debug'", "package'", "coroutine'", "jit'", "ffi'", "snmp'", NULL};
+  const char *message = lua_tostring(L, -1), *name = message ? strstr(message, " global '") : NULL;
+  if (!name || strstr(message, "attempt to call")) { return; }
+  for (const char *const *l = LIBRARIES; *l; l++) {
+    if (strncmp(name + strlen(" global '"), *l, strlen(*l)) == 0) { return; }
+  }
+  lua_pushlstring(L, message, (size_t)(name - message));
+  lua_pushliteral(L, " a name that is not there; text stands in quotes");
+  lua_concat(L, 2);
+  lua_replace(L, -2);
+}
+
 void moon_config_open(struct moon_fields *f, const char *path) {
   static const char *const KEYS[] = {"auth", "targets", "probes", "request", "limits", "resolver", "outputs", "workers", "cpus", "grace", "rollout", "loop", "run_dir",
                                      "engine_cache", NULL};
@@ -72,6 +87,7 @@ void moon_config_open(struct moon_fields *f, const char *path) {
   bool compiled = !moon_env_compile(L, f->text, len, path, -1);
   if (!compiled) { hide_words(L); }
   if (!compiled || moon_script_call(L, 0)) {
+    if (compiled) { hide_global(L); }
     moon_env_message(L, path);
     moon_draft_fail(f->d, "%s", lua_tostring(L, -1));
     moon_fields_raise(f);
