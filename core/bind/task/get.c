@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../base/cache.h"
+#include "../../base/mem.h"
 #include "../../session/ask.h"
 #include "../value/assign.h"
 #include "../value/options.h"
@@ -93,6 +94,19 @@ static bool in_parts(const struct moon_task *t, const struct moon_outcome *o) {
   return o->err ? o->pdu.error_status != 0 : !whole(&o->pdu, n);
 }
 
+/* The outcome, beyond the callback. false: no memory. */
+static bool keep(struct moon_get *g) {
+  const struct moon_pdu *pdu = &g->outcome->pdu;
+  size_t n = pdu->varbinds ? pdu->varbinds_len : 0;
+  struct moon_outcome *own = moon_mem_alloc(sizeof *own + n);
+  if (!own) { return false; }
+  *own = *g->outcome;
+  if (n) { own->pdu.varbinds = memcpy(own + 1, pdu->varbinds, n); }
+  g->outcome = own;
+  g->kept = true;
+  return true;
+}
+
 static void get_done(struct moon_query *q, const struct moon_outcome *o) {
   struct moon_task *t = task_of(q);
   struct moon_get *g = &t->get;
@@ -114,7 +128,11 @@ static void get_done(struct moon_query *q, const struct moon_outcome *o) {
     t->err = ask_next(t);
   }
   if (q->out) { return; }
-  moon_task_run(t);
+  if (t->run->suspect && keep(g)) {
+    moon_task_wake(t);
+  } else {
+    moon_task_run(t);
+  }
 }
 
 /* The next part, if there is one. */
@@ -131,6 +149,7 @@ static enum moon_err get_start(struct moon_task *t) {
   enum moon_err e;
   g->fetch = NULL;
   g->outcome = NULL;
+  g->kept = false;
   if (g->shape) {
     moon_shape_hold(g->shape);
     g->query.own.varbinds = g->shape->varbinds;
@@ -162,7 +181,9 @@ static void drop(struct moon_task *t) {
   g->fetch = NULL;
   moon_shape_release(g->shape);
   g->shape = NULL;
+  if (g->kept) { moon_mem_free((void *)(uintptr_t)g->outcome); }
   g->outcome = NULL;
+  g->kept = false;
 }
 
 static const char *detail(const struct moon_task *t, enum moon_err e) {

@@ -133,6 +133,10 @@ int moon_guard_disarm(struct moon_host *h, struct moon_task *t, int end) {
     end = LUA_ERRRUN;
   }
   h->guard.told[0] = 0;
-  h->stopped = h->stopped || stopped;
+  if (stopped) {
+    h->stopped = true;
+    moon_timer_start(h->engine, &h->held, moon_engine_clock_us(h->engine));
+    t->run->suspect = t->run->duty->device->suspect = true;
+  }
   return end;
 }

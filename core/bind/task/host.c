@@ -140,6 +140,7 @@ enum moon_err moon_host_new(const struct moon_host_config *c, struct moon_host *
   h->sample_in = 1;
   h->pulse = c->pulse ? c->pulse : &h->own_pulse;
   moon_list_init(&h->woken);
+  moon_list_init(&h->suspects);
   moon_list_init(&h->runs);
   h->young = &h->runs;
   moon_list_init(&h->full);
@@ -213,8 +214,9 @@ static void collect(struct moon_host *h) {
 void moon_host_ready(struct moon_host *h) {
   read_clocks(h);
   h->started = 0;
-  h->tired = false;
+  h->tired = h->stopped = false;
   moon_task_run_woken(h);
+  moon_task_run_suspects(h);
   moon_sched_start(h);
   moon_sched_rearm_some(h);
   moon_revision_settle_some(h);

@@ -71,6 +71,7 @@ struct moon_device {
   uint32_t match_epoch;        /* moon_device_epoch when match was asked */
   uint32_t edition;            /* of the target, when its Lua table was filled in */
   uint8_t match;               /* enum moon_match */
+  bool suspect;                /* a script was stopped at it, and no run of it was well since: see task.h */
   uint64_t pair;               /* of the pulse */
 };
 
@@ -140,7 +141,9 @@ struct moon_host {
   struct moon_values *values;
 
   struct moon_list due;        /* duties waiting for a slot, first come first served */
+  struct moon_list due_suspects; /* the same, of devices that are suspect */
   struct moon_list woken;      /* tasks to resume in this turn */
+  struct moon_list suspects;   /* the same, of runs that are suspect */
   struct moon_list runs;       /* under way */
   struct moon_list full;       /* runs over, their record not taken yet */
   struct moon_list free_tasks; /* with a coroutine, that of the last use first */
@@ -188,6 +191,7 @@ struct moon_host {
   struct moon_timer calm_timer;
   struct moon_timer drain;
   struct moon_timer ramp_timer;
+  struct moon_timer held;      /* see moon_host_is_held */
   uint32_t n_deaf, n_mute;     /* runs under way that no datagram came for yet; of those, the mute */
   struct moon_list *young;     /* of runs, the first that did not begin long ago; all before it were looked at for that */
   struct moon_ramp ramp;       /* runs at once for now, while more are due */
@@ -198,13 +202,15 @@ struct moon_host {
   bool rearming;               /* some probe has duties to be armed anew */
   bool ending;                 /* some probe has a trial that is being ended */
   bool tired;                  /* this turn took its time: no more runs begin in it */
-  bool stopped;                /* a script was, in this batch: the sockets are looked at before more is run */
+  bool stopped;                /* a script was, since this turn's scripts began: the sockets are looked at before more is run */
   bool stepped;                /* garbage was collected since somebody looked at the clock: that may have taken long */
 };
 
 /* What was asked at another one is not known any more: the device restarted, or its group has other versions. */
 static inline uint32_t moon_device_epoch(const struct moon_device *d) { return d->target->boots + d->probe->asked; }
 static inline struct moon_host *moon_host_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
+/* A script was stopped, and who became due while it was at work had no turn since: a timer of that moment has not run yet. */
+static inline bool moon_host_is_held(const struct moon_host *h) { return !moon_list_empty(&h->held.node); }
 static inline double moon_host_wall_s(const struct moon_host *h, uint64_t mono_us) { return (double)mono_us / 1e6 + h->clock_offset_s; }
 /* Formats at most 2,000 octets. */
 void moon_host_log(struct moon_host *h, enum moon_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -75,6 +75,7 @@ bool moon_run_start(struct moon_host *h, struct moon_duty *d, struct moon_revisi
   h->run_number = h->run_number == MOON_RUN_NUMBER_MAX ? 1 : h->run_number + 1;
   r->number = h->run_number;
   r->err = MOON_OK;
+  r->suspect = d->device->suspect;
   r->timed_out = r->cut = r->unmatched = r->silence = r->quiet = r->mute = r->handled = r->guest = false;
   r->why_ref = LUA_NOREF;
   moon_limits_begin(&r->left, v->plan);
@@ -457,6 +458,7 @@ void moon_run_end(struct moon_run *r) {
     d->failed++;
   } else {
     d->ok++;
+    d->device->suspect = false;
     if (d->why) { keep_why(d, NULL); }
   }
   if (d->last_err && !r->err && !r->unmatched) {

@@ -39,6 +39,7 @@ struct moon_run {
   bool quiet : 1;               /* it was told that no more lines of it are logged */
   bool silence : 1;             /* a script was told that the agent did not answer */
   bool guest : 1;               /* it had to do with a device that is not its own: a script may keep them */
+  bool suspect : 1;             /* its device is, or became so: see task.h */
   struct moon_list node;        /* in host->runs, ->full or ->free_runs */
   struct moon_list tasks;       /* the main one first */
   struct moon_list walks;       /* struct moon_rows */

@@ -13,6 +13,7 @@
 #define REARMED_A_TURN 2000u /* duties: some 300 us */
 #define REARMED_A_LOOK 256u  /* at the clock */
 #define MUTE_US 2000 /* without a first answer: nothing of the run is in the cache any more, so it keeps nobody waiting */
+#define SUSPECT_US 1000000 /* who waited so long is not behind others any more */
 #define RETRY_US 100000 /* after a run could not be started for lack of memory */
 
 static uint64_t mix(uint64_t hash, const char *s) { /* FNV-1a, the NUL included */
@@ -39,11 +40,30 @@ static void queue(struct moon_host *h, struct moon_duty *d) {
   h->counters->runs_waiting++;
 }
 
-static struct moon_duty *take(struct moon_host *h) {
-  struct moon_list *n = moon_list_take(&h->due);
-  if (!n) { return NULL; }
+static bool none_is_due(const struct moon_host *h) { return moon_list_empty(&h->due) && moon_list_empty(&h->due_suspects); }
+
+static struct moon_duty *taken(struct moon_host *h, struct moon_list *n) {
   h->counters->runs_waiting--;
   return MOON_LIST_ENTRY(n, struct moon_duty, node);
+}
+
+/* Any of them; NULL: none is due. */
+static struct moon_duty *take(struct moon_host *h) {
+  struct moon_list *n = moon_list_take(moon_list_empty(&h->due) ? &h->due_suspects : &h->due);
+  return n ? taken(h, n) : NULL;
+}
+
+/* The one to begin with: who is suspect comes behind all others, but not for ever. NULL: nobody for now. */
+static struct moon_duty *take_next(struct moon_host *h) {
+  struct moon_list *suspects = &h->due_suspects, *n;
+  bool may = !moon_host_is_held(h);
+  uint64_t since_us = moon_list_empty(suspects) ? UINT64_MAX : MOON_LIST_ENTRY(suspects->next, struct moon_duty, node)->queued_us;
+  bool late = since_us < UINT64_MAX && since_us + SUSPECT_US <= moon_engine_now(h->engine);
+  while (!(may && late) && (n = moon_list_take(&h->due))) {
+    if (!MOON_LIST_ENTRY(n, struct moon_duty, node)->device->suspect) { return taken(h, n); }
+    moon_list_append(suspects, n);
+  }
+  return may && !moon_list_empty(suspects) ? taken(h, moon_list_take(suspects)) : NULL;
 }
 
 static uint64_t interval_us(const struct moon_duty *d) { return (uint64_t)(moon_revision_job(d)->every_s * 1e6); }
@@ -220,6 +240,7 @@ void moon_sched_close(struct moon_host *h) {
   moon_calm_fini(&h->calm);
   moon_timer_stop(h->engine, &h->drain);
   moon_timer_stop(h->engine, &h->ramp_timer);
+  moon_timer_stop(h->engine, &h->held);
 }
 
 void moon_sched_calm(struct moon_host *h, bool all) {
@@ -265,17 +286,21 @@ static void on_ramp(void *arg) {
   struct moon_host *h = arg;
   moon_ramp_look(&h->ramp, moon_engine_now(h->engine), heard(h), places_taken(h), h->n_deaf - h->n_mute);
   pass_over_mute(h);
-  if (!moon_list_empty(&h->due)) { look_again(h); }
+  if (!none_is_due(h)) { look_again(h); }
   moon_sched_start(h);
 }
 
+static void on_held(void *arg) { moon_engine_kick(((struct moon_host *)arg)->engine); }
+
 void moon_sched_init(struct moon_host *h) {
   moon_list_init(&h->due);
+  moon_list_init(&h->due_suspects);
   moon_timer_init(&h->drain, NULL, h);
   moon_timer_init(&h->calm_timer, on_calm, h);
   h->calm.say = say_held;
   h->calm.arg = h;
   moon_timer_init(&h->ramp_timer, on_ramp, h);
+  moon_timer_init(&h->held, on_held, h);
 }
 
 /* A slot for one more? */
@@ -291,8 +316,7 @@ static bool has_room(struct moon_host *h) {
 
 void moon_sched_start(struct moon_host *h) {
   uint32_t passed = 0;
-  h->stopped = false;
-  while (!moon_list_empty(&h->due) && has_room(h)) {
+  while (!none_is_due(h) && has_room(h)) {
     bool look = h->started && (h->started % STARTS_A_LOOK == 0 || h->stepped);
     if (look) {
       h->stepped = false;
@@ -302,7 +326,8 @@ void moon_sched_start(struct moon_host *h) {
       moon_engine_kick(h->engine);
       break;
     }
-    struct moon_duty *d = take(h);
+    struct moon_duty *d = take_next(h);
+    if (!d) { break; } /* until h->held */
     struct moon_device *device = d->device;
     struct moon_revision *v = moon_revision_of(device->probe, device);
     bool allowed = moon_allow_target(v->plan, device->target->plan->name);
@@ -325,7 +350,7 @@ void moon_sched_start(struct moon_host *h) {
       break;
     }
   }
-  if (moon_list_empty(&h->due)) {
+  if (none_is_due(h)) {
     moon_ramp_init(&h->ramp);
     h->ramp.level += places_taken(h);
   }

@@ -155,10 +155,14 @@ void moon_task_run_woken(struct moon_host *h) {
   moon_list_init(&now);
   h->n_grouped = 0;
   while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
-  h->stopped = false;
   uint32_t left = GROUP;
   while (!h->stopped && left && (n = moon_list_take(&now))) {
-    moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready));
+    struct moon_task *t = MOON_LIST_ENTRY(n, struct moon_task, ready);
+    if (t->run->suspect) {
+      moon_list_append(&h->suspects, n);
+      continue;
+    }
+    moon_task_run(t);
     left--;
     if ((left && !h->stepped) || moon_list_empty(&now)) { continue; }
     h->stepped = false;
@@ -168,6 +172,16 @@ void moon_task_run_woken(struct moon_host *h) {
   while ((n = moon_list_take(&h->woken))) { moon_list_append(&now, n); }
   while ((n = moon_list_take(&now))) { moon_list_append(&h->woken, n); }
   moon_engine_kick(h->engine);
+}
+
+void moon_task_run_suspects(struct moon_host *h) {
+  struct moon_list *n;
+  if (moon_list_empty(&h->suspects) || moon_host_is_held(h)) { return; }
+  for (uint32_t left = GROUP; left && !h->stopped && (n = moon_list_take(&h->suspects)); left--) {
+    moon_task_run(MOON_LIST_ENTRY(n, struct moon_task, ready));
+    if (moon_engine_spent(h->engine)) { break; }
+  }
+  if (!moon_list_empty(&h->suspects)) { moon_engine_kick(h->engine); }
 }
 
 void moon_task_wake_grouped(struct moon_task *t) {
@@ -326,7 +340,14 @@ int moon_task_park(lua_State *L, struct moon_task *t, const struct moon_wait *w,
 
 /* ---- sleep ---- */
 
-static void sleep_over(void *arg) { moon_task_run(arg); }
+static void sleep_over(void *arg) {
+  struct moon_task *t = arg;
+  if (t->run->suspect) {
+    moon_task_wake(t);
+  } else {
+    moon_task_run(t);
+  }
+}
 
 static enum moon_err sleep_start(struct moon_task *t) {
   moon_timer_init(&t->sleep.timer, sleep_over, t);

@@ -7,7 +7,11 @@
  *   t->sleep.s = ...;
  *   return moon_task_park(L, t, &sleeping, 0);            start(t) follows, later results(L, t), then Lua goes on
  *
- * A task that is dropped while parked is never resumed. */
+ * A task that is dropped while parked is never resumed.
+ *
+ * A device is suspect from when a script is stopped at it until a run of it was well. What it does comes behind all others: of suspect
+ * tasks and runs one is stopped, and no further one begins before all timers that ran out meanwhile had their turn, so that who sleeps
+ * is late by the time one script may take, however many there are of them. */
 #ifndef MOON_BIND_TASK_TASK_H
 #define MOON_BIND_TASK_TASK_H
 
@@ -35,10 +39,11 @@ struct moon_get {
   struct moon_query query;            /* with the request, where it is one */
   struct moon_shape *shape;           /* held while parked; NULL for SET */
   struct moon_fetch *fetch;           /* NULL: one request, answered in one piece */
-  const struct moon_outcome *outcome; /* while the done callback runs, else NULL */
+  const struct moon_outcome *outcome; /* while the done callback runs, or kept; else NULL */
   const struct moon_name *names;      /* of a SET: lent by the userdata that was yielded */
   uint8_t kind;                       /* see get.c */
   uint8_t flags;                      /* of moon_value_push */
+  bool kept;                          /* outcome is its own */
   const void *stack, *table, *node;   /* hints: what Lua reads first when it goes on, see ahead in get.c. Not to be looked into */
 };
 
@@ -46,7 +51,7 @@ struct moon_rows;
 
 struct moon_task {
   struct moon_list node;        /* in run->tasks, host->free_tasks or ->bare_tasks */
-  struct moon_list ready;       /* in host->woken, or alone */
+  struct moon_list ready;       /* in host->woken or ->suspects, or alone */
   struct moon_list joiners;     /* tasks parked until this one is over */
   struct moon_host *host;
   struct moon_run *run;         /* NULL: free */
@@ -94,9 +99,11 @@ void moon_task_free(struct moon_task *t, bool reuse);
 void moon_task_trim(struct moon_host *h);
 /* Runs it until it parks or ends, and deals with what became of it: the run may be over on return. Not from inside Lua. */
 void moon_task_run(struct moon_task *t);
-/* It is resumed by moon_task_run_woken, in this turn or the next. */
+/* It is resumed by one of the two that follow, in this turn or the next. */
 void moon_task_wake(struct moon_task *t);
 void moon_task_run_woken(struct moon_host *h);
+/* Of those that are suspect: some, until one is stopped. */
+void moon_task_run_suspects(struct moon_host *h);
 /* The same where many may be woken in one turn and each does much: they are resumed by the group. Not from inside Lua. */
 void moon_task_wake_grouped(struct moon_task *t);
 
