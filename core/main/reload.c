@@ -303,10 +303,17 @@ void moon_reload_take(struct moon_reload *r, uint64_t now_us, const char *note) 
   }
 }
 
+/* Another plan is in force: the credentials of the start are nobody's, and workers that come need not have them. */
+static void forget_start(const struct moon_reload *r) {
+  const struct moon_plan *s = r->start;
+  if (r->block && s->n_credentials) { moon_mem_wipe((void *)(uintptr_t)s->credentials, s->n_credentials * sizeof *s->credentials); }
+}
+
 void moon_reload_taken(struct moon_reload *r) {
   moon_change_fini(&r->change);
   moon_plan_free(r->old_block);
   r->old_block = NULL;
+  forget_start(r);
 }
 
 void moon_reload_refuse(struct moon_reload *r, const char *why) {

@@ -73,7 +73,22 @@ static void of_which_one(void **unused) {
   }
 }
 
+/* Of passwords that were changed nothing stays. */
+static void the_first_credentials_go(void **unused) {
+  static struct moon_credential credentials[2] = {{.name = "a", .community = "sesame"}, {.name = "b", .auth_key = {.octets = {1, 2, 3}, .len = 3}}};
+  static const struct moon_credential none[2];
+  const struct moon_plan start = {.credentials = credentials, .n_credentials = 2};
+  struct moon_plan other = {.workers = 1};
+  struct moon_reload r = {.start = &start};
+  (void)unused;
+  moon_reload_taken(&r); /* nothing else was read: they are in force */
+  assert_memory_equal(credentials[0].community, "sesame", 6);
+  r.block = &other;
+  moon_reload_taken(&r);
+  assert_memory_equal(credentials, none, sizeof none);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(of_whose_probe), cmocka_unit_test(of_which_one)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(of_whose_probe), cmocka_unit_test(of_which_one), cmocka_unit_test(the_first_credentials_go)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
