@@ -538,6 +538,10 @@ void moon_engine_kick(struct moon_engine *e) {
 
 /* ---- requests */
 
+bool moon_engine_is_full(const struct moon_engine *e) {
+  return e->n_waiting >= e->config.max_waiting || (moon_list_empty(&e->flight.free) && e->flight.n_slots >= e->flight.max_slots);
+}
+
 enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, const struct moon_request *request, uint64_t deadline_us,
                                  moon_done *done, void *arg, struct moon_ticket *out) {
   if (e->n_waiting >= e->config.max_waiting || p->n_waiting >= e->config.max_waiting_peer) { return MOON_E_BUDGET; }

@@ -154,6 +154,8 @@ struct moon_ticket { uint32_t slot, generation; };
  * MOON_E_BUDGET: a queue is full, MOON_E_NOMEM. An open breaker is told through done (MOON_E_DOWN), not here. */
 MOON_API enum moon_err moon_engine_submit(struct moon_engine *e, struct moon_peer *p, const struct moon_request *request,
                                           uint64_t deadline_us, moon_done *done, void *arg, struct moon_ticket *out);
+/* Is it the queue of the whole engine that is full, not only that of a peer? */
+MOON_API bool moon_engine_is_full(const struct moon_engine *e);
 /* Its slot is free at once, done is not called, a late answer counts as late. A stale ticket is harmless. */
 MOON_API void moon_engine_cancel(struct moon_engine *e, struct moon_ticket t);
 /* When its first try left; 0: it waits. UINT64_MAX: the agent reacted by what comes before an answer in SNMPv3, its engine id or its

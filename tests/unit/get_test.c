@@ -215,6 +215,35 @@ static void no_room_for_rates(void **state) {
   host_rig_fini(&r);
 }
 
+/* Twelve at once, of which three may wait: whose queue is full is told, and what to change. */
+static void too_many_that_wait(void **state) {
+  (void)state;
+  for (int worker = 0; worker < 2; worker++) {
+    struct host_rig r;
+    host_rig_init(&r, 1);
+    if (worker) {
+      r.engine_config.max_waiting = 3;
+    } else {
+      r.engine_config.max_waiting_peer = 3;
+    }
+    assert_int_equal(host_rig_run(&r, "local snmp = require 'moonpoll' return { run = function(device, out)\n"
+                                      "  local n, said, fs = 0, {}, {}\n"
+                                      "  for i = 1, 12 do fs[i] = function()\n"
+                                      "    local value, err\n"
+                                      "    if i % 2 == 0 then value, err = device:get('1.3.6.1.2.1.1.3.0') else value, err = device:table{ a = '1.3.6.1.2.1.2.2.1.2' } end\n"
+                                      "    if err then n = n + 1 said[i % 2] = err end\n"
+                                      "  end end\n"
+                                      "  snmp.all(unpack(fs)) out:gauge('n', n)\n"
+                                      "  for i = 0, 1 do out:info('code' .. i, said[i].code) out:info('detail' .. i, tostring(said[i])) end\n"
+                                      "end }"), MOON_OK);
+    expect(r.out, "d1 n 9\nd1 code0 budget\n");
+    expect(r.out, "d1 code1 budget\n");
+    assert_int_equal(count(r.out, "waiting for this device: ask for fewer at once (limits.max_children)"), worker ? 0 : 2);
+    assert_int_equal(count(r.out, "waiting in this worker: let more of them leave (limits.max_in_flight"), worker ? 2 : 0);
+    host_rig_fini(&r);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(get_one),
@@ -229,6 +258,7 @@ int main(void) {
     cmocka_unit_test(a_row_is_given_to_who_waits),
     cmocka_unit_test(a_row_beyond_the_limit),
     cmocka_unit_test(no_room_for_rates),
+    cmocka_unit_test(too_many_that_wait),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,7 +191,7 @@ static const char *detail(const struct moon_task *t, enum moon_err e) {
   if (e == MOON_E_TIMEOUT && t->get.fetch && t->get.outcome && !t->get.outcome->err) {
     return "the agent answers other OIDs; this one is left out of requests for a while";
   }
-  if (t->err == MOON_E_BUDGET) { return "too many requests are waiting for this device"; }
+  if (t->err == MOON_E_BUDGET) { return moon_query_crowd(&t->get.query); }
   return NULL;
 }
 

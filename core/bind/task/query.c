@@ -68,7 +68,15 @@ enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct
   q->goes_on = false;
   enum moon_err e = moon_engine_submit(h->engine, t->peer, q->request, 0, on_done, q, &q->ticket);
   q->out = !e;
+  if (e == MOON_E_BUDGET) { q->crowded = moon_engine_is_full(h->engine); }
   return e;
+}
+
+const char *moon_query_crowd(const struct moon_query *q) {
+  return q->crowded ? "too many requests of all devices are waiting in this worker: let more of them leave (limits.max_in_flight, limits.packets_per_s), "
+                      "have more workers, or fewer runs at once (limits.max_coroutines)"
+                    : "too many requests are waiting for this device: ask for fewer at once (limits.max_children), or let more of them leave "
+                      "(request.per_device, request.packets_per_s)";
 }
 
 struct moon_query *moon_query_of(moon_done *done, void *arg) { return done == on_done ? arg : NULL; }

@@ -26,6 +26,7 @@ struct moon_query {
   uint32_t tries;       /* datagrams they took */
   bool out;             /* done is still to come */
   bool goes_on;         /* what is started next has the tries that the last one left */
+  bool crowded;         /* when it was last not taken too many waited in the whole engine, not only for the target */
 };
 
 /* A contextName that scripts ask with: device:with. One for each name and probe, for the life of the host. */
@@ -42,6 +43,8 @@ void moon_query_free_contexts(struct moon_host_probe *p);
 /* Embedded, zero-initialised. Sends; the rest as moon_engine_submit. */
 enum moon_err moon_query_start(struct moon_query *q, struct moon_host *h, struct moon_host_target *t, const struct moon_request *r,
                                moon_query_done *done);
+/* It was not taken, MOON_E_BUDGET: where too many wait, and what to change, a clause. */
+const char *moon_query_crowd(const struct moon_query *q);
 /* The query that was submitted with these; NULL: it was not one. */
 struct moon_query *moon_query_of(moon_done *done, void *arg);
 /* done is not called any more. Harmless when nothing is out. */

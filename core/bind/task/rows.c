@@ -245,7 +245,7 @@ static int push_row(lua_State *L, struct moon_rows *w) {
 /* seen: how the request ended that ended it; NULL: none did. */
 static const char *which_limit(const struct moon_rows *w, const struct moon_outcome *seen, char *buf, size_t cap) {
   uint32_t most = w->max_rows ? w->max_rows : MOON_WALK_ROWS;
-  if (w->err) { return "too many requests are waiting for this device"; }
+  if (w->err) { return moon_query_crowd(&w->query); }
   if (seen && seen->err == MOON_E_BUDGET) { return "too many requests are on the wire"; }
   if (moon_walk_rows(w->walk) < most) {
     snprintf(buf, cap, "its values take more than %u MiB", MOON_WALK_OCTETS >> 20);

@@ -39,6 +39,8 @@ return {
     from = "{ moon_decode_check_octets(L, 2, lua_objlen(L, 2)); }", to = "{ moon_decode_check_octets(L, 2, 0); }" },
   { name = "who waits for a child of another run is forgotten", file = "core/bind/task/task.c", tests = { "unit/host_test" },
     from = "if (other->run != t->run) { moon_task_wake(other); }", to = "(void)other;" },
+  { name = "a worker whose queue is full blames the device", file = "core/bind/task/query.c", tests = { "unit/get_test" },
+    from = "q->crowded = moon_engine_is_full(h->engine);", to = "q->crowded = !moon_engine_is_full(h->engine);" },
   { name = "any light userdata is a context", file = "core/bind/task/device.c", tests = { "unit/get_test" },
     from = "  if (lua_tocfunction(L, -1) == of_context && lua_getupvalue(L, -1, 1)) {\n    c = lua_touserdata(L, -1);\n    lua_pop(L, 1);\n  }",
     to = "  if (lua_islightuserdata(L, -1)) { c = lua_touserdata(L, -1); }" },
