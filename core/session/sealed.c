@@ -215,7 +215,7 @@ static enum moon_verdict feed_signed(struct moon_exchange *x, const uint8_t *p, 
   if (!e && !report && s.pdu.type != MOON_PDU_RESPONSE) { return refuse(x, MOON_E_NOT_MINE); }
   if (!e && !report && (m->flags & c->level) != c->level) { return refuse(x, MOON_E_UNSUPPORTED_LEVEL); }
   changed = a == &sec->other;
-  x->resynced = x->heard == MOON_REPORT_TIME_WINDOW && a->proven;
+  bool anew = x->heard == MOON_REPORT_TIME_WINDOW && a->proven;
   enum moon_err heard = moon_trust_hear(sec, a, m->boots, m->time, x->heard == MOON_REPORT_TIME_WINDOW, x->resyncs > 0, now_us, &back);
   if (back && !heard) { moon_target_quirk(t, MOON_QUIRK_CLOCK_BACK); }
   if (heard) {
@@ -228,6 +228,7 @@ static enum moon_verdict feed_signed(struct moon_exchange *x, const uint8_t *p, 
     return over(MOON_REPORT_TIME_WINDOW, o); /* signed, and fresh: waiting would not change it */
   }
   x->authentic = true;
+  x->resynced = anew;
   if (changed) { moon_target_quirk(t, MOON_QUIRK_OTHER_ENGINE); }
   if (m->trailing) { moon_target_quirk(t, MOON_QUIRK_TRAILING); }
   if (report) { return take_report(x, (enum moon_report)x->heard, o); }

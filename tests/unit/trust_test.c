@@ -98,6 +98,7 @@ static void boots_that_go_backwards(void **state) {
   settle();
   agent.boots = 3;
   assert_int_equal(ask(), MOON_E_NOT_IN_TIME_WINDOW);
+  assert_false(x.resynced); /* nothing was learned */
   assert_int_equal(trust.known.boots, 7);
   assert_int_equal(ask(), MOON_E_NOT_IN_TIME_WINDOW);
   agent.boots = 8;

@@ -70,6 +70,8 @@ return {
     from = "t->trust->known.proven ? t->policy->timeout_us : RESPITE_US", to = "RESPITE_US" },
   { name = "an old answer turns the clock back", file = "core/session/trust.c", tests = { "unit/trust_test" },
     from = "    if (a->proven && !report && !again) { return MOON_E_NOT_IN_TIME_WINDOW; }\n", to = "" },
+  { name = "a time that was refused counts as learned", file = "core/session/sealed.c", tests = { "unit/trust_test" },
+    from = "x->heard == MOON_REPORT_TIME_WINDOW && a->proven;\n", to = "x->resynced = x->heard == MOON_REPORT_TIME_WINDOW && a->proven;\n" },
   { name = "steps count as tries", file = "core/session/exchange.c", tests = { "unit/sealed_test", "unit/trust_test" },
     from = "  if (!x->step) {\n    x->tries++;", to = "  {\n    x->tries++;" },
   { name = "keys of two engines are one", file = "core/session/keyring.c", tests = { "unit/keyring_test" },
