@@ -29,6 +29,13 @@ function _M.probe(mark, every, more)
     out:gauge("n", state.n) out:info("mark", "%s") end }]]):format(every or 0.25, more or "", mark)
 end
 
+--- Words for `moonpoll run`: this probe, for the targets of this file, and each version is for all of them at once, also when it is read
+-- because its file changed, before anybody asks: on trial a share of the devices would have it until then, however long that takes.
+function _M.at_once(probe, targets)
+  return "--config", _M.put(t.path "at_once.lua", ([[return { auth = { a = { version = "2c", community = "public" } },
+    targets = { { file = %q, auth = "a" } }, probes = { { file = %q } }, rollout = false }]]):format(targets, probe))
+end
+
 --- `moonpoll run` with these words, in a run directory of its own.
 function _M.start(words)
   local dir = t.run_dir()
@@ -135,18 +142,20 @@ function _M.assert_complete(runs, every, skipped)
 end
 
 --- New runs are of the new version everywhere: nothing begins on an older one than what began before. order: versions as they came.
--- slack: the times in the records are those of the turn a run began in, and who is not given the processor has long turns.
+-- slack: the times in the records are those of the turn a run began in, and who is not given the processor has long turns. Returns the
+-- place of the last version, and by how many seconds something was behind.
 function _M.assert_in_order(runs, order, slack)
-  local place, most, at = {}, 0, 0
+  local place, most, at, behind = {}, 0, 0, 0
   for i, v in ipairs(order) do place[v] = i end
   for _, r in ipairs(runs) do
     local p = assert(place[r.version], "a version nobody wrote: " .. tostring(r.version))
+    if p < most then behind = math.max(behind, r.at - at) end
     if p < most and r.at - at > slack then
       error(("%s began on version %d at %.3f, %.3f s after version %d was begun with"):format(r.device, p, r.at, r.at - at, most))
     end
     if p > most then most, at = p, r.at end
   end
-  return most
+  return most, behind
 end
 
 return _M

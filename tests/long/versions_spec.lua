@@ -21,7 +21,7 @@ describe("a thousand versions:", function()
     local lines = {}
     for i = 1, N do lines[i] = ("127.12.%d.%d:%d device=d%d\n"):format(math.floor(i / 256), i % 256, sim.port, i) end
     local probe = t.write("probe.lua", v.probe("m0", EVERY))
-    local r = v.start { probe, "--targets", t.write("targets.txt", table.concat(lines)), "--workers", "2" }
+    local r = v.start { "--workers", "2", v.at_once(probe, t.write("targets.txt", table.concat(lines))) }
     local function mb()
       local sum, s = 0, r:status()
       local pids = { r.process.pid }
@@ -49,9 +49,11 @@ describe("a thousand versions:", function()
     io.stderr:write(("# %.1f MB after %d, %.1f MB after %d\n"):format(early, ROUNDS / 4, late, ROUNDS))
     assert.is_true(late < early * 1.03, ("%.1f MB, then %.1f MB"):format(early, late))
     local n = v.assert_complete(ended, EVERY, stats.runs.runs_skipped - skipped)
-    assert.equal(ROUNDS + 1, v.assert_in_order(runs, order, 0.5))
+    local last, behind = v.assert_in_order(runs, order, 0.25)
+    io.stderr:write(("# %.3f s behind\n"):format(behind))
+    assert.equal(ROUNDS + 1, last)
     assert.equal(n, stats.runs.runs_ok)
-    assert.equal(0, stats.workers_lost)
+    assert.equal(0, stats.workers_lost, r.process:stderr())
     assert.equal(n, counted.total.gets - (stats.counters.datagrams_out - stats.counters.requests))
   end)
 end)
