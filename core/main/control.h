@@ -6,7 +6,7 @@
  *   reloaded N [PROBE]           wait, ok ... or error ...: how it ended
  *   promote, rollback [PROBE]    ok ... or error ...: of what is on trial
  *   replace   ok                 workers finish, keep states, and others go on; as SIGUSR2
- *   release [PROBE [TARGET]]     N released: from quarantine
+ *   release [PROBE [TARGET]]     N released: from quarantine; error ...: there is no such name
  *   stop      ok                 as SIGTERM
  *   else      error ...
  *

@@ -155,12 +155,25 @@ static void on_signals(struct moon_master *m) {
   reap(m);
 }
 
-/* [PROBE [TARGET]] */
+static bool has_target(const struct moon_plan *p, const char *name) {
+  for (uint32_t i = 0; i < p->n_targets; i++) {
+    if (strcmp(p->targets[i].name, name) == 0) { return true; }
+  }
+  return false;
+}
+
+/* [PROBE [TARGET]]. What is held may be of one that is gone: only where nothing is held it matters whether there is such a name. */
 static void release(struct moon_master *m, const char *words, struct moon_print *answer) {
-  char probe[MOON_CONTROL_LINE], target[MOON_CONTROL_LINE];
+  char probe[MOON_CONTROL_LINE], target[MOON_CONTROL_LINE], why[MOON_CONTROL_LINE];
   int n = sscanf(words, "%s %s", probe, target);
   uint32_t released = moon_quarantine_lift(m->judge.quarantine, n > 0 ? probe : NULL, n > 1 ? target : NULL);
-  moon_print_printf(answer, "%u released", released);
+  if (!released && n > 0 && !moon_reload_knows(&m->reload, probe, why, sizeof why)) {
+    moon_print_printf(answer, "error %s", why);
+  } else if (!released && n > 1 && !has_target(&m->reload.plan, target)) {
+    moon_print_printf(answer, "error %s: no such target", target);
+  } else {
+    moon_print_printf(answer, "%u released", released);
+  }
 }
 
 /* [--now] [PROBE] */

@@ -132,6 +132,10 @@ static int show(const char *dir, const char *command, bool text) {
   int failed = ask(dir, command, &got);
   bool about_target = strncmp(command, "target ", 7) == 0, tasks = strcmp(command, "tasks") == 0, status = strcmp(command, "status") == 0;
   bool good = false;
+  if (!failed && got.n > 6 && memcmp(got.p, "error ", 6) == 0) {
+    fprintf(stderr, "moonpoll: %.*s", (int)(got.n - 6), (const char *)got.p + 6);
+    failed = 1;
+  }
   if (!failed && about_target) { good = moon_view_targets((char *)got.p, got.n, text ? &out : NULL, &found) && text; }
   if (!failed && tasks && text) { good = moon_view_tasks((char *)got.p, got.n, &out); }
   if (!failed && status && text && ask(dir, "top", &top) == 0) { good = moon_view_live((char *)got.p, got.n, (char *)top.p, top.n, &out); }
@@ -188,7 +192,8 @@ static const char *about(const char *command) {
   }
   if (strcmp(command, "replace") == 0) { return "Replaces the workers by new processes: runs under way finish, states are kept."; }
   if (strcmp(command, "release") == 0) {
-    return "Ends the quarantine of a probe, against one target or all, after it cost workers; without a name, of everything.";
+    return "Ends the quarantine of a probe, against one target or all, after it cost workers; without a name, of everything. Says how much\n"
+           "was held; a name that there is none of is exit status 1.";
   }
   if (strcmp(command, "tasks") == 0) { return "Lists the parked runs of a running instance: what each waits for, and its line."; }
   return "How a running instance is doing: a live table on a terminal, counters and histograms as JSON in a pipe.\n"

@@ -44,10 +44,13 @@ describe("a worker", function()
       local seen = t.samples(p:stdout():sub(from + 1):match "\n(.*)\n" or "")
       return seen[list[1]] and seen[list[3]] and seen[list[4]] and not seen[list[2]]
     end)
-    -- Nothing of that name is held.
-    local code, out = t.run { t.program, "release", "other", "--run-dir", dir }
-    assert.equal(0, code)
-    assert.equal("0 released\n", out)
+    -- Names that are none, and what is not held.
+    local code, out, err = t.run { t.program, "release", "other", "--run-dir", dir }
+    assert.same({ 1, "", 'moonpoll: no probe named "other"; there are stuck\n' }, { code, out, err })
+    code, out, err = t.run { t.program, "release", "stuck", "other", "--run-dir", dir }
+    assert.same({ 1, "", "moonpoll: other: no such target\n" }, { code, out, err })
+    code, out = t.run { t.program, "release", "stuck", list[1], "--run-dir", dir }
+    assert.same({ 0, "0 released\n" }, { code, out })
     assert.equal(1, #t.status(dir).quarantine)
     code, out = t.run { t.program, "release", "stuck", list[2], "--run-dir", dir }
     assert.equal(0, code)
