@@ -71,7 +71,7 @@ MOON_API void moon_engine_config_init(struct moon_engine_config *c); /* the defa
 
 /* Opens its sockets: one IPv4 and one IPv6 UDP socket, unconnected (IPv6 may be missing on the host); moon_peer_bind opens more, and
  * each gets a second one, with another port, once an agent stays silent to the first.
- * io and loop are borrowed.
+ * io and loop are borrowed; engines may share a loop, each with a turn of its own, see io.h.
  * MOON_E_NOMEM, MOON_E_CONFIG with a line through notice. */
 MOON_API enum moon_err moon_engine_new(const struct moon_engine_config *c, const struct moon_io *io, void *loop, struct moon_engine **out);
 /* Outstanding requests are dropped without their done callback; its peers go along. Not from inside a turn. */
