@@ -29,7 +29,7 @@ struct moon_request {
   int32_t max_repetitions;
   const uint8_t *context;    /* contextName of SNMPv3, borrowed likewise; NULL: that of the credential */
   uint8_t context_len;
-  uint16_t reply_max;        /* octets: of SNMPv3 the agent is told to cut its reply there, if it can be cut; 0: it is not */
+  uint16_t reply_max;        /* octets: of SNMPv3 the agent is told by the first try to cut its reply there, if it can be cut; 0: it is not */
   uint8_t tries;             /* at most, when that is less than the policy's; 0: the policy's */
   bool is_followed;          /* when it meets silence a smaller one takes the tries that are left: that silence says nothing yet */
 };

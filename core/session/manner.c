@@ -60,7 +60,7 @@ uint8_t moon_manner_tries(const struct moon_manner *m, const struct moon_target 
 }
 
 uint16_t moon_manner_limit(const struct moon_manner *m, const struct moon_target *t) {
-  return t->trust && !m->uncut && !t->trust->uncut ? t->reply_max : 0;
+  return t->trust && !m->uncut && !t->trust->uncut && t->last_answer_us && t->policy->retries ? t->reply_max : 0;
 }
 
 size_t moon_manner_room(const struct moon_manner *m, const struct moon_target *t, uint16_t limit) {

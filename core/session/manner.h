@@ -49,7 +49,7 @@ uint8_t moon_manner_tries(const struct moon_manner *m, const struct moon_target 
 static inline bool moon_manner_is_narrow(const struct moon_manner *m) { return m->narrow || m->probing; }
 
 /* What an agent of SNMPv3 is told how long its reply to a GETBULK may be: it fills it to the last varbind that fits, whatever is
- * asked. 0: nothing. */
+ * asked. 0: nothing, as it does not cut, was never heard, or would have no other try if it were silent instead. */
 uint16_t moon_manner_limit(const struct moon_manner *m, const struct moon_target *t);
 /* Octets of varbinds to ask for, with that limit or without. */
 size_t moon_manner_room(const struct moon_manner *m, const struct moon_target *t, uint16_t limit);

@@ -14,8 +14,10 @@ static struct moon_scoped scoped_of(const struct moon_exchange *x, const struct 
   return s;
 }
 
+/* Only the first try is told the request's limit: many agents say nothing where they should cut. */
 static uint32_t max_size(const struct moon_exchange *x) {
-  uint32_t n = x->target->policy->datagram_max, most = x->request->reply_max;
+  bool first = x->tries == 0 || (x->tries == 1 && x->step);
+  uint32_t n = x->target->policy->datagram_max, most = first ? x->request->reply_max : 0;
   if (most && (!n || most < n)) { return most > MOON_V3_SIZE_MIN ? most : MOON_V3_SIZE_MIN; }
   return n ? n : MOON_DATAGRAM_MAX;
 }

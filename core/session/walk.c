@@ -454,6 +454,9 @@ void moon_walk_feed(struct moon_walk *w, const struct moon_outcome *o) {
   if (o->err) {
     w->plan.n_order = 0;
   }
+  if (w->request.reply_max && o->tries > 1) { /* who answers only when it is not told, or something was lost */
+    moon_manner_uncut(&w->manner, w->target);
+  }
   switch (o->err) {
   case MOON_OK:
     read_reply(w, o);

@@ -229,6 +229,9 @@ static size_t fit(struct agent *a, const struct moon_message *m, struct reply *r
     if (n && n <= max) {
       return n;
     }
+    if (m->pdu.type == MOON_PDU_GET_BULK && a->silent_for_bulk) {
+      return 0;
+    }
     if (m->pdu.type == MOON_PDU_GET_BULK && !a->too_big_for_bulk && !a->gen_err_for_bulk) {
       for (; fits < r->n; fits++) {
         octets += 6u + r->vb[fits].oid_len + r->vb[fits].value_len + (r->vb[fits].value_len > 100 ? 4 : 0);

@@ -26,6 +26,7 @@ struct agent {
   size_t max_octets;         /* of a reply: bulk replies are cut between varbinds, others become tooBig */
   bool too_big_for_bulk;     /* tooBig for bulk replies too */
   bool gen_err_for_bulk;     /* genErr for them, as net-snmp from 5.8 on in SNMPv3 */
+  bool silent_for_bulk;      /* none at all, as net-snmp before that */
   uint32_t max_reps;         /* fewer repetitions are given */
   uint32_t max_varbinds;     /* replies end after so many */
   uint32_t silent_reps;      /* silent to more repetitions */

@@ -74,6 +74,29 @@ static void the_agent_is_told_how_long_its_reply_may_be(void **state) {
   policy.datagram_max = 0;
 }
 
+/* Some are silent where they should cut, and it is not known why an agent is. */
+static void only_its_first_try_is_told(void **state) {
+  struct moon_request limited = get;
+  (void)state;
+  assert_int_equal(ask(), MOON_OK);
+  limited.reply_max = 600;
+  moon_trust_doubt(&trust);
+  trust.known.timed = false; /* a step more */
+  moon_exchange_init(&x, &target, &limited, now);
+  for (int i = 0; i < 2; i++) {
+    send_try();
+    assert_true(answer());
+    assert_int_equal(agent.last.max_size, 600);
+    if (!i) { feed(); }
+  }
+  assert_int_equal(v, MOON_VERDICT_AGAIN);
+  now = moon_exchange_deadline(&x);
+  assert_int_equal(moon_exchange_expire(&x, now, true, &o), MOON_VERDICT_AGAIN);
+  send_try();
+  assert_true(answer());
+  assert_int_equal(agent.last.max_size, MOON_DATAGRAM_MAX);
+}
+
 static void every_algorithm_and_level(void **state) {
   (void)state;
   for (int auth = MOON_AUTH_NONE; auth < MOON_AUTH_N; auth++) {
@@ -605,6 +628,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     T(a_first_request_takes_three_steps_and_one_try),
     T(the_agent_is_told_how_long_its_reply_may_be),
+    T(only_its_first_try_is_told),
     T(every_algorithm_and_level),
     T(lost_steps_are_tried_again),
     T(given_engine_and_time_save_the_steps),

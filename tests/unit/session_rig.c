@@ -48,7 +48,8 @@ void rig_ask(struct rig *r, const struct moon_request *request, struct moon_outc
     moon_writer_init(&w, r->request, sizeof r->request);
     assert_int_equal(moon_exchange_encode(&x, r->id++, r->now_us, 512, &w), MOON_OK);
     assert_true(moon_writer_len(&w) <= 1472);
-    if (!r->heedless && request->reply_max && (!max || request->reply_max < max)) { r->agent.max_octets = request->reply_max; } /* as if it had been told */
+    bool told = !r->heedless && request->reply_max && x.tries == 1;
+    if (told && (!max || request->reply_max < max)) { r->agent.max_octets = request->reply_max - r->reserved; }
     size_t n = agent_answer(&r->agent, w.p, moon_writer_len(&w), r->reply, sizeof r->reply);
     r->agent.max_octets = max;
     if (n) {

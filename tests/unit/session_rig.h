@@ -21,6 +21,7 @@ struct rig {
   bool read_ahead;    /* rows are taken only when nothing can be asked */
   bool unchecked;     /* rows are not compared with the MIB */
   bool heedless;      /* the agent does not cut where it is told to */
+  uint32_t reserved;  /* octets that it cuts before */
   uint8_t request[2048];
   uint8_t reply[65536];
 };

@@ -142,6 +142,49 @@ static void an_agent_that_fails_where_it_should_cut_is_asked_for_what_fits(void 
   assert_int_equal(rig.target.reps_max, 0);
 }
 
+/* It says nothing at all: the next try does not tell it, and no later request. */
+static void an_agent_that_is_silent_where_it_should_cut_is_asked_for_what_fits(void **state) {
+  struct moon_walk_spec spec = walk_interfaces(41);
+  struct moon_trust trust = {.decided = true};
+  struct rig_result res;
+  (void)state;
+  spec.repetitions = 1;
+  rig_interfaces(&rig, 24);
+  assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK);
+  uint32_t plain = rig.requests;
+  uint64_t before_us = rig.now_us;
+  rig.agent.silent_for_bulk = true;
+  rig.reserved = 900; /* nor does the reply say it, which is not too long */
+  rig.target.trust = &trust;
+  assert_int_equal(rig_walk(&rig, &spec, &res), MOON_OK);
+  assert_int_equal(res.values, 984);
+  assert_in_range(rig.requests, plain, 2 * plain + 1);
+  assert_int_equal(rig.silences, 0);
+  assert_true(trust.uncut);
+  assert_true(rig.now_us - before_us < 1000000);
+  assert_int_equal(rig.target.reps_max, 0);
+}
+
+/* Neither where that would take all tries, nor one that was never heard: silence would be taken for its own. */
+static void who_has_no_other_try_is_not_told(void **state) {
+  struct moon_walk_spec spec = walk_interfaces(41);
+  const struct moon_request *request;
+  struct moon_trust trust = {.decided = true};
+  enum moon_err err;
+  (void)state;
+  rig_interfaces(&rig, 24);
+  rig.target.trust = &trust;
+  for (int i = 0; i < 3; i++) {
+    struct moon_walk *w = moon_walk_new(&rig.target, &spec, &err);
+    assert_non_null(w);
+    assert_true(moon_walk_next(w, rig.now_us, &request));
+    assert_int_equal(request->reply_max, i == 1 ? 1472 : 0);
+    moon_walk_free(w);
+    if (i == 0) { assert_int_equal(rig_walk(&rig, &spec, NULL), MOON_OK); }
+    if (i == 1) { rig.policy.retries = 0; }
+  }
+}
+
 static void an_agent_that_cuts_its_replies_costs_nothing_twice(void **state) {
   struct moon_walk_spec spec = walk_interfaces(41);
   struct rig_result res;
@@ -462,6 +505,8 @@ int main(void) {
     TEST(replies_that_the_agent_cuts_are_full),
     TEST(a_value_longer_than_the_reply_may_be_is_read), TEST(an_agent_that_does_not_cut_is_asked_for_what_fits),
     TEST(an_agent_that_fails_where_it_should_cut_is_asked_for_what_fits),
+    TEST(an_agent_that_is_silent_where_it_should_cut_is_asked_for_what_fits),
+    TEST(who_has_no_other_try_is_not_told),
     TEST(an_agent_that_cuts_its_replies_costs_nothing_twice),
     TEST(a_table_read_again_knows_what_worked),   TEST(sparse_columns_join_by_index),
     TEST(arcs_of_several_octets_are_ordered_by_value), TEST(a_subtree_walks_like_a_column),
