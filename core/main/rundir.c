@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -36,6 +37,8 @@ static int connect_at(const char *dir, const char *name) {
   }
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) { return -1; }
+  const struct timeval patience = {.tv_sec = MOON_RUNDIR_CONNECT_S};
+  (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(fd, (struct sockaddr *)&a, sizeof a)) {
     int cause = errno;
     close(fd);
@@ -137,8 +140,8 @@ struct found {
 static void look(const char *base, const char *name, pid_t pid, void *arg) {
   struct found *f = arg;
   int fd = connect_at(base, name);
-  if (fd < 0) { return; }
-  close(fd);
+  if (fd < 0 && errno != EAGAIN) { return; } /* EAGAIN: too many wait for it already */
+  if (fd >= 0) { close(fd); }
   if (f->n < f->cap) { f->out[f->n] = pid; }
   f->n++;
 }

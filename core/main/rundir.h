@@ -28,7 +28,8 @@ enum moon_err moon_rundir_make(const char *base, char *out, size_t cap);
 void moon_rundir_remove(const char *dir);
 /* pids of the instances below base whose control socket answers; returns how many there are, fills at most cap. */
 size_t moon_rundir_list(const char *base, pid_t *out, size_t cap);
-/* Connects to the control socket of an instance's directory; -1 with errno. */
+#define MOON_RUNDIR_CONNECT_S 3 /* while others wait for one that does not take them in */
+/* Connects to the control socket of an instance's directory; -1 with errno, EAGAIN: it takes nobody in. */
 int moon_rundir_connect(const char *dir);
 
 #endif

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "status.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
@@ -30,10 +31,16 @@ static const char usage[] =
   "\n"
   "example: moonpoll %s --pid 4711\n";
 
+#define SILENT "moonpoll: %s/control: no answer within %d s: is that process stopped, or the machine overloaded?\n"
+
 /* What it says to the command, into out. Exit status. */
 static int ask(const char *dir, const char *command, struct moon_print *out) {
   char line[MOON_CONTROL_LINE], buf[8192];
   int fd = moon_rundir_connect(dir);
+  if (fd < 0 && errno == EAGAIN) {
+    fprintf(stderr, SILENT, dir, MOON_RUNDIR_CONNECT_S);
+    return 1;
+  }
   if (fd < 0) {
     fprintf(stderr, "moonpoll: %s/control: %m\n", dir);
     return 1;
@@ -44,16 +51,25 @@ static int ask(const char *dir, const char *command, struct moon_print *out) {
     close(fd);
     return 1;
   }
-  for (;;) {
+  bool ended = false;
+  while (!ended) {
     if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, ANSWER_MS) <= 0) { break; }
     ssize_t got = read(fd, buf, sizeof buf);
-    if (got <= 0) { break; }
+    ended = got <= 0;
+    if (ended) { break; }
     moon_print_put(out, buf, (size_t)got);
     if (buf[got - 1] == '\n') { break; }
   }
   close(fd);
-  if (out->failed || !out->n) { fprintf(stderr, "moonpoll: %s/control: no answer within %d s: is that process stopped, or the machine overloaded?\n", dir, ANSWER_MS / 1000); }
-  return out->failed || !out->n ? 1 : 0;
+  bool whole = !out->failed && out->n && out->p[out->n - 1] == '\n';
+  if (!whole && out->failed) {
+    fprintf(stderr, "moonpoll: not enough memory for the answer\n");
+  } else if (!whole && ended) {
+    fprintf(stderr, "moonpoll: %s/control: it hung up before its answer was whole: it ended, or is too busy; try again\n", dir);
+  } else if (!whole) {
+    fprintf(stderr, SILENT, dir, ANSWER_MS / 1000);
+  }
+  return whole ? 0 : 1;
 }
 
 static int put_out(const struct moon_print *out) {
@@ -153,8 +169,8 @@ static int show(const char *dir, const char *command, bool text) {
 static int choose(const char *base, long pid, char *dir, size_t cap) {
   pid_t found[INSTANCES_MAX];
   int fd = moon_rundir_connect(base); /* base may be an instance's own directory */
-  if (fd >= 0) {
-    close(fd);
+  if (fd >= 0 || errno == EAGAIN) {
+    if (fd >= 0) { close(fd); }
     snprintf(dir, cap, "%s", base);
     return 0;
   }
