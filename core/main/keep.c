@@ -34,11 +34,16 @@ struct moon_keep_part {
   struct place at[MOON_ENGINES_MAX];
 };
 
-static int64_t wall_s(void) {
+static int64_t seconds(clockid_t clock) {
   struct timespec ts;
-  clock_gettime(CLOCK_REALTIME, &ts);
+  clock_gettime(clock, &ts);
   return ts.tv_sec;
 }
+
+static int64_t wall_s(void) { return seconds(CLOCK_REALTIME); }
+
+/* The wall clock as if nobody had set it since the beginning; agents go on while this machine sleeps. */
+static int64_t now_s(const struct moon_keep *k) { return k->epoch_s + seconds(CLOCK_BOOTTIME); }
 
 static size_t size_of(uint32_t n_parts) { return n_parts * sizeof(struct moon_keep_part); }
 
@@ -68,7 +73,7 @@ static const char *why(enum moon_err e) {
 }
 
 void moon_keep_init(struct moon_keep *k, uint32_t n_workers, const char *path, uint64_t now_us) {
-  *k = (struct moon_keep){.n_parts = n_workers, .next_us = now_us + FIRST_US};
+  *k = (struct moon_keep){.n_parts = n_workers, .next_us = now_us + FIRST_US, .epoch_s = wall_s() - seconds(CLOCK_BOOTTIME)};
   if (!path) { return; }
   k->path = strdup(path);
   enum moon_err e = k->path ? load(&k->known, path) : MOON_E_NOMEM;
@@ -145,7 +150,7 @@ bool moon_keep_recall(const struct moon_keep *k, const struct moon_addr *addr, s
     e = *known;
   }
   *out = e.record;
-  advance(out, wall_s() - e.at_s);
+  advance(out, now_s(k) - e.at_s);
   return true;
 }
 
@@ -161,7 +166,7 @@ void moon_keep_learn(struct moon_keep *k, const struct moon_trust_record *r) {
   uint32_t seq = atomic_load_explicit(&p->seq, memory_order_relaxed) | 1;
   atomic_store_explicit(&p->seq, seq, memory_order_relaxed);
   atomic_thread_fence(memory_order_release);
-  p->entry = (struct moon_engines_entry){.record = *r, .at_s = wall_s()};
+  p->entry = (struct moon_engines_entry){.record = *r, .at_s = now_s(k)};
   atomic_store_explicit(&p->seq, seq == UINT32_MAX ? 2 : seq + 1, memory_order_release);
   if (!*at) {
     *at = n + 1;
@@ -182,10 +187,12 @@ static uint64_t news_of(const struct moon_keep *k) {
 
 static enum moon_err add_parts(const struct moon_keep *k, struct moon_engines *all) {
   struct moon_engines_entry e;
+  int64_t set_s = wall_s() - now_s(k); /* since the beginning */
   for (uint32_t i = 0; i < k->n_parts; i++) {
     uint32_t n = atomic_load_explicit(&k->parts[i].n, memory_order_acquire);
     for (uint32_t j = 0; j < n && j < MOON_ENGINES_MAX; j++) {
       if (!read_place(&k->parts[i].at[j], &e)) { continue; } /* being written: it will be news again */
+      e.at_s += set_s;
       enum moon_err err = moon_engines_put(all, &e);
       if (err) { return err; }
     }

@@ -17,6 +17,7 @@ struct moon_keep {
   struct moon_engines known;    /* what the file said; only read after the start */
   char *path;
   uint32_t n_parts;
+  int64_t epoch_s;              /* the wall clock when this machine was started, as it was set at the beginning */
   /* of the master */
   uint64_t saved;               /* news that is in the file */
   uint64_t next_us;             /* monotonic: when to look for news */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,14 @@ static int end(void **state) {
   unlink(path);
   unlink(bad);
   return rmdir(dir); /* and nothing else was left there */
+}
+
+/* The wall clock is set so many seconds off while all runs. */
+static int64_t leap_s;
+int clock_gettime(clockid_t clock, struct timespec *out) {
+  long r = syscall(SYS_clock_gettime, clock, out);
+  if (!r && clock == CLOCK_REALTIME) { out->tv_sec += leap_s; }
+  return (int)r;
 }
 
 static struct moon_engines_entry entry(const char *addr, uint32_t boots, uint32_t time, int64_t at_s) {
@@ -425,6 +434,45 @@ static void time_goes_on(void **state) {
   moon_engines_fini(&all);
 }
 
+/* What was learned a moment ago is that old, whatever the wall clock says since; in the file it has the stamp of the clock as it is now. */
+static void the_wall_clock_is_set(void **state) {
+  struct moon_keep k;
+  struct moon_engines all = {0};
+  struct moon_engines_entry known = entry("192.0.2.1", 5, 600, (int64_t)time(NULL) - 100), own = entry("192.0.2.2", 6, 700, 0);
+  struct moon_trust_record r;
+  uint32_t line;
+  (void)state;
+  moon_log_level(MOON_LOG_ERROR);
+  assert_int_equal(moon_engines_put(&all, &known), MOON_OK);
+  assert_int_equal(moon_engines_save(&all, path), MOON_OK);
+  moon_engines_fini(&all);
+  leap_s = -40LL * 365 * 86400; /* begun before the clock was set at all */
+  moon_keep_init(&k, 1, path, 0);
+  moon_keep_join(&k, 0);
+  moon_keep_learn(&k, &own.record);
+  leap_s = 0;
+  assert_true(moon_keep_recall(&k, &own.record.addr, &r));
+  assert_in_range(r.time, 700, 705);
+  moon_keep_save(&k, 0, true);
+  moon_keep_fini(&k);
+  assert_int_equal(moon_engines_load(&all, path, &line), MOON_OK);
+  moon_engines_sort(&all, time(NULL));
+  const struct moon_engines_entry *saved = moon_engines_find(&all, &own.record.addr);
+  assert_non_null(saved);
+  assert_true(saved->at_s <= time(NULL) && saved->at_s > time(NULL) - 5);
+  moon_engines_fini(&all);
+  moon_keep_init(&k, 1, path, 0);
+  moon_keep_join(&k, 0);
+  for (leap_s = -7200; leap_s <= 7200; leap_s += 14400) {
+    assert_true(moon_keep_recall(&k, &known.record.addr, &r));
+    assert_in_range(r.time, 700, 705);
+    assert_true(moon_keep_recall(&k, &own.record.addr, &r));
+    assert_in_range(r.time, 700, 705);
+  }
+  leap_s = 0;
+  moon_keep_fini(&k);
+}
+
 static void damaged_is_set_aside(void **state) {
   struct moon_keep k;
   struct moon_engines_entry a = entry("192.0.2.1", 5, 600, 0);
@@ -479,6 +527,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(masters_at_once, begin, end),
     cmocka_unit_test_setup_teardown(many_agents, begin, end),
     cmocka_unit_test_setup_teardown(time_goes_on, begin, end),
+    cmocka_unit_test_setup_teardown(the_wall_clock_is_set, begin, end),
     cmocka_unit_test_setup_teardown(damaged_is_set_aside, begin, end),
     cmocka_unit_test_setup_teardown(nothing_is_kept, begin, end),
   };
