@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +21,9 @@
 static enum moon_level threshold = MOON_LOG_INFO;
 static unsigned long dropped;    /* lines since stderr was last writable */
 static bool torn;                /* the first of them is there in part */
+static int cause;                /* errno of the first of them; 0: nobody read it */
 static bool live_line;
+static bool waits;               /* writing to standard error may */
 
 void moon_log_level(enum moon_level level) { threshold = level; }
 void moon_log_live(bool live) { live_line = live; }
@@ -29,14 +32,11 @@ void moon_log_live(bool live) { live_line = live; }
  * nobody, or where that cannot be. */
 static int open_own(void) {
   struct stat st;
+  waits = false;
   if (fstat(STDERR_FILENO, &st) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)) { return STDERR_FILENO; }
   int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  waits = fd < 0;
   return fd < 0 ? STDERR_FILENO : fd;
-}
-
-static ssize_t put_some(int fd, const char *p, size_t n) {
-  ssize_t done = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-  return done < 0 && errno == ENOTSOCK ? write(fd, p, n) : done;
 }
 
 static bool has_room(int fd, int patience_ms) {
@@ -44,19 +44,32 @@ static bool has_room(int fd, int patience_ms) {
   return poll(&p, 1, patience_ms) != 0;
 }
 
+static ssize_t put_some(int fd, const char *p, size_t n) {
+  ssize_t done = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (done >= 0 || errno != ENOTSOCK) { return done; }
+  if (!waits) { return write(fd, p, n); }
+  if (!has_room(fd, 0)) {
+    errno = EAGAIN;
+    return -1;
+  }
+  return write(fd, p, n < PIPE_BUF ? n : PIPE_BUF); /* so much a pipe takes that has room at all */
+}
+
 /* false: nobody took all of it. */
 static bool put(int fd, const char *line, size_t n) {
+  int why = 0;
   for (size_t at = 0; at < n;) {
     ssize_t done = put_some(fd, line + at, n - at);
     if (done > 0) {
       at += (size_t)done;
-    } else if (done == 0 || errno == EAGAIN) {
-      if (!has_room(fd, PATIENCE_MS)) {
-        torn = at > 0;
-        return false;
-      }
-    } else if (errno != EINTR) {
-      return true; /* there is nobody to tell */
+      continue;
+    }
+    if (done < 0 && errno == EINTR) { continue; }
+    if (done < 0 && errno != EAGAIN) { why = errno; }
+    if (why || !has_room(fd, PATIENCE_MS)) {
+      cause = dropped ? cause : why;
+      torn = torn || at > 0;
+      return false;
     }
   }
   return true;
@@ -67,7 +80,8 @@ static void say(int fd, const char *line, size_t n) {
   char missing[96];
   bool taken = has_room(fd, dropped ? 0 : PATIENCE_MS);
   if (taken && dropped) {
-    int len = snprintf(missing, sizeof missing, "%swarn %lu lines of the log are missing here: nobody read them\n", torn ? "\n" : "", dropped);
+    int len = snprintf(missing, sizeof missing, "%swarn %lu lines of the log are missing here: %s\n", torn ? "\n" : "", dropped,
+                       cause ? strerror(cause) : "nobody read them");
     taken = put(fd, missing, (size_t)len);
     torn = torn && !taken;
     dropped = taken ? 0 : dropped;

@@ -6,8 +6,11 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -134,6 +137,57 @@ static void nobody_reads_long_ones(void **state) {
   assert_true(strncmp(said(), "warn 20", 7) == 0);
 }
 
+/* No file is left to open standard error anew: all the same nobody waits for who does not read. */
+static void nobody_reads_and_no_file_is_left(void **state) {
+  enum { OCTETS = 11000 };
+  static char text[OCTETS + 1];
+  struct rlimit was, none;
+  (void)state;
+  memset(text, 'x', OCTETS);
+  assert_true(fcntl(ends[1], F_SETPIPE_SZ, 32768) == 32768);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+  none = (struct rlimit){.rlim_cur = 3, .rlim_max = was.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  alarm(20);
+  for (int i = 0; i < 10; i++) { moon_log_text(MOON_LOG_WARN, text); }
+  alarm(0);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+  assert_non_null(strstr(said(), "warn 20"));
+  moon_log(MOON_LOG_WARN, "here");
+  assert_non_null(strstr(said(), "lines of the log are missing here: nobody read them\nwarn 20"));
+}
+
+/* A full disk, and room again: no line goes on where another was torn, and it is told how many are missing, and why. */
+static void a_full_disk(void **state) {
+  char name[] = "/tmp/moonpoll-log-XXXXXX", all[4096];
+  struct rlimit was, small;
+  (void)state;
+  int fd = mkstemp(name);
+  assert_true(fd >= 0);
+  unlink(name);
+  assert_int_equal(dup2(fd, 2), 2);
+  moon_log(MOON_LOG_WARN, "first");
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+  small = (struct rlimit){.rlim_cur = 100, .rlim_max = was.rlim_max};
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+  for (int i = 0; i < 5; i++) { moon_log(MOON_LOG_WARN, "%080d", i); }
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+  moon_log(MOON_LOG_WARN, "last");
+  moon_log(MOON_LOG_WARN, "after it");
+  ssize_t n = pread(fd, all, sizeof all - 1, 0);
+  close(fd);
+  assert_true(n > 100);
+  all[n] = 0;
+  assert_true(all[99] != '\n'); /* one is torn there */
+  static const char told[] = "\nwarn 5 lines of the log are missing here: File too large\nwarn 20";
+  const char *missing = all + 100;
+  assert_true(strncmp(missing, told, sizeof told - 1) == 0);
+  const char *last = strstr(missing, "Z last\nwarn 20");
+  assert_non_null(last);
+  assert_string_equal(after_time(last + 7), "after it\n");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(levels, set_up, tear_down),
@@ -141,6 +195,8 @@ int main(void) {
     cmocka_unit_test_setup_teardown(long_ones_are_cut, set_up, tear_down),
     cmocka_unit_test_setup_teardown(nobody_reads, set_up, tear_down),
     cmocka_unit_test_setup_teardown(nobody_reads_long_ones, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(nobody_reads_and_no_file_is_left, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(a_full_disk, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
