@@ -138,15 +138,13 @@ static void start_writer(struct moon_master *m) {
 }
 
 void moon_crew_drain(struct moon_master *m, uint64_t grace_us) {
-  struct moon_worker_order order = {.op = MOON_ORDER_DRAIN, .deadline_us = moon_master_now_us() + grace_us};
   m->stopped = true;
-  m->drain_us = order.deadline_us;
-  m->kill_us = order.deadline_us + MOON_OVERTIME_US;
+  m->drain_us = moon_master_now_us() + grace_us;
+  m->kill_us = m->drain_us + MOON_OVERTIME_US;
   for (uint32_t i = 0; i < m->plan->workers; i++) {
     struct moon_child *w = &m->workers[i];
     if (w->pid) {
-      ssize_t done = write(w->order_fd, &order, sizeof order);
-      (void)done; /* dead already: SIGCHLD tells */
+      (void)moon_crew_order(w, MOON_ORDER_DRAIN, m->drain_us, -1); /* dead already: SIGCHLD tells; full of what it does not hear: it is killed in time */
     } else {
       w->finished = true;
     }
@@ -155,9 +153,8 @@ void moon_crew_drain(struct moon_master *m, uint64_t grace_us) {
 
 /* It finishes what it does, hands its states on, and another one takes its place. */
 static void replace(struct moon_master *m, struct moon_child *w) {
-  struct moon_worker_order order = {.op = MOON_ORDER_REPLACE, .deadline_us = moon_master_now_us() + (uint64_t)(m->plan->grace_s * 1e6)};
   if (!w->pid || w->replaced || w->handover_fd < 0 || m->stopped || m->plan->once) { return; }
-  w->replaced = write(w->order_fd, &order, sizeof order) == (ssize_t)sizeof order;
+  w->replaced = moon_crew_order(w, MOON_ORDER_REPLACE, moon_master_now_us() + (uint64_t)(m->plan->grace_s * 1e6), -1);
 }
 
 void moon_crew_replace(struct moon_master *m) {
@@ -213,7 +210,7 @@ void moon_crew_worker_ended(struct moon_master *m, uint32_t slot, int status) {
   } else if (kept) {
     w->again_at_us = moon_master_now_us();
     moon_log(MOON_LOG_INFO, "worker %u (pid %d) is replaced", slot, pid);
-  } else if (WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG) {
+  } else if (WIFEXITED(status) && WEXITSTATUS(status) == MOON_WORKER_CONFIG && m->stats.blocks[slot].past.turns == 0) {
     moon_crew_end(m, MOON_EXIT_CONFIG);
   } else if (WIFEXITED(status) && m->stats.blocks[slot].past.turns == 0) {
     moon_crew_end(m, MOON_EXIT_FAILED); /* it told why; it never came to work */

@@ -2,6 +2,7 @@
 #include "ledger.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
@@ -275,28 +276,43 @@ void moon_ledger_note(struct moon_ledger *l, const struct moon_plan *trial) {
   l->head->n = n;
 }
 
-/* Whole or not at all. */
-void moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *force) {
-  char *path = code_path(l, ""), *aside = code_path(l, ".new");
+/* All of it. false: errno tells. */
+static bool put_code(int fd, uint64_t version, const struct moon_plan *force) {
   uint8_t *p = NULL;
   size_t n = 0;
+  if (moon_pack(force, &p, &n)) {
+    errno = ENOMEM;
+    return false;
+  }
+  ssize_t put = write(fd, &version, sizeof version) == (ssize_t)sizeof version ? 1 : -1;
+  for (size_t at = 0; put > 0 && at < n; at += (size_t)put) {
+    put = write(fd, p + at, n - at);
+    if (put <= 0) { break; }
+  }
+  int cause = errno;
+  moon_pack_free(p, n);
+  errno = cause;
+  return put > 0;
+}
+
+/* Whole or not at all. */
+bool moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *force) {
+  char *path = code_path(l, ""), *aside = code_path(l, ".new");
+  bool done = true;
+  int cause = 0;
   if (force && path && aside) {
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool done = fd >= 0 && !moon_pack(force, &p, &n) && write(fd, &l->head->build, 8) == 8;
-    for (size_t at = 0; done && at < n;) {
-      ssize_t put = write(fd, p + at, n - at);
-      done = put > 0;
-      at += done ? (size_t)put : 0;
-    }
-    done = done && rename(aside, path) == 0;
-    if (!done) { moon_log(MOON_LOG_WARN, "%s: %m; a master that is lost now will not find what is in force", aside); }
+    done = fd >= 0 && put_code(fd, l->head->build, force) && rename(aside, path) == 0;
+    cause = errno;
+    if (!done && fd >= 0) { unlink(aside); }
     if (fd >= 0) { close(fd); }
-    moon_pack_free(p, n);
   } else {
     drop_code(l);
   }
   free(path);
   free(aside);
+  errno = cause;
+  return done;
 }
 
 struct moon_plan *moon_ledger_code(const struct moon_ledger *l) {

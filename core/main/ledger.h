@@ -76,8 +76,8 @@ bool moon_ledger_refuses_some(const struct moon_ledger *l, const char *name);
 void moon_ledger_note(struct moon_ledger *l, const struct moon_plan *trial);
 /* This version of a probe is refused, and no other one of it; p->version 0: none is any more. */
 void moon_ledger_refuse(struct moon_ledger *l, const char *name, uint64_t version);
-/* The code in force: probes of a plan. It is told when that cannot be kept. NULL: nobody needs it. */
-void moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *force);
+/* The code in force: probes of a plan. NULL: nobody needs it. false: it cannot be kept, errno tells; what was there before stays. */
+bool moon_ledger_keep_code(const struct moon_ledger *l, const struct moon_plan *force);
 struct moon_plan *moon_ledger_code(const struct moon_ledger *l);
 
 #endif

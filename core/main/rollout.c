@@ -14,6 +14,7 @@
 #include "ruling.h"
 
 #define NAMES_MAX 4 /* candidates that a line of the log names */
+#define KEEP_AGAIN_US (10 * MOON_SECOND_US) /* what could not be written: the disk may have room again */
 
 static const char *const STATES[] = {"none", "going", "done", "back"};
 
@@ -85,7 +86,12 @@ static void keep_code(struct moon_master *m) {
   bool wanted = moon_rollout_is_in_steps(m) || head(m)->state == MOON_ROLLOUT_GOING || head(m)->n_refused;
   uint32_t *which = moon_mem_array((size_t)p->n_probes + 1, sizeof *which);
   for (uint32_t i = 0; which && i < p->n_probes; i++) { which[i] = i; }
-  if (!wanted || (which && !moon_change_pick(p, which, p->n_probes, &force))) { moon_ledger_keep_code(&m->rollout.ledger, force); }
+  bool kept = !wanted || (which && !moon_change_pick(p, which, p->n_probes, &force));
+  kept = kept && moon_ledger_keep_code(&m->rollout.ledger, force);
+  if (!kept && !m->rollout.again_us) {
+    moon_log(MOON_LOG_WARN, "%s.code: %m; a master that is lost now will not find what is in force", m->rollout.ledger.path ? m->rollout.ledger.path : "");
+  }
+  m->rollout.again_us = kept ? 0 : moon_master_now_us() + KEEP_AGAIN_US;
   m->rollout.kept = m->reload.generation;
   moon_plan_free(force);
   moon_mem_free(which);
@@ -205,11 +211,9 @@ static enum moon_ruling rule(const struct moon_master *m, uint32_t i, uint64_t n
   return r;
 }
 
-uint64_t moon_rollout_tick(struct moon_master *m, uint64_t now_us) {
+static uint64_t look(struct moon_master *m, uint64_t now_us) {
   struct moon_ledger_head *h = head(m);
   char text[600], held[600] = "";
-  if (!h) { return UINT64_MAX; }
-  if (m->rollout.kept != m->reload.generation) { keep_code(m); }
   if (h->state != MOON_ROLLOUT_GOING) { return UINT64_MAX; }
   if (!m->turnover.trial || m->turnover.serial != h->serial) { /* its files are as they were, or other probes came */
     enter(m, MOON_ROLLOUT_NONE);
@@ -230,6 +234,14 @@ uint64_t moon_rollout_tick(struct moon_master *m, uint64_t now_us) {
   (void)snprintf(h->verdict, sizeof h->verdict, "%s", *held ? held : text);
   if (!*held) { go_on(m, h->percent, text); }
   return m->rollout.next_us;
+}
+
+uint64_t moon_rollout_tick(struct moon_master *m, uint64_t now_us) {
+  struct moon_rollout *r = &m->rollout;
+  if (!head(m)) { return UINT64_MAX; }
+  if (r->kept != m->reload.generation || (r->again_us && now_us >= r->again_us)) { keep_code(m); }
+  uint64_t next = look(m, now_us);
+  return r->again_us ? moon_master_earlier(next, r->again_us) : next;
 }
 
 bool moon_rollout_blames(struct moon_master *m, uint32_t slot, int status, bool stuck) {
@@ -467,6 +479,12 @@ void moon_rollout_command(struct moon_master *m, const char *command, struct moo
   }
 }
 
+/* Of this state or step, whatever the wall clock does; one that a master before it entered has no other. */
+static double seconds_of(const struct moon_master *m) {
+  double s = m->rollout.since_us ? moon_master_seconds_since(m->rollout.since_us) : wall_s() - head(m)->since_s;
+  return s > 0 ? s : 0;
+}
+
 void moon_rollout_json(const struct moon_master *m, struct moon_print *out) {
   const struct moon_ledger_head *h = head(m);
   if (!h) {
@@ -477,7 +495,7 @@ void moon_rollout_json(const struct moon_master *m, struct moon_print *out) {
   if (h->state != MOON_ROLLOUT_NONE) {
     size_t n = strlen(h->verdict);
     moon_print_printf(out, ",\"percent\":%u,\"step\":%u,\"steps\":%u,\"seconds\":%.1f,\"verdict\":\"", h->percent, step_of(m), m->plan->steps.n,
-                      wall_s() - h->since_s);
+                      seconds_of(m));
     uint8_t *p = moon_print_room(out, 6 * n);
     if (p) { out->n += moon_format_escape((char *)p, h->verdict, n); }
     moon_print_text(out, "\"");

@@ -20,7 +20,8 @@ struct moon_rollout {
   uint32_t *devices;       /* of each candidate: that have it in this step; NULL: not counted */
   uint64_t since_us;       /* monotonic: this step */
   uint64_t next_us;        /* when to look again; UINT64_MAX: not by itself */
-  uint32_t kept;           /* generation whose code the ledger has; 0: none */
+  uint32_t kept;           /* generation whose code the ledger has, or could not take; 0: none */
+  uint64_t again_us;       /* that could not be written: when to try again; 0: it was */
   struct moon_plan *before; /* what was in force before the candidates that are now, for a way back; NULL: nothing was */
   bool returning;          /* that is being prepared */
 };

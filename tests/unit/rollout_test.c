@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -506,9 +507,111 @@ static void orders_to_who_is_gone(void **unused) {
   }
 }
 
+/* Who stands still, with all that was to be said to it unread, does not keep the master from ending. */
+static void an_end_waits_for_nobody(void **unused) {
+  struct rig r;
+  int ends[2];
+  (void)unused;
+  begin(&r, 1, 2, 10, NULL);
+  assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+  while (send(ends[0], "x", 1, MSG_DONTWAIT) == 1) {}
+  r.workers[0].pid = getpid();
+  r.workers[0].order_fd = ends[0];
+  r.workers[0].handover_fd = ends[1];
+  alarm(10);
+  moon_crew_replace(&r.m);
+  assert_false(r.workers[0].replaced);
+  moon_crew_drain(&r.m, 1000);
+  alarm(0);
+  assert_true(r.m.stopped && r.m.kill_us > r.m.drain_us);
+  r.workers[0].pid = 0;
+  close(ends[0]);
+  close(ends[1]);
+  end(&r);
+}
+
+/* What does not load where it had been loaded will do so again; where nobody ever worked it is a mistake to be told now. */
+static void a_successor_that_cannot_start(void **unused) {
+  (void)unused;
+  moon_log_level(MOON_LOG_ERROR);
+  for (int worked = 0; worked < 2; worked++) {
+    struct rig r;
+    int ends[2];
+    begin(&r, 1, 2, 10, NULL);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    r.workers[0] = (struct moon_child){.pid = 1 << 30, .order_fd = ends[0], .handover_fd = -1, .again_at_us = UINT64_MAX};
+    r.m.stats.blocks[0].past.turns = worked ? 1000 : 0;
+    r.m.judge = (struct moon_judge){.plan = r.m.plan, .stats = &r.m.stats};
+    moon_crew_worker_ended(&r.m, 0, MOON_EXIT_CONFIG << 8);
+    assert_int_equal(r.m.over, !worked);
+    assert_int_equal(r.workers[0].again_at_us != UINT64_MAX, worked);
+    if (!worked) { assert_int_equal(r.m.status, MOON_EXIT_CONFIG); }
+    close(ends[1]);
+    end(&r);
+  }
+}
+
+static double seconds(const struct rig *r) {
+  struct moon_print out;
+  moon_print_init(&out, NULL, NULL);
+  moon_rollout_json(&r->m, &out);
+  moon_print_put(&out, "", 1);
+  const char *at = strstr((const char *)out.p, "\"seconds\":");
+  assert_non_null(at);
+  double s = strtod(at + sizeof "\"seconds\":" - 1, NULL);
+  moon_print_fini(&out);
+  return s;
+}
+
+static void the_wall_clock_is_set(void **unused) {
+  struct rig r;
+  (void)unused;
+  begin(&r, 1, 2, N, NULL);
+  prepare(&r, 7, 2, false);
+  for (int leap = -7200; leap <= 7200; leap += 7200) {
+    r.m.rollout.ledger.head->since_s += leap;
+    assert_in_range((uint64_t)(seconds(&r) + 0.5), 0, 30);
+  }
+  r.m.rollout.since_us = 0; /* of a master before this one */
+  r.m.rollout.ledger.head->since_s += 100000;
+  assert_true(seconds(&r) == 0);
+  end(&r);
+}
+
+/* The disk is full: what is in force is written once it has room again. */
+static void code_that_cannot_be_kept(void **unused) {
+  struct rig r;
+  char aside[160];
+  (void)unused;
+  moon_log_level(MOON_LOG_ERROR);
+  begin(&r, 1, 2, N, dir);
+  (void)snprintf(aside, sizeof aside, "%s.code.new", r.m.rollout.ledger.path);
+  assert_int_equal(mkdir(aside, 0700), 0);
+  prepare(&r, 7, 2, false);
+  assert_int_equal(state(&r), MOON_ROLLOUT_GOING);
+  assert_null(moon_ledger_code(&r.m.rollout.ledger));
+  uint64_t again_us = r.m.rollout.again_us;
+  assert_true(again_us > moon_master_now_us());
+  assert_true(moon_rollout_tick(&r.m, again_us - 1) <= again_us);
+  assert_int_equal(rmdir(aside), 0);
+  (void)moon_rollout_tick(&r.m, again_us - 1);
+  assert_null(moon_ledger_code(&r.m.rollout.ledger));
+  (void)moon_rollout_tick(&r.m, again_us);
+  struct moon_plan *kept = moon_ledger_code(&r.m.rollout.ledger);
+  assert_non_null(kept);
+  assert_int_equal(kept->probes[0].version, 1);
+  moon_plan_free(kept);
+  assert_int_equal(r.m.rollout.again_us, 0);
+  moon_ledger_keep_code(&r.m.rollout.ledger, NULL);
+  moon_ledger_fini(&r.m.rollout.ledger, false);
+  end(&r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(few_targets_at_once), cmocka_unit_test(from_step_to_step), cmocka_unit_test(back),
                                      cmocka_unit_test(a_lost_worker), cmocka_unit_test(the_same_trial), cmocka_unit_test(ended_by_others), cmocka_unit_test(another_master),
-                                     cmocka_unit_test(a_killed_master), cmocka_unit_test(killed_at_any_moment), cmocka_unit_test(orders_to_who_is_gone)};
+                                     cmocka_unit_test(a_killed_master), cmocka_unit_test(killed_at_any_moment), cmocka_unit_test(orders_to_who_is_gone),
+                                     cmocka_unit_test(an_end_waits_for_nobody), cmocka_unit_test(a_successor_that_cannot_start),
+                                     cmocka_unit_test(the_wall_clock_is_set), cmocka_unit_test(code_that_cannot_be_kept)};
   return cmocka_run_group_tests(tests, make, drop);
 }
