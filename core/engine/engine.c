@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
+#include "../base/remedy.h"
 
 #define BATCHES_PER_TURN 64
 #define RECEIVE_US 2000 /* of a turn: then what is here waits, so that what is due is not kept waiting for long */
@@ -17,6 +18,7 @@
 #define AHEAD_FROM 8u   /* datagrams: fewer are not worth looking ahead */
 #define ERRORS_PER_TURN 8
 #define DROPS_US 1000000
+#define OPEN_AGAIN_US 1000000 /* a source that could not be bound */
 #define SMALLEST_CHARGE 512 /* octets of receive buffer that the smallest datagram takes, or more */
 
 uint64_t moon_clock_us(void) {
@@ -77,6 +79,8 @@ static void look_at_drops(void *arg) {
   }
 }
 
+bool moon_engine_is_short(int cause) { return cause == EMFILE || cause == ENFILE || cause == ENOMEM || cause == ENOBUFS; }
+
 /* The next one of the table. It stays there, closed, when this host has no such family or address. */
 static enum moon_err open_socket(struct moon_engine *e, uint8_t family, const struct moon_addr *source) {
   uint32_t granted = 0;
@@ -106,8 +110,9 @@ static void close_socket(struct moon_engine *e, uint32_t i) {
 static enum moon_err open_own(struct moon_engine *e, uint8_t family, const struct moon_addr *source) {
   enum moon_err err = open_socket(e, family, source);
   if (err != MOON_E_CONFIG) { return err; }
-  if (source->family != family && family == 6) { return MOON_OK; } /* a host without IPv6 polls IPv4 */
-  moon_engine_notice(e, NULL, "cannot open an IPv%d socket%s: %m", family, source->family == family ? " on the source address" : "");
+  if (source->family != family && family == 6 && !moon_engine_is_short(errno)) { return MOON_OK; } /* a host without IPv6 polls IPv4 */
+  moon_engine_notice(e, NULL, "cannot open an IPv%d socket%s: %m%s", family, source->family == family ? " on the source address" : "",
+                     moon_remedy(errno));
   return err;
 }
 
@@ -122,6 +127,15 @@ enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *
   if (e->n_sources == MOON_SOURCES_MAX) { return MOON_E_LIMIT; }
   uint32_t at = e->n_sockets;
   enum moon_err err = open_socket(e, own.family, &own);
+  if (err == MOON_E_CONFIG && e->config.awaits_sources) {
+    char text[MOON_ADDR_TEXT_MAX];
+    int cause = errno;
+    text[moon_addr_format(&own, text, sizeof text) - 2] = 0; /* ":0" */
+    moon_engine_notice(e, NULL, "source %s: %s%s: what is asked from there cannot be reached until it can be used", text, strerror(cause),
+                       moon_remedy(cause));
+    e->socket[at]->awaited = true;
+    err = MOON_OK;
+  }
   if (!err) {
     *out = e->socket[at];
     e->n_sources++;
@@ -133,6 +147,28 @@ enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *
   return err;
 }
 
+bool moon_engine_open_again(struct moon_engine *e, struct moon_socket *s) {
+  const struct moon_addr source = s->source;
+  uint32_t n_peers = s->n_peers, granted;
+  if (!s->awaited || e->now_us < s->again_us) { return false; }
+  bool good = moon_socket_open(s, source.family, &source, e->config.receive_buffer, &granted) == MOON_OK;
+  if (good && e->io && e->io->watch(e->loop, s->fd, socket_ready, e)) {
+    moon_socket_close(s);
+    good = false;
+  }
+  s->n_peers = n_peers;
+  s->awaited = true;
+  s->again_us = e->now_us + OPEN_AGAIN_US;
+  return good;
+}
+
+/* errno tells why there is none: told once. */
+static void tell_ports(struct moon_engine *e) {
+  if (e->ports_told) { return; }
+  e->ports_told = true;
+  moon_engine_notice(e, NULL, "no other port to ask silent agents from: %m%s", moon_remedy(errno));
+}
+
 /* Another port for a spare that nobody uses; when that cannot be had it stays as it is. What is still on its way to the old one is
  * lost: answers to agents that were silent there. */
 static void renew(struct moon_engine *e, struct moon_socket *spare) {
@@ -141,6 +177,7 @@ static void renew(struct moon_engine *e, struct moon_socket *spare) {
   if (!fresh) { return; }
   while (e->socket[i] != spare) { i++; }
   bool good = moon_socket_open(fresh, spare->family, &spare->source, e->config.receive_buffer, &granted) == MOON_OK;
+  if (!good) { tell_ports(e); }
   if (good && e->io && e->io->watch(e->loop, fresh->fd, socket_ready, e)) {
     moon_socket_close(fresh);
     good = false;
@@ -165,6 +202,7 @@ struct moon_socket *moon_engine_other_port(struct moon_engine *e, struct moon_so
     return s->other;
   }
   if (open_socket(e, s->family, &s->source)) {
+    tell_ports(e);
     if (e->n_sockets > at) { close_socket(e, --e->n_sockets); }
     return NULL;
   }

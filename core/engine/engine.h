@@ -48,6 +48,7 @@ struct moon_engine_config {
   struct moon_counters *counters; /* borrowed; NULL: own */
   struct moon_histograms *histograms; /* the same; the engine writes rtt, queue and turn */
   struct moon_resolver_config resolver; /* of peers known by name; all 0: as the system is configured */
+  bool awaits_sources;        /* of moon_peer_bind, that cannot be bound: told, and tried again; until then its agents cannot be reached */
   bool closed;                /* no sockets: only peers that are answered in the process, see moon_peer_answer_with */
   uint64_t (*clock_us)(void *arg); /* what it takes for the monotonic clock; never goes back; NULL: the real one */
   void *clock_arg;
@@ -112,7 +113,7 @@ MOON_API const char *moon_peer_trouble(const struct moon_peer *p);
 /* Its requests leave from this address of the host and by this interface, the scope (0: any); peers of one source share a socket.
  * Of a peer known by name: those to addresses of the same family.
  * To be called before the first request. MOON_E_CONFIG, errno tells: not of the peer's family, or none of this host's
- * addresses; MOON_E_LIMIT: too many sources; MOON_E_NOMEM. */
+ * addresses (not with awaits_sources); MOON_E_LIMIT: too many sources; MOON_E_NOMEM. */
 MOON_API enum moon_err moon_peer_bind(struct moon_engine *e, struct moon_peer *p, const struct moon_addr *source);
 /* Cancels what is waiting. */
 MOON_API void moon_peer_free(struct moon_engine *e, struct moon_peer *p);

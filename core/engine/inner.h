@@ -105,7 +105,7 @@ struct moon_engine {
   bool in_turn;
   bool ready_ahead;          /* in this turn config.ready is still to be called: what was kicked needs no other */
   bool again;                /* a turn is due at once */
-  bool drops_told, buffer_told;
+  bool drops_told, buffer_told, ports_told, streams_told;
   bool kept_told;            /* addresses over their time stay in use: the resolver does not answer */
   bool resolver_due;         /* it has something to do in this turn */
   struct moon_flight flight;
@@ -151,10 +151,14 @@ void moon_engine_finish_later(struct moon_engine *e, struct moon_slot *s, enum m
 void moon_engine_verdict(struct moon_engine *e, struct moon_slot *s, enum moon_verdict v, struct moon_outcome *o);
 /* Told by settle or heard that the breaker moved. */
 void moon_engine_breaker(struct moon_engine *e, struct moon_peer *p);
+/* Is it nobody's fault but of what the system allows? An errno. */
+bool moon_engine_is_short(int cause);
 void moon_engine_notice(struct moon_engine *e, struct moon_peer *p, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The socket of this source, opened when it is the first that asks. As moon_peer_bind. */
 enum moon_err moon_engine_source(struct moon_engine *e, const struct moon_addr *source, struct moon_socket **out);
+/* A socket that is closed, as its source could not be bound: opened, if that is worth another try. false: it is closed. */
+bool moon_engine_open_again(struct moon_engine *e, struct moon_socket *s);
 /* The socket of the same source with another port. Of a spare nobody uses the port is a new one each time. NULL: there is none. */
 struct moon_socket *moon_engine_other_port(struct moon_engine *e, struct moon_socket *s);
 /* Its requests leave from s from now on. */

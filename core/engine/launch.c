@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "../base/usdt.h"
 
@@ -10,6 +11,7 @@
 #define PER_LONG_TURN 128u /* in one that already took LONG_US */
 #define LONG_US 2000u
 #define BLOCKED_US 1000u
+#define LOOK_AGAIN_US 1000000u /* at a source that nothing leaves from */
 #define STRETCHES 8u    /* keys of SNMPv3 that take a millisecond each, likewise */
 #define ENVELOPE 1024u /* more than any header in front of the varbinds, and padding */
 #define SAME_ERROR 3u /* so often in a row, with the error queue empty: the error is about this very datagram */
@@ -28,6 +30,21 @@ static void refuse(struct moon_engine *e, struct moon_ticket owner) {
   } else {
     moon_engine_verdict(e, s, v, &o);
   }
+}
+
+/* What the kernel says may be for want of a route, or because the source is gone. */
+static void tell_source(struct moon_engine *e, struct moon_socket *sock) {
+  char text[MOON_ADDR_TEXT_MAX];
+  if (!sock->source.family || sock->told || e->now_us < sock->again_us) { return; }
+  sock->again_us = e->now_us + LOOK_AGAIN_US;
+  int fd = socket(sock->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) { return; }
+  sock->told = moon_socket_bind(fd, &sock->source) && (errno == EADDRNOTAVAIL || errno == ENODEV);
+  int cause = errno;
+  close(fd);
+  if (!sock->told) { return; }
+  text[moon_addr_format(&sock->source, text, sizeof text) - 2] = 0; /* ":0" */
+  moon_engine_notice(e, NULL, "source %s: %s any more: what is asked from there cannot be reached until it can be used", text, strerror(cause));
 }
 
 /* false: the kernel takes nothing more now; what is left stays in the outbox. */
@@ -57,6 +74,7 @@ static bool flush(struct moon_engine *e, struct moon_socket *sock) {
     moon_match_errors(e, sock);
     if (cause == EMSGSIZE && moon_socket_fragment(sock)) { continue; }
     if (++errors < SAME_ERROR || cause == ECONNREFUSED) { continue; }
+    tell_source(e, sock);
     refuse(e, o->owner[at++]);
     errors = 0;
   }
@@ -91,7 +109,7 @@ static bool launch(struct moon_engine *e, struct moon_slot *s) {
   uint32_t counter, id;
   if (p->asked || p->stream) {
     moon_writer_init(&w, e->local_room, MOON_DATAGRAM_MAX);
-  } else if (sock->fd < 0) {
+  } else if (sock->fd < 0 && !moon_engine_open_again(e, sock)) {
     moon_engine_finish_later(e, s, MOON_E_UNREACHABLE);
     return true;
   } else {

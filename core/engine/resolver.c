@@ -109,8 +109,13 @@ static void hear(struct moon_resolver *r, int fd, int code) {
 }
 
 static ares_socket_t open_socket(int domain, int type, int protocol, void *arg) {
-  (void)arg;
-  return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  struct moon_resolver *r = arg;
+  int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  if (fd < 0) {
+    r->heard.family = 0; /* no server's fault */
+    r->heard_code = -errno;
+  }
+  return fd;
 }
 
 static int close_socket(ares_socket_t fd, void *arg) {

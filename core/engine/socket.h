@@ -48,16 +48,19 @@ struct moon_outbox {
 };
 
 struct moon_socket {
-  int fd;               /* -1: this host has no such family */
+  int fd;               /* -1: this host has no such family, or not the source yet */
   uint8_t family;       /* 4, 6 */
   struct moon_addr source; /* bound to; family 0: any */
   bool readable;        /* told by the loop */
   bool errors;          /* the error queue may hold something */
   bool whole;           /* IPv4: never in fragments, see moon_socket_fragment */
   bool is_spare;        /* of the one its `other` is */
+  bool told;            /* that its source is gone */
+  bool awaited;         /* its source could not be bound: that is tried again */
   uint32_t drops;       /* as the kernel last told */
   uint32_t n_peers;     /* whose requests leave from here */
   uint32_t unread;      /* datagrams that may have been here when timers began to wait for them */
+  uint64_t again_us;    /* when its source may be looked at again */
   struct moon_socket *other; /* the same source, another port; NULL: not opened yet */
   struct moon_outbox out;
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
+#include "../base/remedy.h"
 
 #define IN_MIN 4096u
 #define EVENTS 64
@@ -156,7 +157,12 @@ void moon_stream_open(struct moon_engine *e, struct moon_stream *s) {
   if (s->fd >= 0) { return; }
   s->fd = connect_to(s->peer, &s->connecting);
   if (s->fd < 0) {
-    fail(e, s, errno);
+    int cause = errno;
+    if (moon_engine_is_short(cause) && !e->streams_told) {
+      e->streams_told = true;
+      moon_engine_notice(e, s->peer, "no connection can be opened: %s%s", strerror(cause), moon_remedy(cause));
+    }
+    fail(e, s, cause);
   } else {
     s->cause = 0;
     want(e, s, EPOLL_CTL_ADD);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/remedy.h"
 #include "crew.h"
 #include "log.h"
 #include "outfit.h"
@@ -24,17 +25,8 @@ uint64_t moon_master_now_us(void) {
 
 double moon_master_seconds_since(uint64_t us) { return (double)(moon_master_now_us() - us) / 1e6; }
 
-/* What to do about it, for the errors an operator can do something about. */
-static const char *remedy(int cause) {
-  return cause == EMFILE   ? "; allow more files (ulimit -n)"
-         : cause == ENFILE ? "; the machine has no more files to open (fs.file-max)"
-         : cause == EAGAIN ? "; allow more processes (ulimit -u, TasksMax)"
-         : cause == ENOMEM ? "; allow more memory (ulimit -v, MemoryMax)"
-                           : "";
-}
-
 bool moon_master_cannot(const char *what) {
-  moon_log(MOON_LOG_ERROR, "cannot %s: %m%s", what, remedy(errno));
+  moon_log(MOON_LOG_ERROR, "cannot %s: %m%s", what, moon_remedy(errno));
   return false;
 }
 

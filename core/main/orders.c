@@ -59,12 +59,16 @@ static void fail(struct moon_orders *o, uint64_t op, uint32_t serial, enum moon_
   if (op == MOON_ORDER_CHANGE) {
     o->lost(o->arg, err);
   } else {
-    o->refused(o->arg, serial, "not enough memory in a worker");
+    o->refused(o->arg, serial, err == MOON_E_LIMIT ? "a worker may open no more files: allow more (ulimit -n)" : "not enough memory in a worker");
   }
 }
 
 void moon_orders_take(struct moon_orders *o, uint64_t op, uint32_t serial, int fd) {
   struct stat st;
+  if (fd < 0) {
+    fail(o, op, serial, MOON_E_LIMIT);
+    return;
+  }
   struct file *f = fstat(fd, &st) || st.st_size <= 0 ? NULL : moon_mem_zalloc(sizeof *f);
   void *p = f ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
   if (p == MAP_FAILED) {

@@ -37,7 +37,7 @@ struct moon_orders {
 void moon_orders_init(struct moon_orders *o);
 /* Of one that was never begun too, if it is zeroed. */
 void moon_orders_fini(struct moon_orders *o);
-/* op: MOON_ORDER_CHANGE, or MOON_ORDER_PREPARE with its serial; fd stays the caller's. */
+/* op: MOON_ORDER_CHANGE, or MOON_ORDER_PREPARE with its serial; fd stays the caller's, -1: there was no place for it in the process. */
 void moon_orders_take(struct moon_orders *o, uint64_t op, uint32_t serial, int fd);
 /* Some of it: in a turn, once the scripts have had theirs. Kicks the engine when there is more. */
 void moon_orders_work(struct moon_orders *o);

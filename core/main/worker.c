@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <sched.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
+#include "../base/remedy.h"
 #include "../bind/load/change.h"
 #include "../bind/load/pack.h"
 #include "inhouse.h"
@@ -44,6 +46,7 @@ struct worker {
   struct moon_without without;
   struct moon_orders orders;
   struct moon_watchdog watch;
+  int spare_fd;  /* its place is that of the file that comes with an order, when no more may be opened; -1 */
   uint32_t *shard;
   uint32_t n_shard;
   int status;
@@ -133,6 +136,15 @@ static void prepared(void *arg, uint32_t serial, const char *error) {
   moon_board_say(w->c->board, w->c->slot, serial, error);
 }
 
+static void keep_spare(struct worker *w) {
+  if (w->spare_fd < 0) { w->spare_fd = fcntl(w->c->control_fd, F_DUPFD_CLOEXEC, 0); }
+}
+
+static void give_spare(struct worker *w) {
+  if (w->spare_fd >= 0) { close(w->spare_fd); }
+  w->spare_fd = -1;
+}
+
 /* The file that came with it in *with, -1: none. */
 static ssize_t take_order(int fd, struct moon_worker_order *order, int *with) {
   struct iovec iov = {order, sizeof *order};
@@ -148,12 +160,14 @@ static void on_order(void *arg, int fd) {
   struct worker *w = arg;
   struct moon_worker_order order;
   int with = -1;
+  give_spare(w);
   ssize_t n = take_order(fd, &order, &with);
   if (n == 0) { _exit(MOON_WORKER_FAILED); }
-  if (with >= 0) {
-    if (n == (ssize_t)sizeof order) { moon_orders_take(&w->orders, order.op, (uint32_t)order.deadline_us, with); }
-    close(with);
+  if (n == (ssize_t)sizeof order && (order.op == MOON_ORDER_CHANGE || order.op == MOON_ORDER_PREPARE)) {
+    moon_orders_take(&w->orders, order.op, (uint32_t)order.deadline_us, with);
   }
+  if (with >= 0) { close(with); }
+  keep_spare(w);
   if (n == (ssize_t)sizeof order && order.op == MOON_ORDER_SETTLE) { moon_host_settle(w->host, (uint32_t)order.deadline_us); }
   if (n == (ssize_t)sizeof order && (order.op == MOON_ORDER_DRAIN || order.op == MOON_ORDER_REPLACE)) {
     w->replaced = order.op == MOON_ORDER_REPLACE;
@@ -225,6 +239,7 @@ static enum moon_err start(struct worker *w) {
   e.max_in_flight = plan->max_in_flight;
   e.packets_per_s = plan->packets_per_s;
   e.resolver = plan->resolver;
+  e.awaits_sources = true; /* the loader looked, and who follows a worker hours later may not find it */
   e.closed = all_recorded(w);
   e.counters = &w->c->block->live;
   e.histograms = &w->c->block->histograms;
@@ -263,6 +278,7 @@ static enum moon_err start(struct worker *w) {
   if (err) { return err; }
   w->orders = (struct moon_orders){.engine = w->engine, .host = w->host, .part = part, .refused = prepared, .lost = lost, .arg = w};
   moon_orders_init(&w->orders);
+  keep_spare(w);
   moon_insight_init(&w->insight, w->engine, w->host, w->c->desk, w->c->slot);
   err = io->watch(w->loop, w->c->control_fd, on_order, w);
   if (!err) { err = io->watch(w->loop, w->c->desk->worker_fd[w->c->slot], on_question, w); }
@@ -283,6 +299,7 @@ static void finish(struct worker *w) {
   if (w->engine) { moon_engine_free(w->engine); }
   moon_inhouse_fini(&w->inhouse);
   moon_orders_fini(&w->orders);
+  give_spare(w);
   if (w->loop) { moon_loop_free(w->loop); }
   moon_mem_free(w->shard);
   moon_without_fini(&w->without);
@@ -340,14 +357,15 @@ static void keep_to_cpu(const struct moon_worker_config *c) {
 }
 
 int moon_worker_run(const struct moon_worker_config *c) {
-  struct worker w = {.c = c, .watch = {.pulse = &c->block->pulse, .limit_ms = least_cpu_ms(c->plan), .stop = stop_resume}};
+  struct worker w = {.c = c, .spare_fd = -1, .watch = {.pulse = &c->block->pulse, .limit_ms = least_cpu_ms(c->plan), .stop = stop_resume}};
   w.watch.arg = &w;
   keep_to_cpu(c);
   mallopt(M_ARENA_MAX, 1); /* one thread works: a second arena would only cost memory */
   int err = moon_watchdog_run(&w.watch, STACK_OCTETS, engine_thread, &w);
   if (err) {
     errno = err;
-    moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread, whose stack takes %u MB of address space: %m", c->slot, STACK_OCTETS >> 20);
+    moon_log(MOON_LOG_ERROR, "worker %u cannot start its thread, whose stack takes %u MB of address space: %m%s", c->slot, STACK_OCTETS >> 20,
+             moon_remedy(err));
     return MOON_WORKER_FAILED;
   }
   return w.status;

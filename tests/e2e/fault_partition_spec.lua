@@ -117,6 +117,32 @@ describe("A network that", function()
     assert.equal(0, s.counters.breakers_opened, run:log())
   end)
 
+  it("takes an address away that others are asked from, and a worker is lost meanwhile: all else is polled, and they are back with it", function()
+    ip(here, "addr add 10.77.0.7/24 dev cable")
+    local config = t.write("source.lua", [[return { auth = { a = { community = "public" } }, request = { timeout = 0.4, retries = 1, breaker_trial = 1 },
+      targets = { { host = "10.77.1.1:161", name = "own", auth = "a", source = "10.77.0.7" }, { host = "10.77.1.2:161", name = "any", auth = "a" } } }]])
+    local run = rig.start({ t.write("one.lua", PROBE), "--config", config }, inside(here))
+    local function last(own, what)
+      local from = run:printed()
+      t.wait_for(what, 15, function()
+        local by = run:samples("up", from)
+        return by.own and by.any and by.own[#by.own].value == own and by.any[#by.any].value == 1
+      end)
+    end
+    last(1, "both")
+    ip(here, "addr del 10.77.0.7/24 dev cable")
+    last(0, "the one alone")
+    t.wait_for("what to look at", 5, function() return run:said "source 10.77.0.7: Cannot assign requested address any more" == 1 end)
+    local pid = run:status().workers[1].pid
+    assert(os.execute("kill -9 " .. pid) == 0)
+    run:when("its successor", 10, function(s) return s.workers[1].pid ~= pid and s.workers[1].pid ~= 0 end)
+    last(0, "the one alone, by the successor")
+    assert.equal(1, run:said "source 10.77.0.7: Cannot assign requested address: ")
+    ip(here, "addr add 10.77.0.7/24 dev cable")
+    last(1, "both again")
+    assert.equal(1, run:stop().workers_lost)
+  end)
+
   it("has its cable pulled: agents cannot be reached, and are back once it is in again", function()
     through("unreachable", function() ip(here, "link set cable down") end, function()
       ip(here, "link set cable up")

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "failmem.h"
 #include "world.h"
@@ -104,6 +105,40 @@ static void bad_sources(void **state) {
   world_fini(&w);
 }
 
+static void awaits(struct moon_engine_config *c) { c->awaits_sources = true; }
+/* A source that cannot be bound is told; its agents cannot be reached, others can, and it is tried again. */
+static void source_to_come(void **state) {
+  (void)state;
+  struct rlimit was, few;
+  struct moon_addr foreign = source("192.0.2.99"), own = source("127.0.0.77");
+  world_init(&w, awaits);
+  struct moon_peer *p = world_peer(&w, world_agent(&w, "127.0.0.1")), *q = world_peer(&w, world_agent(&w, "127.0.0.2"));
+  struct moon_peer *other = world_peer(&w, world_agent(&w, "127.0.0.3"));
+  assert_int_equal(moon_peer_bind(w.e, p, &foreign), MOON_OK);
+  assert_int_equal(w.n_notices, 1);
+  assert_non_null(strstr(w.notices, "source 192.0.2.99"));
+  assert_non_null(strstr(w.notices, "Cannot assign requested address"));
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+  few = (struct rlimit){.rlim_cur = 3, .rlim_max = was.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  assert_int_equal(moon_peer_bind(w.e, q, &own), MOON_OK);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+  assert_int_equal(w.n_notices, 2);
+  struct asked *a = world_ask(&w, p), *b = world_ask(&w, other);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(a->err, MOON_E_UNREACHABLE);
+  assert_int_equal(b->err, MOON_OK);
+  b = world_ask(&w, q); /* what it lacked is there again */
+  assert_true(world_run(&w, 5));
+  assert_int_equal(b->err, MOON_OK);
+  assert_true(came_from(&w.agents[1], "127.0.0.77"));
+  a = world_ask(&w, p);
+  assert_true(world_run(&w, 5));
+  assert_int_equal(a->err, MOON_E_UNREACHABLE);
+  assert_int_equal(w.n_notices, 2);
+  world_fini(&w);
+}
+
 static uint16_t port_of(const struct agent *a) { return ntohs(((const struct sockaddr_in *)(const void *)&a->from)->sin_port); }
 /* One request to a and its port; *err: how it ended. */
 static uint16_t ask_once(struct moon_peer *p, const struct agent *a, enum moon_err *err) {
@@ -188,7 +223,7 @@ static void shared_spare(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(bad_source), cmocka_unit_test(good_source),
-    cmocka_unit_test(sources),    cmocka_unit_test(bad_sources),
+    cmocka_unit_test(sources),    cmocka_unit_test(bad_sources), cmocka_unit_test(source_to_come),
     cmocka_unit_test(other_port), cmocka_unit_test(shared_spare),
   };
   int failed = 0;

@@ -17,6 +17,7 @@ static uint64_t leap_us, late_us;     /* of the clock, with each look at it */
 static uint32_t parts, most, before;  /* of changes; in one turn */
 static uint32_t refused_serial;
 static enum moon_err lost_err;
+static const char *refusal = "not enough memory in a worker";
 
 static uint64_t clock_us(void *arg) {
   late_us += leap_us;
@@ -31,7 +32,7 @@ static void part(void *arg, uint64_t op, const struct moon_plan *plan) {
 
 static void refused(void *arg, uint32_t serial, const char *why) {
   assert_ptr_equal(arg, &r);
-  assert_string_equal(why, "not enough memory in a worker");
+  assert_string_equal(why, refusal);
   refused_serial = serial;
 }
 
@@ -181,6 +182,22 @@ static void what_cannot_be_read(void **state) {
   }
 }
 
+/* The process had no place for the file that came with an order: it must not be taken for nothing. */
+static void a_file_that_was_lost(void **state) {
+  (void)state;
+  const char *was = refusal;
+  begin(1);
+  refusal = "a worker may open no more files: allow more (ulimit -n)";
+  moon_orders_take(&orders, MOON_ORDER_PREPARE, 4, -1);
+  assert_int_equal(refused_serial, 4);
+  assert_int_equal(lost_err, MOON_OK);
+  moon_orders_take(&orders, MOON_ORDER_CHANGE, 0, -1);
+  assert_int_equal(lost_err, MOON_E_LIMIT);
+  assert_true(moon_list_empty(&orders.files));
+  end();
+  refusal = was;
+}
+
 /* The end comes before all of it was gone through; and without memory nothing is half done. */
 static void left_over(void **state) {
   (void)state;
@@ -200,7 +217,8 @@ static void left_over(void **state) {
 int main(void) {
   failmem_install();
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_few_in_a_turn), cmocka_unit_test(one_after_the_other), cmocka_unit_test(what_cannot_be_read), cmocka_unit_test(left_over),
+    cmocka_unit_test(a_few_in_a_turn), cmocka_unit_test(one_after_the_other), cmocka_unit_test(what_cannot_be_read),
+    cmocka_unit_test(a_file_that_was_lost), cmocka_unit_test(left_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../base/mem.h"
+#include "../../base/remedy.h"
 #include "draft.h"
 #include "pack.h"
 
@@ -152,7 +153,7 @@ enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **ou
   int ends[2], status = 0;
   char cause[160];
   if (pipe2(ends, O_CLOEXEC) < 0) {
-    (void)snprintf(cause, sizeof cause, "loading: pipe: %s%s", strerror(errno), errno == EMFILE ? "; allow more files (ulimit -n)" : "");
+    (void)snprintf(cause, sizeof cause, "loading: pipe: %s%s", strerror(errno), moon_remedy(errno));
     return tell(error, cap, MOON_E_CONFIG, cause);
   }
   (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_LEN);
@@ -167,7 +168,7 @@ enum moon_err moon_load(const struct moon_load_options *o, struct moon_plan **ou
   close(ends[1]);
   if (pid < 0) {
     close(ends[0]);
-    (void)snprintf(cause, sizeof cause, "loading: fork: %s", strerror(fork_errno));
+    (void)snprintf(cause, sizeof cause, "loading: fork: %s%s", strerror(fork_errno), moon_remedy(fork_errno));
     return tell(error, cap, MOON_E_CONFIG, cause);
   }
   bool late = false;
@@ -190,7 +191,7 @@ enum moon_err moon_load_begin(const struct moon_load_options *o, struct moon_loa
     _exit(0);
   }
   if (l->pid > 0) { return MOON_OK; }
-  (void)snprintf(error, cap, "loading: %s", strerror(errno));
+  (void)snprintf(error, cap, "loading: %s%s", strerror(errno), moon_remedy(errno));
   moon_load_forget(l);
   return MOON_E_CONFIG;
 }

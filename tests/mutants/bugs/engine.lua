@@ -144,4 +144,6 @@ return {
     from = "    if (!s || s->state != MOON_SLOT_READ) {", to = "    if (!s) { s = moon_flight_at(&e->flight, e->read[i].ticket.slot); }\n    if (false) {" },
   { name = "more is read than there is room for", file = "core/engine/match.c", tests = { "unit/engine_v3_test" },
     from = "  if (e->n_read == MOON_READS) { moon_match_give(e); }\n", to = "" },
+  { name = "a source that could not be bound is not tried again", file = "core/engine/launch.c", tests = { "unit/engine_source_test" },
+    from = "sock->fd < 0 && !moon_engine_open_again(e, sock)) {", to = "sock->fd < 0) {" },
 }
