@@ -1,5 +1,7 @@
 --- Bugs for core/main, see mutants.lua.
 return {
+  { name = "credentials of the start outlive their time", file = "core/main/reload.c", tests = { "unit/reload_test" },
+    from = "  r->old_block = NULL;\n  forget_start(r);\n", to = "  r->old_block = NULL;\n  (void)forget_start;\n" },
   { name = "masters that share an engine cache take no turns", file = "core/main/keep.c", tests = { "unit/engines_test" },
     from = "flock(fd, LOCK_EX | LOCK_NB); i++", to = "flock(fd, LOCK_SH | LOCK_NB); i++" },
   { name = "a worker at its end is told to be killed", file = "core/main/crew.c", tests = { "unit/rollout_test" },
