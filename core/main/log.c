@@ -21,7 +21,7 @@
 static enum moon_level threshold = MOON_LOG_INFO;
 static unsigned long dropped;    /* lines since stderr was last writable */
 static bool torn;                /* the first of them is there in part */
-static int cause;                /* errno of the first of them; 0: nobody read it */
+static int cause;                /* errno of the first of them, and one of another process may be there in part; 0: nobody read it */
 static bool live_line;
 static bool waits;               /* writing to standard error may */
 
@@ -80,7 +80,7 @@ static void say(int fd, const char *line, size_t n) {
   char missing[96];
   bool taken = has_room(fd, dropped ? 0 : PATIENCE_MS);
   if (taken && dropped) {
-    int len = snprintf(missing, sizeof missing, "%swarn %lu lines of the log are missing here: %s\n", torn ? "\n" : "", dropped,
+    int len = snprintf(missing, sizeof missing, "%swarn %lu lines of the log are missing here: %s\n", torn || cause ? "\n" : "", dropped,
                        cause ? strerror(cause) : "nobody read them");
     taken = put(fd, missing, (size_t)len);
     torn = torn && !taken;
