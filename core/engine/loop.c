@@ -21,7 +21,7 @@ const struct moon_io *moon_loop_io(struct moon_loop *l) { return &l->ops->io; }
 
 enum moon_err moon_loop_on_turn(struct moon_loop *l, moon_loop_turn *turn, void *arg) {
   struct moon_loop_listener *place = NULL;
-  for (size_t i = 0; i < MOON_LOOP_TURNS_MAX; i++) {
+  for (size_t i = 0; i < l->n_turns; i++) {
     struct moon_loop_listener *x = &l->turns[i];
     if (x->turn && x->arg == arg) {
       x->turn = turn;
@@ -30,13 +30,14 @@ enum moon_err moon_loop_on_turn(struct moon_loop *l, moon_loop_turn *turn, void 
     if (!x->turn && !place) { place = x; }
   }
   if (!turn) { return MOON_OK; }
-  if (!place) { return MOON_E_LIMIT; }
+  if (!place && l->n_turns == MOON_LOOP_TURNS_MAX) { return MOON_E_LIMIT; }
+  if (!place) { place = &l->turns[l->n_turns++]; }
   *place = (struct moon_loop_listener){turn, arg};
   return MOON_OK;
 }
 
 void moon_loop_turns(struct moon_loop *l) {
-  for (size_t i = 0; i < MOON_LOOP_TURNS_MAX; i++) {
+  for (size_t i = 0; i < l->n_turns; i++) {
     if (l->turns[i].turn) { l->turns[i].turn(l->turns[i].arg); }
   }
 }

@@ -23,6 +23,7 @@ struct moon_loop {
   struct moon_loop_watch *watch; /* by fd */
   size_t n_watch;
   struct moon_loop_listener turns[MOON_LOOP_TURNS_MAX];
+  size_t n_turns;                /* places of it that were ever taken */
   bool stop;
 };
 
