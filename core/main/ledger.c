@@ -105,8 +105,10 @@ static void sweep(const char *dir, const char *own) {
     if (fd < 0) { continue; }
     bool whole = lock(fd, F_RDLCK) && pread(fd, &h, sizeof h, 0) == (ssize_t)sizeof h && h.magic == MAGIC;
     if (whole && h.state != MOON_ROLLOUT_GOING && !h.n_refused) {
-      char code[sizeof e->d_name + 8];
+      char code[sizeof e->d_name + 16];
       (void)snprintf(code, sizeof code, "%s.code", e->d_name);
+      unlinkat(dirfd(d), code, 0);
+      (void)snprintf(code, sizeof code, "%s.code.new", e->d_name);
       unlinkat(dirfd(d), code, 0);
       unlinkat(dirfd(d), e->d_name, 0);
     }
@@ -191,10 +193,14 @@ static char *code_path(const struct moon_ledger *l, const char *end) {
   return l->fd >= 0 && asprintf(&path, "%s.code%s", l->path, end) >= 0 ? path : NULL;
 }
 
+/* And what a master that was killed had of the next one. */
 static void drop_code(const struct moon_ledger *l) {
-  char *path = code_path(l, "");
-  if (path) { unlink(path); }
-  free(path);
+  static const char *const ends[] = {"", ".new"};
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    char *path = code_path(l, ends[i]);
+    if (path) { unlink(path); }
+    free(path);
+  }
 }
 
 void moon_ledger_leave(struct moon_ledger *l) {
