@@ -71,7 +71,7 @@ return {
   { name = "faults: who follows a worker and cannot start ends all", file = "core/main/crew.c", tests = { "unit/rollout_test" },
     from = "WEXITSTATUS(status) == MOON_WORKER_CONFIG && m->stats.blocks[slot].past.turns == 0) {", to = "WEXITSTATUS(status) == MOON_WORKER_CONFIG) {" },
   { name = "faults: after a full disk a line goes on where another was torn", file = "core/main/log.c", tests = { "unit/log_test" },
-    from = "      torn = torn || at > 0;\n", to = "      torn = at > 0;\n" },
+    from = 'torn || cause ? "\\n" : "", dropped', to = 'torn && cause ? "" : "", dropped' },
   { name = "faults: without a file left the log waits for who reads it", file = "core/main/log.c", tests = { "unit/log_test" },
     from = "  if (!waits) { return write(fd, p, n); }\n", to = "  return write(fd, p, n);\n" },
   { name = "faults: what is in force is not written once the disk has room again", file = "core/main/rollout.c", tests = { "unit/rollout_test" },
