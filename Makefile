@@ -108,7 +108,7 @@ $(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(SAN)),,$(B)/o
 
 deps test-deps:
 	@sh tests/deps.sh build $(filter test,$(subst -, ,$@))
-test-build: all $(UNIT) $(FUZZ)
+test-build: all $(UNIT) $(FUZZ) $(BENCH:$(B)/bench/%=$(B)/obj/bench/micro/%.o)
 bench-build: all $(BENCH)
 fuzz-build: $(FUZZ)
 test: test-deps

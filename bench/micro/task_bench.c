@@ -69,7 +69,7 @@ static int tick_results(lua_State *L, struct moon_task *t) {
   return 1;
 }
 static void tick_cancel(struct moon_task *t) { (void)t; }
-static const struct moon_wait ticking = {tick_start, tick_results, tick_cancel, "tick", NULL};
+static const struct moon_wait ticking = {tick_start, tick_results, tick_cancel, NULL, "tick", NULL};
 
 static int tick(lua_State *L) { return moon_task_park(L, moon_task_check(L), &ticking, 0); }
 
@@ -92,8 +92,10 @@ static void add(lua_State *L, const char *name, lua_CFunction f) {
 
 static void rates(void) {
   struct moon_rates *list = NULL;
-  uint64_t budget = 0;
-  struct moon_rates *r = moon_rates_find(&list, 1, 2, &budget);
+  struct moon_rates_pool pool;
+  struct moon_rates_share share = {.pool = &pool};
+  moon_rates_pool_init(&pool, MOON_RATES_OCTETS_MAX, 1);
+  struct moon_rates *r = moon_rates_find(&list, 1, 2, &share);
   double out[2], sum = 0;
   double t0 = now_ns();
   for (unsigned p = 1; p <= 1000; p++) {
