@@ -83,7 +83,7 @@ struct moon_read {
   struct moon_ticket ticket;
   struct moon_outcome outcome;
 };
-#define MOON_READS 16u /* so many, then what comes of them: the code of both is more than the first cache holds */
+#define MOON_READS 64u /* so many, then what comes of them: the code of both is more than the first cache holds */
 
 struct moon_engine {
   uint64_t now_us;           /* never goes back */

@@ -14,7 +14,7 @@
 #include "usm_agent.h"
 #include "world.h"
 
-#define N 40
+#define N 80
 
 /* An agent of world.h whose socket a model of SNMPv3 answers. */
 struct secured {
