@@ -8,11 +8,14 @@ ffi.cdef [[
 typedef struct { int32_t wall_s, send_errno; uint32_t to; int32_t receive, watch_errno, sends_failed, watches_failed, spare; } fault_order;
 int open(const char *, int, ...);
 void *mmap(void *, size_t, int, int, int, long);
+typedef struct { uint64_t soft, hard; } fault_limit;
+int prlimit(int, int, const fault_limit *, fault_limit *);
 ]]
 
 local _M = {}
 _M.ENOENT, _M.EPERM, _M.ENOSPC, _M.ENOBUFS = 2, 1, 28, 105
 _M.STOP, _M.CONT = 19, 18
+_M.RLIMIT_NOFILE, _M.RLIMIT_AS = 7, 9
 
 -- Output of a command, its last newline cut.
 local function read_of(command)
@@ -22,6 +25,14 @@ local function read_of(command)
   return (text:gsub("\n$", ""))
 end
 _M.read_of = read_of
+
+--- Lowers what a process may take of it, or raises it again up to what it once might.
+function _M.allow(pid, resource, n)
+  local limit = ffi.new "fault_limit"
+  assert(ffi.C.prlimit(pid, resource, nil, limit) == 0)
+  limit.soft = n
+  assert(ffi.C.prlimit(pid, resource, limit, nil) == 0)
+end
 
 --- The runtime of the sanitizer the program was built with; "": none.
 function _M.sanitizer() return read_of(("ldd %s | sed -n 's/.*=> \\(.*lib[at]san[^ ]*\\).*/\\1/p'"):format(t.program)) end

@@ -1,13 +1,8 @@
 -- What is short while it runs: files that may be opened, used up by others or by itself.
-local ffi = require "ffi"
 local rig = require "e2e.fault_rig"
 local t = require "e2e.helper"
 
-ffi.cdef [[
-typedef struct { uint64_t soft, hard; } fault_limit;
-int prlimit(int, int, const fault_limit *, fault_limit *);
-]]
-local RLIMIT_NOFILE, N = 7, 12
+local N = 12
 
 describe("Files to open", function()
   local agent
@@ -18,12 +13,7 @@ describe("Files to open", function()
   end)
 
   local function opened(pid) return tonumber(rig.read_of(("ls /proc/%d/fd | wc -l"):format(pid))) end
-  local function allow(pid, n)
-    local limit = ffi.new "fault_limit"
-    assert.equal(0, ffi.C.prlimit(pid, RLIMIT_NOFILE, nil, limit))
-    limit.soft = n
-    assert.equal(0, ffi.C.prlimit(pid, RLIMIT_NOFILE, limit, nil))
-  end
+  local function allow(pid, n) rig.allow(pid, rig.RLIMIT_NOFILE, n) end
   -- As if all others were taken: the lowest that is free is one too many.
   local function use_up(pid)
     local n = 0
