@@ -1,130 +1,5 @@
 /* The engine with agents of SNMPv3 on real sockets: what it counts, what it says, what it does not believe. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <cmocka.h>
-
-#include "../../core/engine/loop.h"
-#include "../../core/session/trust.h"
-#include "failmem.h"
-#include "usm_agent.h"
-#include "world.h"
-
-#define N 80
-
-/* An agent of world.h whose socket a model of SNMPv3 answers. */
-struct secured {
-  struct usm_agent model;
-  struct moon_addr addr;
-  struct world *w;
-  int fd;
-  uint64_t delay_us;
-  size_t cut;            /* octets that are missing at the end of the next answer */
-  uint32_t forged;       /* unsigned report of this counter before each answer; 0: none */
-  int answer_fd, forged_fd; /* where they leave; 0: fd */
-  bool silent;
-  bool holds;            /* its answer, until it is told to send it */
-  struct moon_timer timer;
-  struct sockaddr_storage to;
-  socklen_t to_len;
-  uint8_t octets[1024];
-  size_t len;
-};
-
-static struct world w;
-static struct moon_crypto *crypto;
-static struct secured all[N];
-static uint32_t n_all;
-static struct moon_credential credential;
-
-static uint64_t now_us(void) { return world_clock_us(&w); }
-
-static void answer_now(void *arg) {
-  struct secured *s = arg;
-  sendto(s->answer_fd ? s->answer_fd : s->fd, s->octets, s->len, 0, (struct sockaddr *)&s->to, s->to_len);
-}
-
-static void serve(int fd) {
-  uint8_t in[2048], forged[1024];
-  for (uint32_t i = 0; i < n_all; i++) {
-    struct secured *s = &all[i];
-    if (s->fd != fd) { continue; }
-    for (;;) {
-      s->to_len = sizeof s->to;
-      ssize_t n = recvfrom(fd, in, sizeof in, 0, (struct sockaddr *)&s->to, &s->to_len);
-      if (n <= 0) { return; }
-      if (s->silent) { continue; }
-      s->len = usm_agent_answer(&s->model, now_us(), in, (size_t)n, s->octets, sizeof s->octets);
-      if (s->forged) {
-        size_t len = usm_agent_report(&s->model, now_us(), s->model.last.id, s->forged, 0, forged, sizeof forged);
-        sendto(s->forged_fd ? s->forged_fd : s->fd, forged, len, 0, (struct sockaddr *)&s->to, s->to_len);
-      }
-      if (!s->len) { continue; }
-      s->len -= s->cut;
-      s->cut = 0;
-      if (s->holds) { return; }
-      if (s->delay_us) {
-        moon_timer_start(s->w->e, &s->timer, now_us() + s->delay_us);
-      } else {
-        answer_now(s);
-      }
-    }
-  }
-}
-
-/* The agents have memory of their own. */
-static void readable(void *arg, int fd) {
-  unsigned armed = failmem_state.countdown;
-  (void)arg;
-  failmem_state.countdown = 0;
-  serve(fd);
-  failmem_state.countdown = armed;
-}
-
-static struct secured *add(enum moon_auth auth, enum moon_priv priv) {
-  struct secured *s = &all[n_all++];
-  char ip[32];
-  memset(s, 0, sizeof *s);
-  usm_agent_init(&s->model, crypto, auth, priv);
-  s->model.id[7] = (uint8_t)n_all;
-  s->w = &w;
-  snprintf(ip, sizeof ip, "127.4.0.%u", (unsigned)n_all);
-  s->fd = world_socket(ip, &s->addr);
-  assert_true(s->fd >= 0);
-  moon_timer_init(&s->timer, answer_now, s);
-  assert_int_equal(moon_loop_io(w.loop)->watch(w.loop, s->fd, readable, &w), MOON_OK);
-  return s;
-}
-
-static int begin(void **state) {
-  (void)state;
-  n_all = 0;
-  assert_int_equal(moon_crypto_new(1, &crypto), MOON_OK);
-  world_init(&w, NULL);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  for (uint32_t i = 0; i < n_all; i++) {
-    moon_timer_stop(w.e, &all[i].timer);
-    moon_loop_io(w.loop)->unwatch(w.loop, all[i].fd);
-    close(all[i].fd);
-  }
-  world_fini(&w);
-  moon_crypto_free(crypto);
-  return 0;
-}
-
-static struct moon_peer *peer(const struct secured *s) {
-  struct moon_peer *p;
-  assert_int_equal(moon_peer_new(w.e, &s->addr, &credential, &w.policy, NULL, &p), MOON_OK);
-  return p;
-}
+#include "secured_rig.h"
 
 static void many_find_out_side_by_side(void **state) {
   (void)state;
@@ -177,12 +52,6 @@ static void reports_are_counted_and_teach_nothing(void **state) {
   assert_int_equal(q->err, MOON_E_TIMEOUT);
   assert_int_equal(w.c.auth_failed, 2); /* of both tries */
   assert_int_equal(w.c.unknown, 2);
-}
-
-static void ask_well(struct moon_peer *p) {
-  struct asked *q = world_ask(&w, p);
-  assert_true(world_run(&w, 5));
-  assert_int_equal(q->err, MOON_OK);
 }
 
 static uint32_t turns_waiting, turns_unheard, turns_met;
@@ -515,29 +384,6 @@ static void other_sources(void **state) {
   close(other);
 }
 
-static void kept_and_brought_back(void **state) {
-  (void)state;
-  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
-  struct moon_trust_record r;
-  usm_agent_credential(&s->model, &credential);
-  struct moon_peer *p = peer(s);
-  assert_int_equal(moon_peer_export(p, &r), MOON_E_MISSING);
-  world_ask(&w, p);
-  assert_true(world_run(&w, 5));
-  assert_int_equal(moon_peer_export(p, &r), MOON_OK);
-  assert_memory_equal(r.engine_id, s->model.id, s->model.id_len);
-  moon_peer_free(w.e, p);
-  p = peer(s);
-  assert_int_equal(moon_peer_import(w.e, p, &r), MOON_OK);
-  uint64_t out = w.c.datagrams_out;
-  world_ask(&w, p);
-  assert_true(world_run(&w, 5));
-  assert_int_equal(w.c.datagrams_out, out + 1);
-  assert_int_equal(w.c.answered, 2);
-  r.engine_id_len = 99;
-  assert_int_equal(moon_peer_import(w.e, p, &r), MOON_E_LENGTH);
-}
-
 static void a_credential_that_changed(void **state) {
   (void)state;
   struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
@@ -581,99 +427,6 @@ static void without_memory(void **state) {
   }
 }
 
-/* What a host is told to keep, and what it brings back. */
-static struct moon_trust_record kept[8];
-static uint32_t n_kept;
-static const struct moon_trust_record *brought;
-static uint32_t asked_for;
-
-static void keep(void *arg, void *peer_user, const struct moon_trust_record *r) {
-  (void)arg;
-  (void)peer_user;
-  assert_true(n_kept < 8);
-  kept[n_kept++] = *r;
-}
-
-static bool bring(void *arg, void *peer_user, const struct moon_addr *addr, struct moon_trust_record *out) {
-  (void)arg;
-  (void)peer_user;
-  asked_for++;
-  if (!brought || !moon_addr_equal(&brought->addr, addr)) { return false; }
-  *out = *brought;
-  return true;
-}
-
-static void with_memory(struct moon_engine_config *c) {
-  c->learned = keep;
-  c->recall = bring;
-}
-
-static int begin_with_memory(void **state) {
-  (void)state;
-  n_all = n_kept = asked_for = 0;
-  brought = NULL;
-  assert_int_equal(moon_crypto_new(1, &crypto), MOON_OK);
-  world_init(&w, with_memory);
-  return 0;
-}
-
-static void the_host_keeps_it(void **state) {
-  (void)state;
-  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
-  usm_agent_credential(&s->model, &credential);
-  struct moon_peer *p = peer(s);
-  assert_int_equal(asked_for, 0);
-  for (int i = 0; i < 3; i++) { ask_well(p); }
-  assert_int_equal(asked_for, 1);
-  assert_int_equal(n_kept, 1); /* only what is new */
-  assert_true(moon_addr_equal(&kept[0].addr, &s->addr));
-  assert_int_equal(kept[0].boots, s->model.boots);
-  s->model.boots++;
-  s->model.time_s = (uint32_t)(now_us() / 1000000);
-  ask_well(p);
-  assert_int_equal(n_kept, 2);
-  assert_int_equal(kept[1].boots, s->model.boots);
-  s->model.id[6]++;
-  ask_well(p);
-  assert_int_equal(n_kept, 3);
-  assert_memory_equal(kept[2].engine_id, s->model.id, s->model.id_len);
-  moon_peer_free(w.e, p);
-  brought = &kept[2];
-  p = peer(s);
-  uint64_t out = w.c.datagrams_out;
-  ask_well(p);
-  assert_int_equal(w.c.datagrams_out, out + 1);
-}
-
-/* A record that is wrong in any way costs what finding out costs, and no answer. */
-static void wrong_records(void **state) {
-  (void)state;
-  struct secured *s = add(MOON_AUTH_SHA1, MOON_PRIV_AES128);
-  usm_agent_credential(&s->model, &credential);
-  struct moon_peer *p = peer(s);
-  ask_well(p);
-  const struct moon_trust_record right = kept[0];
-  for (int i = 0; i < 7; i++) {
-    struct moon_trust_record wrong = right;
-    switch (i) {
-      case 0: wrong.engine_id[5] ^= 1; break;
-      case 1: wrong.boots++; break;
-      case 2: wrong.boots = MOON_BOOTS_MAX; break;
-      case 3: wrong.time += 100000; break;
-      case 4: wrong.boots = 0; break;
-      case 5: wrong.engine_id_len = 3; break;
-      default: wrong.priv = MOON_PRIV_N; break;
-    }
-    moon_peer_free(w.e, p);
-    brought = &wrong;
-    p = peer(s);
-    uint64_t out = w.c.datagrams_out;
-    ask_well(p);
-    assert_true(w.c.datagrams_out <= out + 3);
-  }
-  assert_int_equal(w.c.retries, 0);
-}
-
 static void beside_a_community(void **state) {
   static struct moon_credential plain;
   (void)state;
@@ -700,10 +453,8 @@ int main(void) {
     T(many_find_out_side_by_side), T(reports_are_counted_and_teach_nothing), T(heard_before_its_answer), T(a_cut_answer_costs_a_try), T(errors_come_at_once),
     T(reboots_and_twins), T(keys_that_take_long), T(one_finds_out_the_kind_of_key), T(late_answers), T(second_answers), T(answers_that_come_together),
     T(what_was_read_counts_as_heard),
-    T(other_sources), T(kept_and_brought_back), T(beside_a_community), T(a_credential_that_changed),
+    T(other_sources), T(beside_a_community), T(a_credential_that_changed),
     T(without_memory),
-    cmocka_unit_test_setup_teardown(the_host_keeps_it, begin_with_memory, end),
-    cmocka_unit_test_setup_teardown(wrong_records, begin_with_memory, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

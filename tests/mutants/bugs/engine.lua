@@ -93,7 +93,7 @@ return {
     from = "i < (MOON_AHEAD_STEPS - k) * STRIDE; i++", to = "i < 1; i++" },
   { name = "an agent that told its engine id is silent", file = "core/engine/engine.c", tests = { "unit/engine_v3_test" },
     from = "return s->x.discoveries || s->x.resyncs ? UINT64_MAX : s->x.sent_us[0];", to = "return s->x.sent_us[0];" },
-  { name = "engine cache: nobody is asked what was kept", file = "core/engine/secure.c", tests = { "unit/engine_v3_test" },
+  { name = "engine cache: nobody is asked what was kept", file = "core/engine/secure.c", tests = { "unit/engine_records_test" },
     from = "if (e->config.recall && !p->asked", to = "if (!e->config.recall && !p->asked" },
   { name = "faults: deadlines are of the wall clock", file = "core/engine/engine.c", tests = { "e2e/fault_clock_spec" },
     from = "  clock_gettime(CLOCK_MONOTONIC, &t);\n", to = "  clock_gettime(CLOCK_REALTIME, &t);\n" },
